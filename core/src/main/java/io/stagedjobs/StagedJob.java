@@ -1,0 +1,192 @@
+package io.stagedjobs;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import java.nio.CharBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.UUID;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One job to stage. Immutable but for the payload array, which is neither copied nor changed: the caller leaves it alone
+ * until the job is staged.
+ *
+ * <p>The rules that need no database are checked here, so that a bad job fails where it is made; the size of the payload
+ * is checked by the table, whose limit the operator sets.
+ *
+ * @param id identity of the job for the whole world; becomes the CloudEvents id
+ * @param topic Kafka topic: 1 to 249 of {@code A-Z a-z 0-9 . _ -}, not {@code .} or {@code ..}
+ * @param key ordering key and Kafka key, at most {@value #KEY_BYTES_MAX} bytes of UTF-8; null for a job without order
+ * @param name what happened, 1 to {@value #NAME_LENGTH_MAX} characters, for example {@code user.created}; becomes the
+ *     CloudEvents type
+ * @param payload the record's value, byte for byte; null for a tombstone
+ * @param headers the job's own headers, at most {@value #HEADERS_BYTES_MAX} bytes as JSON; no name starts with
+ *     {@code ce_}. A {@code content-type} here replaces the default {@code application/json}.
+ */
+public record StagedJob(
+        UUID id,
+        String topic,
+        @Nullable String key,
+        String name,
+        byte @Nullable [] payload,
+        Map<String, String> headers) {
+
+    static final int NAME_LENGTH_MAX = 255;
+    static final int KEY_BYTES_MAX = 4096;
+    static final int HEADERS_BYTES_MAX = 100_000;
+
+    private static final Pattern TOPIC = Pattern.compile("[A-Za-z0-9._-]{1,249}");
+    private static final String RESERVED_PREFIX = "ce_";
+
+    /** Checks the rules above; throws JobRefusedException if one is broken. */
+    public StagedJob {
+        headers = Collections.unmodifiableMap(new LinkedHashMap<>(headers));
+        if (!TOPIC.matcher(topic).matches() || topic.equals(".") || topic.equals("..")) {
+            throw new JobRefusedException("cannot stage a job for topic " + quote(topic)
+                    + ": Kafka takes 1 to 249 letters, digits, '.', '_' and '-', but not '.' or '..'");
+        }
+        checkText("name", name);
+        if (name.isEmpty() || name.codePointCount(0, name.length()) > NAME_LENGTH_MAX) {
+            throw new JobRefusedException("cannot stage a job with a name of " + name.length() + " characters: 1 to "
+                    + NAME_LENGTH_MAX + " are allowed");
+        }
+        if (key != null && checkText("key", key) > KEY_BYTES_MAX) {
+            throw new JobRefusedException("cannot stage job " + quote(name) + ": its key has " + checkText("key", key)
+                    + " bytes, at most " + KEY_BYTES_MAX + " are allowed");
+        }
+        headers.forEach((header, value) -> {
+            checkText("header name", header);
+            checkText("header " + quote(header), value);
+            if (header.startsWith(RESERVED_PREFIX)) {
+                throw new JobRefusedException("cannot stage a job with its own header " + quote(header)
+                        + ": names that start with ce_ are written by the enqueuer (CloudEvents)");
+            }
+        });
+    }
+
+    /** Starts a job; it gets a random id, no key, no headers and no payload unless the builder is told otherwise. */
+    public static Builder builder(String topic, String name) {
+        return new Builder(topic, name);
+    }
+
+    /** The headers as a JSON object, null if there are none. */
+    @Nullable
+    String headersJson() {
+        if (headers.isEmpty()) {
+            return null;
+        }
+        StringBuilder json = new StringBuilder("{");
+        headers.forEach((header, value) -> {
+            json.append(json.length() == 1 ? "" : ",");
+            appendJsonString(json, header);
+            json.append(':');
+            appendJsonString(json, value);
+        });
+        return json.append('}').toString();
+    }
+
+    private static void appendJsonString(StringBuilder json, String text) {
+        json.append('"');
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            if (c == '"' || c == '\\') {
+                json.append('\\').append(c);
+            } else if (c < ' ') {
+                json.append(String.format("\\u%04x", (int) c));
+            } else {
+                json.append(c);
+            }
+        }
+        json.append('"');
+    }
+
+    /** Refuses what PostgreSQL cannot store as text; returns the size in UTF-8. */
+    private static int checkText(String what, String text) {
+        if (text.indexOf('\0') >= 0) {
+            throw new JobRefusedException("cannot stage a job whose " + what + " contains the character NUL (U+0000):"
+                    + " PostgreSQL cannot store it");
+        }
+        try {
+            return UTF_8.newEncoder().encode(CharBuffer.wrap(text)).remaining();
+        } catch (CharacterCodingException e) {
+            throw new JobRefusedException(
+                    "cannot stage a job whose " + what
+                            + " is not valid Unicode (it contains half of a surrogate pair): it has no UTF-8 form",
+                    e);
+        }
+    }
+
+    /** One line, bounded: names come from anywhere and end up in logs. */
+    private static String quote(String text) {
+        StringBuilder quoted = new StringBuilder();
+        appendJsonString(quoted, text.length() <= 100 ? text : text.substring(0, 100) + "…");
+        return quoted.toString();
+    }
+
+    /** Collects a job's parts. Not safe for use by several threads. */
+    public static final class Builder {
+        private final String topic;
+        private final String name;
+        private final Map<String, String> headers = new LinkedHashMap<>();
+        private UUID id = UUID.randomUUID();
+        private @Nullable String key;
+        private byte @Nullable [] payload;
+
+        private Builder(String topic, String name) {
+            this.topic = topic;
+            this.name = name;
+        }
+
+        /** Sets the id instead of a random one. */
+        public Builder id(UUID id) {
+            this.id = id;
+            return this;
+        }
+
+        public Builder key(@Nullable String key) {
+            this.key = key;
+            return this;
+        }
+
+        /** Sets the payload's bytes; null makes the record a tombstone. */
+        public Builder payload(byte @Nullable [] payload) {
+            this.payload = payload;
+            return this;
+        }
+
+        /** Sets text, for instance JSON that is written already, as the payload, in UTF-8. */
+        public Builder payload(String text) {
+            return payload(text.getBytes(UTF_8));
+        }
+
+        /**
+         * Sets an object as the payload, written by {@link JsonCodec#installed()}.
+         *
+         * @throws IllegalStateException if there is no codec
+         */
+        public Builder json(Object value) {
+            return json(value, JsonCodec.installed());
+        }
+
+        /** Sets an object as the payload, written by the codec given. */
+        public Builder json(Object value, JsonCodec codec) {
+            return payload(codec.toBytes(value));
+        }
+
+        /** Adds one header of the job's own; a name given twice keeps the last value. */
+        public Builder header(String header, String value) {
+            headers.put(header, value);
+            return this;
+        }
+
+        /** @throws JobRefusedException if a rule of {@link StagedJob} is broken */
+        @SuppressWarnings("NullAway") // it does not see the nullness of a compact constructor's array parameter
+        public StagedJob build() {
+            return new StagedJob(id, topic, key, name, payload, headers);
+        }
+    }
+}

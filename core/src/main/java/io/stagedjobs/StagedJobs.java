@@ -1,0 +1,173 @@
+package io.stagedjobs;
+
+import io.stagedjobs.schema.Schema;
+import java.sql.Array;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+import java.util.function.Function;
+import org.jooq.Configuration;
+import org.jooq.DSLContext;
+import org.jspecify.annotations.Nullable;
+import org.postgresql.util.PSQLException;
+import org.postgresql.util.ServerErrorMessage;
+
+/**
+ * Stages jobs in the caller's open transaction. A job is published if and only if that transaction commits.
+ *
+ * <p><b>Transaction</b>: always the caller's; nothing is committed or rolled back here, and an autocommit connection is
+ * refused with {@link NoTransactionException}. <b>Order</b>: jobs of one call get their positions in the order of the
+ * list. <b>Threads</b>: immutable, safe for use by many threads; a connection is used by one thread at a time as ever.
+ * <b>Failure</b>: {@link JobRefusedException} for a job that breaks a rule, {@link StagingFailedException} for anything else
+ * the database says; in both cases PostgreSQL lets the transaction only be rolled back.
+ */
+public final class StagedJobs {
+
+    /** An array parameter beyond this many payload bytes is split, far below PostgreSQL's limit of 1 GB a message. */
+    private static final long STATEMENT_BYTES_MAX = 64L << 20;
+
+    private static final String CHECK_VIOLATION = "23514";
+
+    private final String insert;
+    private final long statementBytesMax;
+
+    /** @param schema where the table lives */
+    public StagedJobs(Schema schema) {
+        this(schema, STATEMENT_BYTES_MAX);
+    }
+
+    /** Stages into the schema {@code public}. */
+    public StagedJobs() {
+        this(Schema.PUBLIC);
+    }
+
+    StagedJobs(Schema schema, long statementBytesMax) {
+        // spotless:off
+        this.insert = "INSERT INTO " + schema.qualified("staged_jobs") + " (job_id, topic, job_key, job_name, payload, headers)"
+                + " SELECT j.job_id, j.topic, j.job_key, j.job_name, j.payload, j.headers::jsonb"
+                + " FROM unnest(?::uuid[], ?::text[], ?::text[], ?::text[], ?::bytea[], ?::text[]) WITH ORDINALITY"
+                + " AS j (job_id, topic, job_key, job_name, payload, headers, position)"
+                + " ORDER BY j.position";
+        // spotless:on
+        this.statementBytesMax = statementBytesMax;
+    }
+
+    /** Stages one job on the connection's open transaction; returns the job's id. */
+    public UUID stage(Connection connection, StagedJob job) {
+        stage(connection, List.of(job));
+        return job.id();
+    }
+
+    /**
+     * Stages many jobs on the connection's open transaction, in one statement (more only beyond 64 MiB of payload). An
+     * empty list does nothing.
+     */
+    public void stage(Connection connection, List<StagedJob> jobs) {
+        try {
+            if (connection.getAutoCommit()) {
+                throw new NoTransactionException();
+            }
+            for (int from = 0; from < jobs.size(); ) {
+                int to = endOfStatement(jobs, from);
+                insert(connection, jobs.subList(from, to));
+                from = to;
+            }
+        } catch (SQLException e) {
+            throw failure(jobs, e);
+        }
+    }
+
+    /** As {@link #stage(Connection, StagedJob)}, on the connection of jOOQ's current transaction. */
+    public UUID stage(DSLContext dsl, StagedJob job) {
+        stage(dsl, List.of(job));
+        return job.id();
+    }
+
+    /** As {@link #stage(Connection, List)}, on the connection of jOOQ's current transaction. */
+    public void stage(DSLContext dsl, List<StagedJob> jobs) {
+        dsl.connection(connection -> stage(connection, jobs));
+    }
+
+    /** As {@link #stage(DSLContext, StagedJob)}, for use inside {@code DSLContext.transaction(configuration -> …)}. */
+    public UUID stage(Configuration transaction, StagedJob job) {
+        return stage(transaction.dsl(), job);
+    }
+
+    /** As {@link #stage(DSLContext, List)}, for use inside {@code DSLContext.transaction(configuration -> …)}. */
+    public void stage(Configuration transaction, List<StagedJob> jobs) {
+        stage(transaction.dsl(), jobs);
+    }
+
+    private int endOfStatement(List<StagedJob> jobs, int from) {
+        long bytes = 0;
+        int to = from;
+        do {
+            byte[] payload = jobs.get(to).payload();
+            bytes += payload == null ? 0 : payload.length;
+            to++;
+        } while (to < jobs.size() && bytes < statementBytesMax);
+        return to;
+    }
+
+    /** Plain JDBC, because payloads travel as binary arrays: see docs/decisions/0002. */
+    private void insert(Connection connection, List<StagedJob> jobs) throws SQLException {
+        List<Array> arrays = new ArrayList<>();
+        try (PreparedStatement statement = connection.prepareStatement(insert)) {
+            arrays.add(array(connection, "uuid", jobs, StagedJob::id, new UUID[0]));
+            arrays.add(array(connection, "text", jobs, StagedJob::topic, new String[0]));
+            arrays.add(array(connection, "text", jobs, StagedJob::key, new String[0]));
+            arrays.add(array(connection, "text", jobs, StagedJob::name, new String[0]));
+            arrays.add(array(connection, "bytea", jobs, StagedJob::payload, new byte[0][]));
+            arrays.add(array(connection, "text", jobs, StagedJob::headersJson, new String[0]));
+            for (int i = 0; i < arrays.size(); i++) {
+                statement.setArray(i + 1, arrays.get(i));
+            }
+            statement.executeUpdate();
+        } finally {
+            for (Array array : arrays) {
+                array.free();
+            }
+        }
+    }
+
+    private static <T> Array array(
+            Connection connection, String type, List<StagedJob> jobs, Function<StagedJob, @Nullable T> part, T[] empty)
+            throws SQLException {
+        return connection.createArrayOf(type, jobs.stream().map(part).toList().toArray(empty));
+    }
+
+    private static StagedJobsException failure(List<StagedJob> jobs, SQLException e) {
+        String what = jobs.size() == 1 ? "job \"" + jobs.get(0).name() + "\"" : jobs.size() + " jobs";
+        if (CHECK_VIOLATION.equals(e.getSQLState())) {
+            return new JobRefusedException(
+                    "cannot stage " + what + ": " + brokenRule(jobs, e)
+                            + ". Nothing was staged; the transaction can only be rolled back.",
+                    e);
+        }
+        return new StagingFailedException(
+                "could not stage " + what + " (SQLSTATE " + e.getSQLState() + "): " + e.getMessage()
+                        + ". Nothing was staged; the transaction can only be rolled back.",
+                e);
+    }
+
+    private static String brokenRule(List<StagedJob> jobs, SQLException e) {
+        ServerErrorMessage server = e instanceof PSQLException psql ? psql.getServerErrorMessage() : null;
+        String constraint = server == null ? null : server.getConstraint();
+        if ("staged_jobs_payload_size".equals(constraint)) {
+            int largest = jobs.stream()
+                    .mapToInt(job -> job.payload() == null ? 0 : job.payload().length)
+                    .max()
+                    .orElse(0);
+            return "the payload has " + largest + " bytes, more than the table's limit"
+                    + " (900000 unless `staged-jobs migrate --payload-max` set another). Store large content elsewhere and"
+                    + " stage a reference to it";
+        }
+        if ("staged_jobs_headers_size".equals(constraint)) {
+            return "the headers have more than " + StagedJob.HEADERS_BYTES_MAX + " bytes as JSON";
+        }
+        return "the database's rule " + constraint + " is broken";
+    }
+}

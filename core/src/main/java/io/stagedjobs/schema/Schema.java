@@ -1,0 +1,193 @@
+package io.stagedjobs.schema;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.sql.Connection;
+import java.sql.Statement;
+import java.util.List;
+import org.jooq.DSLContext;
+import org.jooq.SQLDialect;
+import org.jooq.impl.DSL;
+
+/**
+ * The PostgreSQL schema that holds the tables of Staged Jobs: its name, its migrations and its version.
+ *
+ * <p>Immutable, safe for use by many threads. A method that takes a connection uses it in the calling thread only and
+ * leaves it open.
+ */
+public final class Schema {
+
+    /** The schema that is used unless another one is named. */
+    public static final Schema PUBLIC = new Schema("public");
+
+    /** Largest payload in bytes that the table takes unless {@link #limitPayload} says otherwise. */
+    public static final int PAYLOAD_BYTES_MAX_DEFAULT = 900_000;
+
+    private static final List<String> MIGRATIONS = List.of("V001__staged_jobs.sql");
+    private static final int SERVER_VERSION_MIN = 14;
+    private static final int NAME_BYTES_MAX = 63;
+
+    private final String name;
+
+    private Schema(String name) {
+        this.name = name;
+    }
+
+    /**
+     * @param name the schema's name as it is, without quotes; upper and lower case count
+     * @throws IllegalArgumentException if PostgreSQL cannot have a schema of that name
+     */
+    public static Schema named(String name) {
+        if (name.isEmpty() || name.indexOf('\0') >= 0 || name.getBytes(UTF_8).length > NAME_BYTES_MAX) {
+            throw new IllegalArgumentException("a schema's name has 1 to 63 bytes and no NUL, not \"" + name + "\"");
+        }
+        return new Schema(name);
+    }
+
+    /** The schema's name as it is, without quotes. */
+    public String name() {
+        return name;
+    }
+
+    /** {@code "schema"."object"}, quoted for use in SQL. */
+    public String qualified(String object) {
+        return quoted(name) + "." + quoted(object);
+    }
+
+    /** The newest version that this software knows. */
+    public static int versionKnown() {
+        return MIGRATIONS.size();
+    }
+
+    /** The version that is installed, 0 if none is. */
+    public int version(Connection connection) {
+        return version(DSL.using(connection, SQLDialect.POSTGRES));
+    }
+
+    private int version(DSLContext dsl) {
+        boolean installed = dsl.fetchSingle("SELECT to_regclass(?) IS NOT NULL", qualified("staged_jobs_schema"))
+                .into(boolean.class);
+        return installed
+                ? dsl.fetchSingle("SELECT coalesce(max(version), 0) FROM " + qualified("staged_jobs_schema"))
+                        .into(int.class)
+                : 0;
+    }
+
+    /**
+     * Does nothing if the installed version is the one that this software knows.
+     *
+     * @throws SchemaException saying what to do if it is not
+     */
+    public void requireCurrent(Connection connection) {
+        int version = version(connection);
+        if (version == 0) {
+            throw new SchemaException("cannot find the tables of Staged Jobs in schema \"" + name
+                    + "\". Nothing was changed. Install them with `staged-jobs migrate`, or correct"
+                    + " STAGED_JOBS_DATABASE_SCHEMA if they live elsewhere.");
+        }
+        if (version < versionKnown()) {
+            throw new SchemaException("cannot work with schema version " + version + " in \"" + name
+                    + "\": this software needs version " + versionKnown()
+                    + ". Nothing was changed. Upgrade it with `staged-jobs migrate`.");
+        }
+        refuseNewer(version);
+    }
+
+    private void refuseNewer(int version) {
+        if (version > versionKnown()) {
+            throw new SchemaException("cannot work with schema version " + version + " in \"" + name
+                    + "\": this software knows versions up to " + versionKnown()
+                    + ". Nothing was changed. Run a newer release of Staged Jobs.");
+        }
+    }
+
+    /**
+     * Installs or upgrades the tables, in one transaction of its own. Many processes may call this at once: one of them
+     * works, the others wait and find nothing left to do.
+     *
+     * @param connection a connection without an open transaction, whose role may create objects
+     * @return how many migrations were applied, 0 if the schema was current
+     * @throws SchemaException if the installed version is newer than this software, or the server cannot hold the tables
+     * @throws org.jooq.exception.DataAccessException if the database refuses; nothing was changed
+     */
+    public int migrate(Connection connection) {
+        return DSL.using(connection, SQLDialect.POSTGRES).transactionResult(transaction -> {
+            DSLContext dsl = transaction.dsl();
+            dsl.execute("SELECT pg_advisory_xact_lock(hashtextextended(?, 0))", "staged-jobs migrate " + name);
+            requireCapableServer(dsl);
+            int version = version(dsl);
+            refuseNewer(version);
+            if (version == versionKnown()) {
+                return 0;
+            }
+            boolean exists = dsl.fetchSingle("SELECT to_regnamespace(?) IS NOT NULL", quoted(name))
+                    .into(boolean.class);
+            if (!exists) {
+                dsl.execute("CREATE SCHEMA " + quoted(name));
+            }
+            dsl.execute("SET LOCAL search_path = " + quoted(name));
+            for (String file : MIGRATIONS.subList(version, versionKnown())) {
+                dsl.connection(c -> {
+                    try (Statement statement = c.createStatement()) {
+                        statement.setEscapeProcessing(false);
+                        statement.execute(read(file));
+                    }
+                });
+            }
+            return versionKnown() - version;
+        });
+    }
+
+    /**
+     * Sets the largest payload that the table takes, in a transaction of its own. Jobs that wait already are not looked
+     * at. Kafka's own limits (the topics' {@code max.message.bytes}, the enqueuer's {@code max.request.size}) are the
+     * operator's to raise along.
+     *
+     * @param bytes 1 to 100 000 000
+     */
+    public void limitPayload(Connection connection, int bytes) {
+        if (bytes < 1 || bytes > 100_000_000) {
+            throw new IllegalArgumentException("the payload limit must be 1 to 100000000 bytes, not " + bytes);
+        }
+        requireCurrent(connection);
+        // NOT VALID spares reading the whole table under an exclusive lock; it binds every new row all the same.
+        DSL.using(connection, SQLDialect.POSTGRES)
+                .execute("ALTER TABLE " + qualified("staged_jobs") + " DROP CONSTRAINT staged_jobs_payload_size,"
+                        + " ADD CONSTRAINT staged_jobs_payload_size CHECK (octet_length(payload) <= " + bytes
+                        + ") NOT VALID");
+    }
+
+    private static void requireCapableServer(DSLContext dsl) {
+        int version = dsl.fetchSingle("SELECT current_setting('server_version_num')::int / 10000")
+                .into(int.class);
+        if (version < SERVER_VERSION_MIN) {
+            throw new SchemaException("cannot install Staged Jobs on PostgreSQL " + version
+                    + ": version 14 or later is needed. Nothing was changed.");
+        }
+        String encoding =
+                dsl.fetchSingle("SELECT current_setting('server_encoding')").into(String.class);
+        if (encoding.equals("SQL_ASCII")) {
+            throw new SchemaException("cannot install Staged Jobs in a database with encoding SQL_ASCII: keys and names"
+                    + " must have a UTF-8 form to become Kafka records. Nothing was changed. Use a database with"
+                    + " encoding UTF8.");
+        }
+    }
+
+    private static String read(String file) {
+        try (InputStream in = Schema.class.getResourceAsStream("db/" + file)) {
+            if (in == null) {
+                throw new IllegalStateException("migration " + file + " is missing from the class path");
+            }
+            return new String(in.readAllBytes(), UTF_8);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static String quoted(String identifier) {
+        return '"' + identifier.replace("\"", "\"\"") + '"';
+    }
+}
