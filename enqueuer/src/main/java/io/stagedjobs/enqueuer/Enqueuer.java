@@ -67,6 +67,11 @@ public final class Enqueuer implements AutoCloseable {
         return heldTopics.reasons();
     }
 
+    /** How many jobs this process has published. */
+    public double published() {
+        return meters.published();
+    }
+
     /** Lets batches in hand finish, gives the lanes back and leaves; waits at most {@link Options#stopMax} in all. */
     @Override
     public void close() {

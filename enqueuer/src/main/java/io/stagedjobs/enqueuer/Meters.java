@@ -7,7 +7,6 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 import java.time.Duration;
 import java.util.List;
-import java.util.Locale;
 import java.util.function.Supplier;
 
 /** The meters {@code staged.jobs.*}; docs/configuration.md lists them. Label values come from fixed sets only. */
@@ -61,6 +60,10 @@ final class Meters {
         }
     }
 
+    double published() {
+        return published.count();
+    }
+
     void failed(OutsideException.Side side) {
         failures(side).increment();
     }
@@ -72,7 +75,7 @@ final class Meters {
     private Counter failures(OutsideException.Side side) {
         return Counter.builder("staged.jobs.failures")
                 .description("Steps that failed and were taken back")
-                .tag("cause", side.name().toLowerCase(Locale.ROOT))
+                .tag("cause", side.label())
                 .register(registry);
     }
 }

@@ -1,5 +1,6 @@
 package io.stagedjobs.enqueuer;
 
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -11,7 +12,12 @@ public final class OutsideException extends RuntimeException {
     /** Which of the two it was; also the value of the label {@code cause} of the failures meter. */
     public enum Side {
         POSTGRESQL,
-        KAFKA
+        KAFKA;
+
+        /** The name in labels and answers, in lower case. */
+        public String label() {
+            return name().toLowerCase(Locale.ROOT);
+        }
     }
 
     private final Side side;

@@ -174,9 +174,10 @@ public final class Settings {
         for (String key : new TreeSet<>(values.keySet())) {
             if (key.endsWith(FILE_SUFFIX)) {
                 Value file = values.remove(key);
-                if (values.containsKey(withoutFile(key))) {
-                    problems.add("setting " + withoutFile(key) + " is given twice: by "
-                            + values.get(withoutFile(key)).source + " and by the file of " + file.source);
+                Value given = values.get(withoutFile(key));
+                if (given != null) {
+                    problems.add("setting " + withoutFile(key) + " is given twice: by " + given.source
+                            + " and by the file of " + file.source);
                     continue;
                 }
                 try {
