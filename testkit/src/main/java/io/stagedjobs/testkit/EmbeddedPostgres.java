@@ -54,7 +54,7 @@ final class EmbeddedPostgres implements AutoCloseable {
     private final Path binaries;
     private final List<String> asAllowedUser;
     private final int port = FreePort.find();
-    private @Nullable ChildProcess server;
+    private volatile @Nullable ChildProcess server;
     private @Nullable AtExit atExit;
 
     private EmbeddedPostgres(TempDirectory directory) throws IOException {
