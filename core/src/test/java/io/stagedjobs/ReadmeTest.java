@@ -1,0 +1,129 @@
+package io.stagedjobs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.stagedjobs.UnitOfWork.Isolation;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.List;
+import java.util.regex.MatchResult;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import javax.sql.DataSource;
+import org.jooq.DSLContext;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** The examples of the README. A region from {@code // readme:…} to {@code // end} stands there word for word. */
+class ReadmeTest {
+
+    private static final Path README = Path.of("../README.md");
+    private static final Path THIS = Path.of("src/test/java/io/stagedjobs/ReadmeTest.java");
+
+    private static SchemaFixture fixture;
+
+    private final DSLContext dsl = fixture.dsl();
+    private final DataSource dataSource = fixture.database.dataSource();
+    private final String email = "ann@example.com";
+
+    record UserCreated(String email) {}
+
+    // readme:job
+    StagedJob userCreated(String email) {
+        return StagedJob.builder("users", "user.created")
+                .key(email)
+                .json(new UserCreated(email))
+                .build();
+    }
+    // end
+
+    @BeforeAll
+    static void install() {
+        fixture = new SchemaFixture("readme");
+        fixture.dsl().execute("CREATE TABLE users (email text PRIMARY KEY)");
+    }
+
+    @BeforeEach
+    void clear() {
+        fixture.clear();
+        dsl.execute("DELETE FROM users");
+    }
+
+    @Test
+    void a_job_is_staged_in_a_transaction_of_jooq() {
+        // readme:jooq
+        StagedJobs stagedJobs = new StagedJobs();
+        dsl.transaction(transaction -> {
+            transaction.dsl().execute("INSERT INTO users (email) VALUES (?)", email);
+            stagedJobs.stage(transaction, userCreated(email));
+        });
+        // end
+        assertStored("user.created");
+    }
+
+    @Test
+    void a_job_is_staged_in_a_transaction_of_jdbc() throws SQLException {
+        StagedJobs stagedJobs = new StagedJobs();
+        // readme:jdbc
+        try (Connection connection = dataSource.getConnection();
+                PreparedStatement insert = connection.prepareStatement("INSERT INTO users (email) VALUES (?)")) {
+            connection.setAutoCommit(false);
+            insert.setString(1, email);
+            insert.executeUpdate();
+            stagedJobs.stage(connection, userCreated(email));
+            connection.commit();
+        }
+        // end
+        assertStored("user.created");
+    }
+
+    @Test
+    void a_job_is_staged_by_a_unit_of_work() {
+        // readme:unit
+        UnitOfWork unit = UnitOfWork.on(dataSource).isolation(Isolation.SERIALIZABLE);
+        unit.run(work -> {
+            work.dsl().execute("INSERT INTO users (email) VALUES (?)", email);
+            work.stage(userCreated(email));
+        });
+        // end
+        assertStored("user.created");
+    }
+
+    @Test
+    void a_job_is_staged_by_plain_sql() throws IOException, SQLException {
+        Matcher example = Pattern.compile("```sql\\n(.*?)```", Pattern.DOTALL).matcher(Files.readString(README));
+        assertThat(example.find()).isTrue();
+        try (Connection connection = dataSource.getConnection();
+                Statement statement = connection.createStatement()) {
+            statement.execute(example.group(1));
+        }
+        assertStored("user.seen", "user.created");
+    }
+
+    @Test
+    void the_readme_shows_these_examples_word_for_word() throws IOException {
+        List<String> regions = Pattern.compile("( *)// readme:\\w+\\n(.*?)\\n *// end", Pattern.DOTALL)
+                .matcher(Files.readString(THIS))
+                .results()
+                .map(ReadmeTest::withoutIndent)
+                .toList();
+        assertThat(regions).hasSize(4);
+        String readme = Files.readString(README);
+        assertThat(regions).allSatisfy(region -> assertThat(readme).contains("```java\n" + region + "\n```"));
+    }
+
+    private static String withoutIndent(MatchResult region) {
+        return region.group(2).replaceAll("(?m)^" + region.group(1), "");
+    }
+
+    private void assertStored(String... jobs) {
+        assertThat(dsl.fetchCount(org.jooq.impl.DSL.table("users"))).isEqualTo(1);
+        assertThat(fixture.namesStaged()).containsExactly(jobs);
+    }
+}
