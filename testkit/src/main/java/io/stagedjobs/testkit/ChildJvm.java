@@ -1,0 +1,75 @@
+package io.stagedjobs.testkit;
+
+import java.io.File;
+import java.net.URISyntaxException;
+import java.net.URL;
+import java.net.URLClassLoader;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+
+/** Runs a main class in a JVM of its own, with the same Java and the same class path as this one. */
+public final class ChildJvm {
+
+    private ChildJvm() {}
+
+    /**
+     * Starts a child JVM.
+     *
+     * @param name what errors and threads call it
+     * @param jvmArgs options of the JVM, such as {@code -Xmx256m}; none are inherited
+     * @param args arguments of the main class
+     * @param environment see {@link ChildProcess#start}
+     * @throws IllegalStateException if the JVM cannot be started; a main class that does not exist shows in the output
+     */
+    public static ChildProcess start(
+            String name, String mainClass, List<String> jvmArgs, List<String> args, Map<String, String> environment) {
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(jvmArgs);
+        command.add("-cp");
+        command.add(classPath());
+        command.add(mainClass);
+        command.addAll(args);
+        return ChildProcess.start(name, command, environment);
+    }
+
+    /** As {@link #start(String, String, List, List, Map)}; the class need not be public, its main method must be. */
+    public static ChildProcess start(
+            String name, Class<?> mainClass, List<String> jvmArgs, List<String> args, Map<String, String> environment) {
+        return start(name, mainClass.getName(), jvmArgs, args, environment);
+    }
+
+    /** As {@link #start(String, Class, List, List, Map)}, with the JVM's defaults and nothing added. */
+    public static ChildProcess start(String name, Class<?> mainClass, String... args) {
+        return start(name, mainClass, List.of(), List.of(args), Map.of());
+    }
+
+    /**
+     * The class path that this JVM's classes really come from. Surefire names it in a property of its own, because it
+     * may start the tests from a jar that holds nothing but a manifest; inside Maven's JVM only the class loader knows.
+     */
+    private static String classPath() {
+        String ofSurefire = System.getProperty("surefire.test.class.path");
+        if (ofSurefire != null) {
+            return ofSurefire;
+        }
+        @Nullable ClassLoader loader = ChildJvm.class.getClassLoader();
+        if (loader instanceof URLClassLoader urls) {
+            return Arrays.stream(urls.getURLs()).map(ChildJvm::path).collect(Collectors.joining(File.pathSeparator));
+        }
+        return System.getProperty("java.class.path");
+    }
+
+    private static String path(URL url) {
+        try {
+            return Path.of(url.toURI()).toString();
+        } catch (URISyntaxException e) {
+            throw new IllegalStateException("cannot hand class path entry " + url + " to a child JVM", e);
+        }
+    }
+}

@@ -1,0 +1,215 @@
+package io.stagedjobs.testkit;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One PostgreSQL server as a child process, with its data in a temporary directory.
+ *
+ * <p>PostgreSQL refuses to run as root. A JVM that does gives its server away to the user <i>nobody</i>: by a user
+ * namespace of its own, and where that is forbidden, as in many containers, by a plain change of user.
+ */
+final class EmbeddedPostgres implements AutoCloseable {
+
+    static final String USERNAME = "postgres";
+    static final String PASSWORD = "postgres-of-the-tests";
+
+    private static final Duration START_MAX = Duration.ofSeconds(60);
+    private static final Duration STOP_MAX = Duration.ofSeconds(60);
+    private static final Pattern READY = Pattern.compile("database system is ready to accept");
+    private static final int NOBODY = 65_534;
+
+    /**
+     * Starts the server in place of the shell, so that both have one process id, beside a watcher that outlives this
+     * JVM: once the JVM's end of standard input is closed, it stops the server if that still runs. The directory of the
+     * data is {@code $0}. The watcher is nobody's child, or the server would wonder about it.
+     */
+    private static final String RUN_WATCHED = """
+            exec 3<&0 </dev/null
+            ( ( read _ <&3; [ "$(head -n 1 "$0/postmaster.pid")" = $$ ] && kill -QUIT $$ ) >/dev/null 2>&1 & )
+            exec 3<&-
+            exec "$@"
+            """;
+
+    private final TempDirectory directory;
+    private final Path binaries;
+    private final List<String> asAllowedUser;
+    private final int port = FreePort.find();
+    private @Nullable ChildProcess server;
+    private @Nullable AtExit atExit;
+
+    private EmbeddedPostgres(TempDirectory directory) throws IOException {
+        this.directory = directory;
+        this.binaries = PostgresBinaries.directory();
+        this.asAllowedUser = asAllowedUser(directory.path());
+    }
+
+    static EmbeddedPostgres start(Map<String, String> settings) {
+        TempDirectory directory = TempDirectory.create("staged-jobs-postgres");
+        try {
+            EmbeddedPostgres postgres = new EmbeddedPostgres(directory);
+            postgres.initialize(settings);
+            postgres.start();
+            return postgres;
+        } catch (IOException e) {
+            directory.close();
+            throw new UncheckedIOException("cannot set up the embedded PostgreSQL in " + directory.path(), e);
+        } catch (RuntimeException | Error e) {
+            directory.close();
+            throw e;
+        }
+    }
+
+    int port() {
+        return port;
+    }
+
+    Path dataDirectory() {
+        return directory.path().resolve("data");
+    }
+
+    List<String> log() {
+        return server == null ? List.of() : server.output();
+    }
+
+    void start() {
+        if (server != null && server.isRunning()) {
+            throw new IllegalStateException("the embedded PostgreSQL on port " + port + " already runs");
+        }
+        List<String> command = new ArrayList<>(asAllowedUser);
+        if (!PostgresBinaries.onWindows()) {
+            command.addAll(List.of("sh", "-c", RUN_WATCHED, dataDirectory().toString()));
+        }
+        command.addAll(List.of(program("postgres"), "-D", dataDirectory().toString()));
+        ChildProcess started = ChildProcess.start("postgres-" + port, command, Map.of());
+        try {
+            started.awaitLine(READY, START_MAX);
+        } catch (AssertionError e) {
+            started.close();
+            throw new IllegalStateException("the embedded PostgreSQL does not start: " + e.getMessage(), e);
+        }
+        server = started;
+        atExit = AtExit.run(() -> stop("immediate"));
+    }
+
+    /** Stops the server in one of the modes of {@code pg_ctl}, and waits until it is gone; nothing if it does not run. */
+    void stop(String mode) {
+        if (atExit != null) {
+            atExit.cancel();
+            atExit = null;
+        }
+        if (server == null || !server.isRunning()) {
+            return;
+        }
+        run("pg_ctl", "stop", "-D", dataDirectory().toString(), "-m", mode, "-t", "" + STOP_MAX.toSeconds());
+        server.awaitExit(STOP_MAX);
+    }
+
+    @Override
+    public void close() {
+        stop("immediate");
+        directory.close();
+    }
+
+    /** Host connections need passwords, so that a test with a wrong one means something. */
+    private void initialize(Map<String, String> settings) throws IOException {
+        Path passwordFile = directory.path().resolve("password");
+        Files.writeString(passwordFile, PASSWORD);
+        own(passwordFile);
+        run(
+                "initdb",
+                "--pgdata=" + dataDirectory(),
+                "--username=" + USERNAME,
+                "--pwfile=" + passwordFile,
+                "--auth=scram-sha-256",
+                "--encoding=UTF8",
+                "--locale=C",
+                "--locale-provider=builtin",
+                "--builtin-locale=C.UTF-8",
+                "--no-sync",
+                "--no-instructions");
+        Map<String, String> all = new LinkedHashMap<>();
+        all.put("listen_addresses", "127.0.0.1");
+        all.put("port", "" + port);
+        all.put("unix_socket_directories", "");
+        all.putAll(TestPostgres.SERVER_SETTINGS);
+        all.putAll(settings);
+        // In the file and not on the command line, which would overrule a test's ALTER SYSTEM.
+        Files.writeString(
+                dataDirectory().resolve("postgresql.conf"),
+                all.entrySet().stream()
+                        .map(setting ->
+                                setting.getKey() + " = '" + setting.getValue().replace("'", "''") + "'\n")
+                        .collect(Collectors.joining("", "\n", "")),
+                StandardOpenOption.APPEND);
+    }
+
+    private void run(String program, String... args) {
+        List<String> command = Stream.of(asAllowedUser.stream(), Stream.of(program(program)), Stream.of(args))
+                .flatMap(part -> part)
+                .toList();
+        try (ChildProcess child = ChildProcess.start(program, command, Map.of())) {
+            int exitCode = child.awaitExit(START_MAX.plus(STOP_MAX));
+            if (exitCode != 0) {
+                throw new IllegalStateException(
+                        program + " of the embedded PostgreSQL ended with exit code " + exitCode + ". " + child.tail());
+            }
+        }
+    }
+
+    private String program(String name) {
+        return binaries.resolve("bin").resolve(name).toString();
+    }
+
+    /** The beginning of each command: empty, or what gives up root's identity. */
+    private static List<String> asAllowedUser(Path directory) throws IOException {
+        if (!isRoots(directory)) {
+            return List.of();
+        }
+        List<String> byNamespace = List.of("unshare", "--user");
+        if (works(byNamespace)) {
+            return byNamespace;
+        }
+        List<String> byChangeOfUser = List.of("setpriv", "--reuid=" + NOBODY, "--regid=" + NOBODY, "--clear-groups");
+        if (works(byChangeOfUser)) {
+            Files.setAttribute(directory, "unix:uid", NOBODY);
+            return byChangeOfUser;
+        }
+        throw new IllegalStateException("cannot run the embedded PostgreSQL as root: neither \"unshare --user\" nor"
+                + " \"setpriv --reuid\" is allowed here. Run the tests as another user, or name an existing server by"
+                + " TEST_DATABASE_URL, TEST_DATABASE_USERNAME and TEST_DATABASE_PASSWORD.");
+    }
+
+    private void own(Path file) throws IOException {
+        if (!PostgresBinaries.onWindows()) {
+            Files.setAttribute(file, "unix:uid", Files.getAttribute(directory.path(), "unix:uid"));
+        }
+    }
+
+    private static boolean isRoots(Path directory) throws IOException {
+        return !PostgresBinaries.onWindows()
+                && Files.getAttribute(directory, "unix:uid").equals(0);
+    }
+
+    private static boolean works(List<String> prefix) {
+        List<String> command = new ArrayList<>(prefix);
+        command.add("true");
+        try (ChildProcess child = ChildProcess.start(prefix.get(0), command, Map.of())) {
+            return child.awaitExit(START_MAX) == 0;
+        } catch (IllegalStateException e) {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,250 @@
+package io.stagedjobs.testkit;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.KafkaFuture;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.testcontainers.kafka.KafkaContainer;
+import org.testcontainers.utility.DockerImageName;
+
+/**
+ * A real Kafka broker.
+ *
+ * <p>{@link #shared()} is for nearly every test: each takes {@linkplain #newTopic new topics}. A test that stops, kills
+ * or freezes its broker, and the demonstration, have one of their own from {@link #startEmbedded()}. All methods may be
+ * called from any thread; those that ask the broker wait for its answer, a minute at most.
+ */
+public final class TestKafka implements AutoCloseable {
+
+    private static final Logger LOG = LoggerFactory.getLogger(TestKafka.class);
+    private static final String IMAGE = "apache/kafka:4.3.1";
+    private static final Duration ANSWER_MAX = Duration.ofSeconds(60);
+    private static final Duration POLL_MAX = Duration.ofMillis(200);
+    private static final int PARTITIONS = 3;
+
+    private static final Once<TestKafka> SHARED = new Once<>(TestKafka::choose);
+
+    private final String bootstrapServers;
+
+    /** The broker that {@link #stop} and its like act on; null if it is not this object's to stop. */
+    private final @Nullable EmbeddedKafka owned;
+
+    private final Admin admin;
+    private final AtExit atExit;
+
+    private TestKafka(String bootstrapServers, @Nullable EmbeddedKafka owned) {
+        this.bootstrapServers = bootstrapServers;
+        this.owned = owned;
+        this.admin = Admin.create(Map.of("bootstrap.servers", bootstrapServers));
+        this.atExit = AtExit.run(() -> admin.close(Duration.ZERO));
+    }
+
+    /**
+     * The one broker of this JVM, started by the first call: the one at the bootstrap servers that {@code TEST_KAFKA}
+     * names, else a container, else an embedded one. It runs until the JVM ends, and cannot be stopped from here.
+     *
+     * @throws IllegalStateException if it does not start; each later call fails too, without another try
+     */
+    public static TestKafka shared() {
+        return SHARED.get();
+    }
+
+    /** Starts an embedded broker that belongs to the caller. */
+    public static TestKafka startEmbedded() {
+        return startEmbedded(Map.of());
+    }
+
+    /**
+     * As {@link #startEmbedded()}, with broker settings that win over ours.
+     *
+     * @throws IllegalStateException with the broker's last words, if it does not start
+     */
+    public static TestKafka startEmbedded(Map<String, String> brokerSettings) {
+        EmbeddedKafka embedded = EmbeddedKafka.start(brokerSettings);
+        return new TestKafka(embedded.bootstrapServers(), embedded);
+    }
+
+    public String bootstrapServers() {
+        return bootstrapServers;
+    }
+
+    /** The administrator's client, for whatever has no method here; it is closed together with this object. */
+    public Admin admin() {
+        return admin;
+    }
+
+    /** Creates a topic with a unique name and three partitions, and returns the name. */
+    public String newTopic(String prefix) {
+        return newTopic(prefix, PARTITIONS);
+    }
+
+    /** Creates a topic with a unique name, and returns the name. */
+    public String newTopic(String prefix, int partitions) {
+        String name = prefix + "-"
+                + HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong(), 10);
+        createTopic(name, partitions);
+        return name;
+    }
+
+    public void createTopic(String name, int partitions) {
+        createTopic(name, partitions, Map.of());
+    }
+
+    /** Creates a topic with as many replicas as the broker's default says (one, on an embedded broker). */
+    public void createTopic(String name, int partitions, Map<String, String> configs) {
+        NewTopic topic = new NewTopic(name, Optional.of(partitions), Optional.empty()).configs(configs);
+        await("create topic " + name, admin.createTopics(Set.of(topic)).all());
+    }
+
+    public void deleteTopic(String name) {
+        await("delete topic " + name, admin.deleteTopics(Set.of(name)).all());
+    }
+
+    /**
+     * Every committed record that the topics hold at the time of the call, ordered by topic, partition and offset.
+     *
+     * <p>Reads as {@code read_committed} and without a consumer group. Records of a transaction that is open at that
+     * time, and what follows them in their partition, are not part of the answer.
+     *
+     * @throws IllegalStateException if this takes more than a minute
+     */
+    public List<ConsumerRecord<byte[], byte[]>> readAll(Collection<String> topics) {
+        Map<String, Object> settings = Map.of(
+                "bootstrap.servers", bootstrapServers,
+                "isolation.level", "read_committed",
+                "enable.auto.commit", "false",
+                "auto.offset.reset", "earliest",
+                "default.api.timeout.ms", (int) ANSWER_MAX.toMillis());
+        List<ConsumerRecord<byte[], byte[]>> records = new ArrayList<>();
+        try (KafkaConsumer<byte[], byte[]> consumer =
+                new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
+            List<TopicPartition> partitions = topics.stream()
+                    .distinct()
+                    .flatMap(topic -> consumer.partitionsFor(topic).stream())
+                    .map(partition -> new TopicPartition(partition.topic(), partition.partition()))
+                    .toList();
+            consumer.assign(partitions);
+            consumer.seekToBeginning(partitions);
+            Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
+            long deadline = System.nanoTime() + ANSWER_MAX.toNanos();
+            while (ends.entrySet().stream().anyMatch(end -> consumer.position(end.getKey()) < end.getValue())) {
+                if (System.nanoTime() - deadline > 0) {
+                    throw new IllegalStateException("could not read " + topics + " to the end within "
+                            + ANSWER_MAX.toSeconds() + " s; got " + records.size() + " records");
+                }
+                consumer.poll(POLL_MAX).forEach(records::add);
+            }
+            // What was committed after the call is left out, so that all partitions are seen as of about one time.
+            for (Map.Entry<TopicPartition, Long> end : ends.entrySet()) {
+                records.removeIf(record -> record.partition() == end.getKey().partition()
+                        && record.topic().equals(end.getKey().topic())
+                        && record.offset() >= end.getValue());
+            }
+        }
+        records.sort(Comparator.comparing((ConsumerRecord<byte[], byte[]> record) -> record.topic())
+                .thenComparing(ConsumerRecord::partition)
+                .thenComparing(ConsumerRecord::offset));
+        return records;
+    }
+
+    /** Ends the broker by SIGKILL, and waits until it is gone. */
+    public void kill() {
+        owned().broker().kill();
+    }
+
+    /** Lets the broker end cleanly (SIGTERM), and waits until it is gone. */
+    public void stop() {
+        owned().stop();
+    }
+
+    /** Starts the stopped or killed broker again, with its data, on the same ports. */
+    public void startAgain() {
+        owned().start();
+    }
+
+    /** Freezes the broker (SIGSTOP): connections stay, answers do not come. */
+    public void suspend() {
+        owned().broker().suspend();
+    }
+
+    /** Lets a frozen broker go on (SIGCONT). */
+    public void resume() {
+        owned().broker().resume();
+    }
+
+    /** The process of an embedded broker since its last start: its id, its log. */
+    public ChildProcess process() {
+        return owned().broker();
+    }
+
+    /** Kills the broker and deletes its data. */
+    @Override
+    public void close() {
+        EmbeddedKafka closing = owned();
+        atExit.cancel();
+        admin.close(Duration.ZERO);
+        closing.close();
+    }
+
+    private EmbeddedKafka owned() {
+        if (owned == null) {
+            throw new UnsupportedOperationException(
+                    "the shared Kafka serves other tests too; one that may be stopped comes from startEmbedded()");
+        }
+        return owned;
+    }
+
+    private static TestKafka choose() {
+        String bootstrapServers = System.getenv("TEST_KAFKA");
+        if (bootstrapServers != null) {
+            LOG.info("Tests use the existing Kafka that TEST_KAFKA names: {}.", bootstrapServers);
+            TestKafka existing = new TestKafka(bootstrapServers, null);
+            await(
+                    "reach the Kafka that TEST_KAFKA names",
+                    existing.admin.describeCluster().nodes());
+            return existing;
+        }
+        if (Docker.answers()) {
+            LOG.info("Tests use Kafka in a container ({}): a Docker engine answers.", IMAGE);
+            KafkaContainer container = new KafkaContainer(DockerImageName.parse(IMAGE))
+                    .withEnv("KAFKA_AUTO_CREATE_TOPICS_ENABLE", "false")
+                    .withEnv("KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS", "0");
+            container.start();
+            return new TestKafka(container.getBootstrapServers(), null);
+        }
+        LOG.info("Tests use an embedded Kafka: TEST_KAFKA is not set and no Docker engine answers.");
+        return new TestKafka(EmbeddedKafka.start(Map.of()).bootstrapServers(), null);
+    }
+
+    private static void await(String what, KafkaFuture<?> answer) {
+        try {
+            answer.get(ANSWER_MAX.toSeconds(), TimeUnit.SECONDS);
+        } catch (ExecutionException e) {
+            throw new IllegalStateException("cannot " + what + ": " + e.getCause(), e.getCause());
+        } catch (TimeoutException e) {
+            throw new IllegalStateException("could not " + what + " within " + ANSWER_MAX.toSeconds() + " s", e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException("interrupted, could not " + what, e);
+        }
+    }
+}

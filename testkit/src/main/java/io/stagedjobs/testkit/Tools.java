@@ -1,0 +1,58 @@
+package io.stagedjobs.testkit;
+
+import java.io.File;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Optional;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.opentest4j.TestAbortedException;
+
+/**
+ * Programs that some tests need and not every machine has, such as {@code psql} or {@code pgbouncer}.
+ *
+ * <p>The environment variable {@code STAGED_JOBS_TEST_REQUIRE} lists, separated by commas, those that must be there:
+ * where it names a program, a test that needs it fails without it instead of being skipped.
+ */
+public final class Tools {
+
+    private static final String REQUIRED = "STAGED_JOBS_TEST_REQUIRE";
+
+    private Tools() {}
+
+    /**
+     * Finds a program on the search path.
+     *
+     * @throws TestAbortedException if it is absent, which test frameworks count as a skipped test
+     * @throws AssertionError if it is absent and listed as required
+     */
+    public static Path require(String program) {
+        return require(program, System.getenv("PATH"), System.getenv(REQUIRED));
+    }
+
+    static Path require(String program, @Nullable String searchPath, @Nullable String required) {
+        Optional<Path> found = entries(searchPath, File.pathSeparator)
+                .map(directory -> Path.of(directory, program))
+                .filter(Files::isExecutable)
+                .findFirst();
+        if (found.isPresent()) {
+            return found.get();
+        }
+        if (entries(required, ",").anyMatch(program::equals)) {
+            throw new AssertionError(program + " is not on the PATH, but " + REQUIRED
+                    + " requires it. Install it, or take it off that list to have its tests skipped.");
+        }
+        throw new TestAbortedException(program + " is not on the PATH. Install it to run this test; name it in "
+                + REQUIRED + " to have its absence fail.");
+    }
+
+    private static Stream<String> entries(@Nullable String list, String separator) {
+        return list == null
+                ? Stream.empty()
+                : Arrays.stream(list.split(Pattern.quote(separator), -1))
+                        .map(String::strip)
+                        .filter(entry -> !entry.isEmpty());
+    }
+}
