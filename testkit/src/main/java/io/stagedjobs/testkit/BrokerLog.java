@@ -25,6 +25,9 @@ import org.slf4j.spi.SLF4JServiceProvider;
  */
 public final class BrokerLog implements SLF4JServiceProvider {
 
+    /** Prints each setting of the broker on a line of its own, several times over. */
+    private static final String ALL_SETTINGS = "org.apache.kafka.common.config.AbstractConfig";
+
     private final IMarkerFactory markers = new BasicMarkerFactory();
     private final MDCAdapter diagnosticContext = new NOPMDCAdapter();
     private final Map<String, LineLogger> loggers = new ConcurrentHashMap<>();
@@ -70,7 +73,7 @@ public final class BrokerLog implements SLF4JServiceProvider {
 
         @Override
         public boolean isInfoEnabled() {
-            return true;
+            return !name.equals(ALL_SETTINGS);
         }
 
         @Override

@@ -1,22 +1,27 @@
 package io.stagedjobs.testkit;
 
 import java.io.IOException;
+import java.nio.file.Path;
 import kafka.Kafka;
 import kafka.tools.StorageTool;
 
 /**
  * What runs in a broker's JVM: formats the storage unless that was done by an earlier start, then serves.
  *
- * <p>The arguments are the configuration file and the cluster's id. The process ends when its standard input does: that
- * is the end of the JVM that started it, however it ended.
+ * <p>The arguments are the broker's directory and the cluster's id. The process ends when its standard input does: that
+ * is the end of the JVM that started it, however it ended. It then deletes the directory.
  */
 final class BrokerMain {
+
+    /** The name of the configuration file in the broker's directory. */
+    static final String CONFIGURATION = "server.properties";
 
     private BrokerMain() {}
 
     public static void main(String[] args) {
-        endWithParent();
-        String configuration = args[0];
+        Path directory = Path.of(args[0]);
+        endWithParent(directory);
+        String configuration = directory.resolve(CONFIGURATION).toString();
         String clusterId = args[1];
         int exitCode = StorageTool.execute(
                 new String[] {"format", "--ignore-formatted", "--cluster-id", clusterId, "--config", configuration},
@@ -27,7 +32,7 @@ final class BrokerMain {
         Kafka.main(new String[] {configuration});
     }
 
-    private static void endWithParent() {
+    private static void endWithParent(Path directory) {
         Thread watcher = new Thread(
                 () -> {
                     try {
@@ -36,6 +41,11 @@ final class BrokerMain {
                         }
                     } catch (IOException e) {
                         // As good as the end.
+                    }
+                    try {
+                        TempDirectory.deleteTree(directory);
+                    } catch (IOException e) {
+                        // The broker is still writing there. What it left is for the system's own cleaning.
                     }
                     Runtime.getRuntime().halt(1);
                 },

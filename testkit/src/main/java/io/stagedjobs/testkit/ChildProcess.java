@@ -47,6 +47,10 @@ public final class ChildProcess implements AutoCloseable {
 
     private final String name;
     private final Process process;
+
+    /** Signals go through this: {@link Process#destroy} would also close the child's streams, and its input means much. */
+    private final ProcessHandle handle;
+
     private final AtExit atExit;
 
     /** Guards the three fields below; notified at each new line and at the end of each stream. */
@@ -59,7 +63,8 @@ public final class ChildProcess implements AutoCloseable {
     private ChildProcess(String name, Process process) {
         this.name = name;
         this.process = process;
-        this.atExit = AtExit.run(process::destroyForcibly);
+        this.handle = process.toHandle();
+        this.atExit = AtExit.run(handle::destroyForcibly);
         var unused = process.onExit().thenRun(atExit::cancel);
         collect(Source.STDOUT, process.getInputStream());
         collect(Source.STDERR, process.getErrorStream());
@@ -146,12 +151,12 @@ public final class ChildProcess implements AutoCloseable {
 
     /** Asks the child to end (SIGTERM), and returns at once. */
     public void terminate() {
-        process.destroy();
+        handle.destroy();
     }
 
     /** Ends the child by SIGKILL and waits until it is gone. Does nothing if it has ended already. */
     public void kill() {
-        process.destroyForcibly();
+        handle.destroyForcibly();
         awaitExit(Duration.ofSeconds(30));
     }
 

@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.io.Writer;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -30,8 +29,8 @@ final class EmbeddedKafka implements AutoCloseable {
             "-Xmx512m",
             "-XX:+UseSerialGC",
             "-XX:TieredStopAtLevel=1",
-            "-Xshare:auto",
             "-Djava.awt.headless=true",
+            "-Dslf4j.internal.verbosity=WARN",
             "-Dslf4j.provider=" + BrokerLog.class.getName());
 
     private final TempDirectory directory;
@@ -75,7 +74,7 @@ final class EmbeddedKafka implements AutoCloseable {
                 "kafka-" + port,
                 BrokerMain.class,
                 JVM_ARGS,
-                List.of(configuration().toString(), clusterId),
+                List.of(directory.path().toString(), clusterId),
                 Map.of());
         try {
             broker.awaitLine(STARTED, START_MAX);
@@ -138,19 +137,19 @@ final class EmbeddedKafka implements AutoCloseable {
         all.put("share.coordinator.state.topic.min.isr", "1");
         all.put("share.coordinator.state.topic.num.partitions", "4");
         all.put("group.initial.rebalance.delay.ms", "0");
+        // A killed broker is let in again only when its old session has run out, 9 s by default. Longer than any pause
+        // that the collector or a busy machine makes.
+        all.put("broker.session.timeout.ms", "3000");
+        all.put("broker.heartbeat.interval.ms", "500");
         // Few threads and small buffers: it shares the machine with the tests.
         all.put("num.network.threads", "2");
         all.put("num.io.threads", "4");
         all.put("log.cleaner.dedupe.buffer.size", "4194304");
         all.putAll(settings);
-        try (Writer writer = Files.newBufferedWriter(configuration())) {
+        try (Writer writer = Files.newBufferedWriter(directory.path().resolve(BrokerMain.CONFIGURATION))) {
             all.store(writer, null);
         } catch (IOException e) {
             throw new UncheckedIOException("cannot write the configuration of the embedded Kafka", e);
         }
-    }
-
-    private Path configuration() {
-        return directory.path().resolve("server.properties");
     }
 }

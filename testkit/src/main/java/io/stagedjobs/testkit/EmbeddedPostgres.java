@@ -33,12 +33,19 @@ final class EmbeddedPostgres implements AutoCloseable {
 
     /**
      * Starts the server in place of the shell, so that both have one process id, beside a watcher that outlives this
-     * JVM: once the JVM's end of standard input is closed, it stops the server if that still runs. The directory of the
-     * data is {@code $0}. The watcher is nobody's child, or the server would wonder about it.
+     * JVM. If the server still runs when standard input ends, this JVM is gone: the watcher stops the server and
+     * deletes its directory, which is {@code $0}. It is nobody's child, or the server would wonder about it.
      */
     private static final String RUN_WATCHED = """
             exec 3<&0 </dev/null
-            ( ( read _ <&3; [ "$(head -n 1 "$0/postmaster.pid")" = $$ ] && kill -QUIT $$ ) >/dev/null 2>&1 & )
+            ( (
+              read _ <&3
+              if kill -0 $$ && [ "$(head -n 1 "$0/data/postmaster.pid")" = $$ ]; then
+                kill -QUIT $$
+                while kill -0 $$; do sleep 0.1; done
+                rm -rf "$0"
+              fi
+            ) >/dev/null 2>&1 & )
             exec 3<&-
             exec "$@"
             """;
@@ -90,7 +97,7 @@ final class EmbeddedPostgres implements AutoCloseable {
         }
         List<String> command = new ArrayList<>(asAllowedUser);
         if (!PostgresBinaries.onWindows()) {
-            command.addAll(List.of("sh", "-c", RUN_WATCHED, dataDirectory().toString()));
+            command.addAll(List.of("sh", "-c", RUN_WATCHED, directory.path().toString()));
         }
         command.addAll(List.of(program("postgres"), "-D", dataDirectory().toString()));
         ChildProcess started = ChildProcess.start("postgres-" + port, command, Map.of());

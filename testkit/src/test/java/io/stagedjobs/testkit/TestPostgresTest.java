@@ -3,15 +3,19 @@ package io.stagedjobs.testkit;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Duration;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class TestPostgresTest {
 
+    private static final Duration LONG = Duration.ofSeconds(60);
     private static final String INVALID_PASSWORD = "28P01";
     private static final String UNDEFINED_TABLE = "42P01";
 
@@ -104,6 +108,28 @@ class TestPostgresTest {
         assertThatThrownBy(() -> TestPostgres.startEmbedded(Map.of("no_such_setting", "1")))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessageContaining("no_such_setting");
+    }
+
+    /** Starts a server and stays, until it is killed. */
+    static final class Parent {
+        public static void main(String[] args) throws IOException, InterruptedException {
+            TestPostgres postgres = TestPostgres.startEmbedded();
+            System.out.println("data in " + postgres.dataDirectory());
+            System.out.println("pid "
+                    + Files.readAllLines(postgres.dataDirectory().resolve("postmaster.pid"))
+                            .get(0));
+            Thread.currentThread().join();
+        }
+    }
+
+    @Test
+    void an_embedded_server_ends_with_the_jvm_that_started_it_even_if_that_is_killed() {
+        try (ChildProcess parent = ChildJvm.start("parent", Parent.class)) {
+            String pid = parent.awaitLine(line -> line.startsWith("pid "), LONG).substring("pid ".length());
+            ProcessHandle server = ProcessHandle.of(Long.parseLong(pid)).orElseThrow();
+            parent.kill();
+            assertThat(server.onExit()).succeedsWithin(LONG);
+        }
     }
 
     private static void execute(TestDatabase database, String sql) throws SQLException {
