@@ -199,6 +199,12 @@ public final class UnitOfWork {
             }
             Work work = new Work(dsl, number);
             T result = block.run(work);
+            if (work.staged().isEmpty()) {
+                // PostgreSQL answers COMMIT of a failed transaction with ROLLBACK, and the driver says nothing: a block
+                // that
+                // swallowed an SQL error would seem to have succeeded. Any statement tells; staging is one.
+                dsl.execute("SELECT 1");
+            }
             options.stagedJobs.stage(dsl, work.staged());
             committing = true;
             return result;

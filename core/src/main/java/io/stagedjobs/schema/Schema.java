@@ -128,7 +128,7 @@ public final class Schema {
             if (!exists) {
                 dsl.execute("CREATE SCHEMA " + quoted(name));
             }
-            dsl.execute("SET LOCAL search_path = " + quoted(name));
+            dsl.execute("SET LOCAL search_path = " + quoted(name) + ", pg_temp");
             for (String file : MIGRATIONS.subList(version, versionKnown())) {
                 dsl.connection(c -> {
                     try (Statement statement = c.createStatement()) {

@@ -1,8 +1,8 @@
 -- Staged Jobs, schema version 1. Never edited after a release: a change is a new file.
 --
 -- Every name is created in the first schema of the search_path, so that `staged-jobs migrate` (which sets it) and
--- Flyway (default schema) can both apply this file. The functions bind to their table when they are created
--- (SQL-standard bodies, PostgreSQL 14 and later); a caller's search_path cannot redirect them.
+-- Flyway (default schema) can both apply this file. The functions keep that schema: a caller's search_path cannot
+-- redirect them. Function bodies are quoted, since not every client splits BEGIN ATOMIC … END correctly.
 
 -- The lane of a job: jobs of one (topic, job_key) always share a lane, jobs without a key are spread by their id.
 -- hashtextextended is what hash partitioning uses: its values are stable across PostgreSQL releases.
@@ -68,15 +68,16 @@ ALTER TABLE staged_jobs SET (
 CREATE FUNCTION stage_job(topic text, job_name text, payload jsonb, job_key text DEFAULT NULL, headers jsonb DEFAULT NULL)
     RETURNS uuid
     LANGUAGE sql VOLATILE
-BEGIN ATOMIC
+    SET search_path FROM CURRENT
+    AS $$
     WITH fresh AS MATERIALIZED (SELECT gen_random_uuid() AS job_id),
     staged AS (
         INSERT INTO staged_jobs (job_id, topic, job_key, job_name, payload, headers)
         SELECT fresh.job_id, stage_job.topic, stage_job.job_key, stage_job.job_name,
                convert_to(stage_job.payload::text, 'UTF8'), stage_job.headers
         FROM fresh)
-    SELECT fresh.job_id FROM fresh;
-END;
+    SELECT fresh.job_id FROM fresh
+    $$;
 
 COMMENT ON FUNCTION stage_job(text, text, jsonb, text, jsonb) IS
     'Staged Jobs: stages a JSON job in the current transaction and returns its id.';

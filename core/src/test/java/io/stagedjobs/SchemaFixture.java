@@ -1,0 +1,53 @@
+package io.stagedjobs;
+
+import com.zaxxer.hikari.HikariConfig;
+import com.zaxxer.hikari.HikariDataSource;
+import io.stagedjobs.schema.Schema;
+import io.stagedjobs.testkit.TestDatabase;
+import io.stagedjobs.testkit.TestPostgres;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.List;
+import org.jooq.DSLContext;
+import org.jooq.SQLDialect;
+import org.jooq.impl.DSL;
+
+/** A database of its own with the tables installed, for one test class. */
+final class SchemaFixture {
+
+    final TestDatabase database;
+
+    SchemaFixture(String prefix) {
+        this(TestPostgres.shared().newDatabase(prefix));
+    }
+
+    private SchemaFixture(TestDatabase database) {
+        this.database = database;
+        try (Connection connection = database.connect()) {
+            Schema.PUBLIC.migrate(connection);
+        } catch (SQLException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    DSLContext dsl() {
+        return DSL.using(database.dataSource(), SQLDialect.POSTGRES);
+    }
+
+    HikariDataSource pool(int size) {
+        HikariConfig config = new HikariConfig();
+        config.setDataSource(database.dataSource());
+        config.setMaximumPoolSize(size);
+        config.setConnectionTimeout(20_000);
+        return new HikariDataSource(config);
+    }
+
+    /** Names of the jobs that a new transaction sees, in the order of their positions. */
+    List<String> namesStaged() {
+        return dsl().fetch("SELECT job_name FROM staged_jobs ORDER BY id").getValues(0, String.class);
+    }
+
+    void clear() {
+        dsl().execute("DELETE FROM staged_jobs");
+    }
+}

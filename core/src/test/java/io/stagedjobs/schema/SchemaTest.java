@@ -1,0 +1,254 @@
+package io.stagedjobs.schema;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.stagedjobs.testkit.TestDatabase;
+import io.stagedjobs.testkit.TestPostgres;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.flywaydb.core.Flyway;
+import org.jooq.DSLContext;
+import org.jooq.SQLDialect;
+import org.jooq.exception.DataAccessException;
+import org.jooq.impl.DSL;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class SchemaTest {
+
+    private TestDatabase database;
+    private DSLContext dsl;
+
+    @BeforeEach
+    void create() {
+        database = TestPostgres.shared().newDatabase("schema");
+        dsl = DSL.using(database.dataSource(), SQLDialect.POSTGRES);
+    }
+
+    private int migrate(Schema schema) throws SQLException {
+        try (Connection connection = database.connect()) {
+            return schema.migrate(connection);
+        }
+    }
+
+    private void requireCurrent(Schema schema) throws SQLException {
+        try (Connection connection = database.connect()) {
+            schema.requireCurrent(connection);
+        }
+    }
+
+    @Test
+    void migrating_twice_changes_nothing_the_second_time() throws SQLException {
+        assertThat(migrate(Schema.PUBLIC)).isEqualTo(Schema.versionKnown());
+        assertThat(migrate(Schema.PUBLIC)).isZero();
+        requireCurrent(Schema.PUBLIC);
+    }
+
+    @Test
+    void eight_processes_may_migrate_at_once() throws Exception {
+        ExecutorService threads = Executors.newFixedThreadPool(8);
+        try {
+            List<Future<Integer>> all = new ArrayList<>();
+            for (int i = 0; i < 8; i++) {
+                all.add(threads.submit(() -> migrate(Schema.named("at once"))));
+            }
+            int applied = 0;
+            for (Future<Integer> each : all) {
+                applied += each.get();
+            }
+            assertThat(applied).isEqualTo(Schema.versionKnown());
+        } finally {
+            threads.shutdownNow();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"jobs", "With Space", "quo\"te", "select", "Ünïcode"})
+    void the_tables_live_in_the_schema_that_was_named_and_nowhere_else(String name) throws SQLException {
+        Schema schema = Schema.named(name);
+        migrate(schema);
+        requireCurrent(schema);
+        dsl.execute("INSERT INTO " + schema.qualified("staged_jobs") + " (topic, job_name) VALUES ('t', 'n')");
+        dsl.fetch("SELECT " + schema.qualified("stage_job") + "('t', 'n', '{}')");
+        assertThat(dsl.fetchValue("SELECT count(*) FROM " + schema.qualified("staged_jobs")))
+                .isEqualTo(2L);
+        assertThat(dsl.fetchValue("SELECT to_regclass('public.staged_jobs')")).isNull();
+    }
+
+    @Test
+    void a_missing_schema_is_told_with_what_to_do() {
+        assertThatThrownBy(() -> requireCurrent(Schema.PUBLIC))
+                .isInstanceOf(SchemaException.class)
+                .hasMessageContainingAll("cannot find", "\"public\"", "staged-jobs migrate");
+    }
+
+    @Test
+    void a_newer_schema_is_refused_and_left_alone() throws SQLException {
+        migrate(Schema.PUBLIC);
+        dsl.execute("INSERT INTO staged_jobs_schema (version) VALUES (999)");
+        assertThatThrownBy(() -> requireCurrent(Schema.PUBLIC))
+                .isInstanceOf(SchemaException.class)
+                .hasMessageContainingAll("version 999", "newer release");
+        assertThatThrownBy(() -> migrate(Schema.PUBLIC)).isInstanceOf(SchemaException.class);
+    }
+
+    @Test
+    void flyway_can_apply_the_same_files_and_migrate_finds_nothing_to_do() throws SQLException {
+        Flyway.configure()
+                .dataSource(database.dataSource())
+                .defaultSchema("outbox")
+                .locations("classpath:io/stagedjobs/schema/db")
+                .load()
+                .migrate();
+        assertThat(migrate(Schema.named("outbox"))).isZero();
+        requireCurrent(Schema.named("outbox"));
+        dsl.fetch("SELECT outbox.stage_job('t', 'n', '{}')");
+        assertThat(dsl.fetchValue("SELECT count(*) FROM outbox.staged_jobs")).isEqualTo(1L);
+    }
+
+    @Test
+    void a_database_without_a_character_encoding_is_refused() throws SQLException {
+        String name = "ascii_" + UUID.randomUUID().toString().replace("-", "");
+        dsl.execute("CREATE DATABASE " + name + " ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0");
+        TestDatabase ascii = new TestDatabase(
+                database.url().replace("/" + database.name(), "/" + name),
+                database.host(),
+                database.port(),
+                name,
+                database.username(),
+                database.password());
+        try (Connection connection = ascii.connect()) {
+            assertThatThrownBy(() -> Schema.PUBLIC.migrate(connection))
+                    .isInstanceOf(SchemaException.class)
+                    .hasMessageContainingAll("SQL_ASCII", "UTF8");
+        }
+    }
+
+    @Test
+    void the_payload_limit_can_be_raised_and_lowered() throws SQLException {
+        migrate(Schema.PUBLIC);
+        try (Connection connection = database.connect()) {
+            Schema.PUBLIC.limitPayload(connection, 2_000_000);
+            dsl.execute("INSERT INTO staged_jobs (topic, job_name, payload) VALUES ('t', 'n', ?)", new byte[2_000_000]);
+            Schema.PUBLIC.limitPayload(connection, 10);
+            assertThatThrownBy(() -> dsl.execute(
+                            "INSERT INTO staged_jobs (topic, job_name, payload) VALUES ('t', 'n', ?)", new byte[11]))
+                    .hasMessageContaining("staged_jobs_payload_size");
+            assertThatThrownBy(() -> Schema.PUBLIC.limitPayload(connection, 0))
+                    .isInstanceOf(IllegalArgumentException.class);
+        }
+    }
+
+    @Test
+    void a_plain_insert_of_three_columns_is_enough() throws SQLException {
+        migrate(Schema.PUBLIC);
+        dsl.execute("INSERT INTO staged_jobs (topic, job_name, payload) VALUES ('users', 'user.created', 'x')");
+        var row = dsl.fetchSingle("SELECT * FROM staged_jobs");
+        assertThat(row.get("job_id")).isNotNull();
+        assertThat(row.get("id", long.class)).isPositive();
+        assertThat(row.get("lane", int.class)).isBetween(0, 7);
+        assertThat(row.get("staged_at")).isNotNull();
+        assertThat(row.get("headers")).isNull();
+    }
+
+    @Test
+    void nobody_chooses_a_position_or_a_lane() throws SQLException {
+        migrate(Schema.PUBLIC);
+        assertThatThrownBy(() -> dsl.execute("INSERT INTO staged_jobs (id, topic, job_name) VALUES (1, 't', 'n')"))
+                .isInstanceOf(DataAccessException.class);
+        assertThatThrownBy(() -> dsl.execute("INSERT INTO staged_jobs (lane, topic, job_name) VALUES (1, 't', 'n')"))
+                .isInstanceOf(DataAccessException.class);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '~',
+            value = {
+                "'.', 'n', null, null                   | staged_jobs_topic_name",
+                "'..', 'n', null, null                  | staged_jobs_topic_name",
+                "'a b', 'n', null, null                 | staged_jobs_topic_name",
+                "E'a\\n', 'n', null, null               | staged_jobs_topic_name",
+                "repeat('t', 250), 'n', null, null      | staged_jobs_topic_name",
+                "'t', '', null, null                    | staged_jobs_job_name_size",
+                "'t', 'n', repeat('k', 4097), null      | staged_jobs_job_key_size",
+                "'t', 'n', null, '{\"ce_id\": \"1\"}'   | staged_jobs_headers_prefix",
+                "'t', 'n', null, '{\"a\": 1}'           | staged_jobs_headers_strings",
+                "'t', 'n', null, '{\"a\": null}'        | staged_jobs_headers_strings",
+                "'t', 'n', null, '{\"a\": {}}'          | staged_jobs_headers_strings",
+                "'t', 'n', null, '[]'                   | staged_jobs_headers_strings",
+                "'t', 'n', null, '\"a\"'                | staged_jobs_headers_strings",
+                "'t', 'n', null, 'null'                 | staged_jobs_headers_strings",
+            })
+    void what_kafka_can_never_take_is_refused_by_the_table(String values, String constraint) throws SQLException {
+        migrate(Schema.PUBLIC);
+        assertThatThrownBy(() -> dsl.connection(connection -> {
+                    try (var statement = connection.createStatement()) {
+                        statement.execute(
+                                "INSERT INTO staged_jobs (topic, job_name, job_key, headers) VALUES (" + values + ")");
+                    }
+                }))
+                .rootCause()
+                .hasMessageContaining(constraint);
+    }
+
+    @Test
+    void jobs_of_one_key_share_a_lane_and_jobs_without_a_key_are_spread() throws SQLException {
+        migrate(Schema.PUBLIC);
+        dsl.execute("INSERT INTO staged_jobs (topic, job_key, job_name)"
+                + " SELECT 't', 'key ' || i % 100, 'n' FROM generate_series(1, 1000) AS i");
+        assertThat(dsl.fetchValue("SELECT max(lanes) FROM"
+                        + " (SELECT count(DISTINCT lane) AS lanes FROM staged_jobs GROUP BY job_key) AS k"))
+                .isEqualTo(1L);
+        assertThat(dsl.fetchValue("SELECT count(DISTINCT lane) FROM staged_jobs"))
+                .isEqualTo(8L);
+        dsl.execute("DELETE FROM staged_jobs");
+        dsl.execute("INSERT INTO staged_jobs (topic, job_name) SELECT 't', 'n' FROM generate_series(1, 800)");
+        assertThat(dsl.fetch("SELECT count(*) FROM staged_jobs GROUP BY lane").getValues(0, long.class))
+                .hasSize(8)
+                .containsOnly(100L);
+    }
+
+    /** The lane decides a key's order: a release that computed it otherwise would break it for jobs that wait. */
+    @Test
+    void the_lane_of_a_key_is_what_it_always_was() throws SQLException {
+        migrate(Schema.PUBLIC);
+        assertThat(dsl.fetch("SELECT staged_jobs_lane('users', k, 1) FROM unnest(ARRAY['1', '2', '3', 'é', '']) AS k")
+                        .getValues(0, int.class))
+                .isEqualTo(LANES_OF_FIVE_KEYS);
+        assertThat(dsl.fetch("SELECT staged_jobs_lane('users', NULL, id) FROM generate_series(7, 9) AS id")
+                        .getValues(0, int.class))
+                .containsExactly(7, 0, 1);
+    }
+
+    private static final List<Integer> LANES_OF_FIVE_KEYS = List.of(7, 7, 0, 7, 3);
+
+    @Test
+    void the_table_has_one_index_and_its_vacuum_settings() throws SQLException {
+        migrate(Schema.PUBLIC);
+        assertThat(dsl.fetch("SELECT indexname FROM pg_indexes WHERE tablename = 'staged_jobs'")
+                        .getValues(0, String.class))
+                .containsExactly("staged_jobs_pkey");
+        assertThat(Set.of(dsl.fetchSingle("SELECT reloptions FROM pg_class WHERE relname = 'staged_jobs'")
+                        .get(0, String[].class)))
+                .contains("autovacuum_vacuum_scale_factor=0.0", "autovacuum_vacuum_cost_delay=0");
+    }
+
+    @Test
+    void a_name_that_no_schema_can_have_is_refused() {
+        assertThatThrownBy(() -> Schema.named("")).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> Schema.named("x".repeat(64))).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> Schema.named("a\0")).isInstanceOf(IllegalArgumentException.class);
+    }
+}

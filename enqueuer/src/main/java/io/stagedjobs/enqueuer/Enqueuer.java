@@ -1,0 +1,163 @@
+package io.stagedjobs.enqueuer;
+
+import io.micrometer.core.instrument.MeterRegistry;
+import io.stagedjobs.enqueuer.OutsideException.Side;
+import io.stagedjobs.internal.Backoff;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.SortedSet;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ThreadLocalRandom;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One enqueuer process: keeps a {@link LaneRunner} for each lane it should own, and renews its row so that the others know
+ * it lives.
+ *
+ * <p>Threads: one for the heartbeat and one a lane; all methods here may be called from any thread.
+ */
+public final class Enqueuer implements AutoCloseable {
+
+    private static final Logger log = LoggerFactory.getLogger(Enqueuer.class);
+    private static final Backoff BEAT_FAILURES = new Backoff(Duration.ofMillis(200), Duration.ofSeconds(5));
+    private static final Duration BACKLOG_EVERY = Duration.ofSeconds(15);
+
+    /**
+     * The numbers that shape it.
+     *
+     * @param limits of one batch
+     * @param idleMax the longest rest of a lane in which nothing waits
+     * @param heartbeat how often the row is renewed; well below the age at which the others take our lanes
+     * @param stopMax how long {@link #close} waits for batches in hand
+     */
+    public record Options(Lanes.BatchLimits limits, Duration idleMax, Duration heartbeat, Duration stopMax) {}
+
+    private record Running(LaneRunner runner, Thread thread) {}
+
+    private final Lanes lanes;
+    private final Options options;
+    private final Health health;
+    private final HeldTopics heldTopics = new HeldTopics(System::nanoTime);
+    private final Map<Integer, Running> running = new ConcurrentHashMap<>();
+    private final StopSignal stop = new StopSignal();
+    private final Meters meters;
+    private final LaneRunner.Tools tools;
+    private final Thread heart = new Thread(this::run, "heartbeat");
+
+    /** The publisher and the lanes stay the caller's to close, after this. */
+    public Enqueuer(Lanes lanes, Publisher publisher, Options options, Health health, MeterRegistry registry) {
+        this.lanes = lanes;
+        this.options = options;
+        this.health = health;
+        this.meters =
+                new Meters(registry, running::size, () -> heldTopics.reasons().size());
+        this.tools =
+                new LaneRunner.Tools(lanes, publisher, options.limits, options.idleMax, heldTopics, health, meters);
+    }
+
+    /** Starts the threads; returns at once. */
+    public void start() {
+        heart.start();
+    }
+
+    /** Topics whose jobs stay staged for now, each with the reason. */
+    public Map<String, String> topicsHeld() {
+        return heldTopics.reasons();
+    }
+
+    /** How many jobs this process has published. */
+    public double published() {
+        return meters.published();
+    }
+
+    /** Lets batches in hand finish, gives the lanes back and leaves; waits at most {@link Options#stopMax} in all. */
+    @Override
+    public void close() {
+        long deadline = System.nanoTime() + options.stopMax.toNanos();
+        stop.set();
+        stopLanes();
+        boolean clean = joined(heart, deadline);
+        stopLanes(); // those that a last heartbeat started
+        for (Running lane : new HashMap<>(running).values()) {
+            clean &= joined(lane.thread, deadline);
+        }
+        if (clean) {
+            leave();
+        } else {
+            log.warn(
+                    "could not finish every batch within {} s; what is open is rolled back, no job is lost",
+                    options.stopMax.toSeconds());
+        }
+    }
+
+    private void stopLanes() {
+        running.values().forEach(lane -> lane.runner.stop());
+    }
+
+    private void leave() {
+        try {
+            lanes.leave();
+        } catch (OutsideException e) {
+            log.info("could not leave cleanly: {}. The others take our lanes by themselves.", e.getMessage());
+        }
+    }
+
+    private void run() {
+        int failures = 0;
+        long backlogAt = System.nanoTime();
+        Duration rest = Duration.ZERO;
+        while (!stop.await(rest)) {
+            try {
+                beatOnce();
+                if (System.nanoTime() - backlogAt >= 0) {
+                    meters.backlog(lanes.backlog());
+                    backlogAt = System.nanoTime() + BACKLOG_EVERY.toNanos();
+                }
+                health.reached(Side.POSTGRESQL);
+                failures = 0;
+                rest = options.heartbeat;
+            } catch (RuntimeException e) {
+                health.failed(Side.POSTGRESQL, String.valueOf(e.getMessage()));
+                rest = BEAT_FAILURES.after(++failures, ThreadLocalRandom.current());
+                if (failures == 1 || failures % 20 == 0) {
+                    log.warn(
+                            "could not renew this enqueuer's row ({} time(s) in a row): {}. If that lasts, other enqueuers"
+                                    + " take its lanes. Next try in {} ms.",
+                            failures,
+                            e.getMessage(),
+                            rest.toMillis());
+                }
+            }
+        }
+    }
+
+    /** One heartbeat: renew, look, then start and stop lanes so that we own our fair share. */
+    private void beatOnce() {
+        running.values().removeIf(lane -> !lane.thread.isAlive());
+        SortedSet<Integer> wanted = FairShare.of(lanes.beat());
+        running.forEach((lane, run) -> {
+            if (!wanted.contains(lane)) {
+                run.runner.stop();
+            }
+        });
+        wanted.forEach(lane -> running.computeIfAbsent(lane, this::startLane));
+    }
+
+    private Running startLane(int lane) {
+        LaneRunner runner = new LaneRunner(lane, tools);
+        Thread thread = new Thread(runner, "lane-" + lane);
+        thread.start();
+        return new Running(runner, thread);
+    }
+
+    private static boolean joined(Thread thread, long deadline) {
+        try {
+            thread.join(Math.max(1, (deadline - System.nanoTime()) / 1_000_000));
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        return !thread.isAlive();
+    }
+}

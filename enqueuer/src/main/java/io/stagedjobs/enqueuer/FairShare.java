@@ -1,0 +1,47 @@
+package io.stagedjobs.enqueuer;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SortedSet;
+import java.util.TreeSet;
+import java.util.UUID;
+
+/**
+ * Decides which lanes this enqueuer should move. Every enqueuer computes the same quotas from the same census: the
+ * lanes divided evenly, the remainder to the first ids. An owner keeps what it has up to its quota, so that lanes move
+ * only when the number of enqueuers changes. While two enqueuers see different censuses they may both want a lane;
+ * taking it is what decides.
+ */
+final class FairShare {
+
+    private FairShare() {}
+
+    /** Lanes to own: those owned already, up to the quota, then free ones. */
+    static SortedSet<Integer> of(Lanes.Census census) {
+        int quota = quota(census);
+        List<Integer> ours = new ArrayList<>();
+        List<Integer> free = new ArrayList<>();
+        for (int lane = 0; lane < census.owners().size(); lane++) {
+            UUID owner = census.owners().get(lane);
+            if (owner == null) {
+                free.add(lane);
+            } else if (owner.equals(census.me())) {
+                ours.add(lane);
+            }
+        }
+        SortedSet<Integer> wanted = new TreeSet<>(ours.subList(0, Math.min(quota, ours.size())));
+        for (int lane : free) {
+            if (wanted.size() < quota) {
+                wanted.add(lane);
+            }
+        }
+        return wanted;
+    }
+
+    private static int quota(Lanes.Census census) {
+        int lanes = census.owners().size();
+        int enqueuers = census.enqueuers().size();
+        int rank = census.enqueuers().indexOf(census.me());
+        return lanes / enqueuers + (rank < lanes % enqueuers ? 1 : 0);
+    }
+}

@@ -1,0 +1,81 @@
+package io.stagedjobs.enqueuer;
+
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.DistributionSummary;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Timer;
+import java.time.Duration;
+import java.util.List;
+import java.util.function.Supplier;
+
+/** The meters {@code staged.jobs.*}; docs/configuration.md lists them. Label values come from fixed sets only. */
+final class Meters {
+
+    private final MeterRegistry registry;
+    private final Counter published;
+    private final DistributionSummary batchSize;
+    private final Timer lag;
+    private volatile Lanes.Backlog backlog = new Lanes.Backlog(0, Duration.ZERO);
+
+    Meters(MeterRegistry registry, Supplier<Number> lanesOwned, Supplier<Number> topicsHeld) {
+        this.registry = registry;
+        published = Counter.builder("staged.jobs.published")
+                .description("Jobs that Kafka acknowledged and that were deleted")
+                .register(registry);
+        batchSize = DistributionSummary.builder("staged.jobs.batch.size")
+                .description("Jobs in a batch")
+                .baseUnit("jobs")
+                .register(registry);
+        lag = Timer.builder("staged.jobs.lag")
+                .description(
+                        "From staging to the deletion that follows Kafka's acknowledgement, by the database's clock")
+                .publishPercentileHistogram()
+                .minimumExpectedValue(Duration.ofMillis(1))
+                .maximumExpectedValue(Duration.ofHours(1))
+                .register(registry);
+        for (OutsideException.Side side : OutsideException.Side.values()) {
+            failures(side);
+        }
+        Gauge.builder("staged.jobs.backlog", () -> backlog.jobs())
+                .description("Jobs that wait; an estimate beyond 100 000")
+                .register(registry);
+        Gauge.builder("staged.jobs.oldest.age", () -> backlog.oldestAge().toMillis() / 1000.0)
+                .description("Age of the oldest job that waits")
+                .baseUnit("seconds")
+                .register(registry);
+        Gauge.builder("staged.jobs.lanes.owned", lanesOwned)
+                .description("Lanes that this enqueuer moves")
+                .register(registry);
+        Gauge.builder("staged.jobs.topics.held", topicsHeld)
+                .description("Topics whose jobs stay staged because Kafka does not take them")
+                .register(registry);
+    }
+
+    void settled(List<Job> jobs, Batch.Settlement settlement) {
+        published.increment(jobs.size());
+        batchSize.record(jobs.size());
+        for (Job job : jobs) {
+            lag.record(Duration.between(job.stagedAt(), settlement.at()));
+        }
+    }
+
+    double published() {
+        return published.count();
+    }
+
+    void failed(OutsideException.Side side) {
+        failures(side).increment();
+    }
+
+    void backlog(Lanes.Backlog measured) {
+        backlog = measured;
+    }
+
+    private Counter failures(OutsideException.Side side) {
+        return Counter.builder("staged.jobs.failures")
+                .description("Steps that failed and were taken back")
+                .tag("cause", side.label())
+                .register(registry);
+    }
+}

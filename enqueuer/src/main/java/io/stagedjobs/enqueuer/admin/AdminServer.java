@@ -1,0 +1,114 @@
+package io.stagedjobs.enqueuer.admin;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.javalin.Javalin;
+import io.javalin.http.Context;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.stagedjobs.enqueuer.Health;
+import io.stagedjobs.enqueuer.OutsideException;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.security.MessageDigest;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.function.Supplier;
+
+/**
+ * Health, metrics and status over HTTP. Nothing here changes anything. With a token set, everything but health asks for it.
+ */
+public final class AdminServer implements AutoCloseable {
+
+    private static final JsonMapper JSON = new JsonMapper();
+    private static final String METRICS_FORMAT = "text/plain; version=0.0.4; charset=utf-8";
+
+    private final Javalin server;
+    private final Optional<String> token;
+
+    /**
+     * Where to listen.
+     *
+     * @param port 0 for any free one
+     * @param token asked for as {@code Authorization: Bearer …}
+     */
+    public record Binding(String host, int port, Optional<String> token) {
+
+        /** Whether only this machine can connect; a name that nobody knows counts as not. */
+        public boolean isLoopback() {
+            try {
+                return InetAddress.getByName(host).isLoopbackAddress();
+            } catch (UnknownHostException e) {
+                return false;
+            }
+        }
+    }
+
+    /** Starts to listen; throws JavalinException, an unchecked one, if the port is taken. */
+    public AdminServer(Binding binding, Health health, PrometheusMeterRegistry registry, Supplier<Object> status) {
+        this.token = binding.token;
+        this.server = Javalin.create(config -> {
+            config.startup.showJavalinBanner = false;
+            config.routes.get("/health/live", context -> json(context, Map.of("status", "live")));
+            config.routes.get("/health/ready", context -> ready(context, health));
+            config.routes.get("/metrics", context -> {
+                if (authorized(context)) {
+                    context.contentType(METRICS_FORMAT).result(registry.scrape());
+                }
+            });
+            config.routes.get("/api/status", context -> {
+                if (authorized(context)) {
+                    json(context, status.get());
+                }
+            });
+            config.routes.exception(OutsideException.class, (e, context) -> {
+                context.status(503);
+                json(context, Map.of("error", String.valueOf(e.getMessage())));
+            });
+        });
+        server.start(binding.host, binding.port);
+    }
+
+    /** The port in use. */
+    public int port() {
+        return server.port();
+    }
+
+    @Override
+    public void close() {
+        server.stop();
+    }
+
+    private static void ready(Context context, Health health) {
+        Map<String, String> problems = new TreeMap<>();
+        health.problems().forEach((side, problem) -> problems.put(side.label(), problem));
+        context.status(problems.isEmpty() ? 200 : 503);
+        json(
+                context,
+                problems.isEmpty() ? Map.of("status", "ready") : Map.of("status", "not ready", "problems", problems));
+    }
+
+    private boolean authorized(Context context) {
+        if (token.isEmpty()) {
+            return true;
+        }
+        byte[] expected = ("Bearer " + token.get()).getBytes(UTF_8);
+        String given = context.header("Authorization");
+        if (given != null && MessageDigest.isEqual(expected, given.getBytes(UTF_8))) {
+            return true;
+        }
+        context.status(401).header("WWW-Authenticate", "Bearer");
+        json(context, Map.of("error", "send the admin token as Authorization: Bearer …"));
+        return false;
+    }
+
+    private static void json(Context context, Object value) {
+        try {
+            context.contentType("application/json").result(JSON.writeValueAsBytes(value));
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException("cannot write " + value.getClass() + " as JSON", e);
+        }
+    }
+}

@@ -1,0 +1,142 @@
+package io.stagedjobs.enqueuer.cli;
+
+import io.stagedjobs.StagedJobsException;
+import io.stagedjobs.enqueuer.OutsideException;
+import io.stagedjobs.enqueuer.postgres.Database;
+import io.stagedjobs.enqueuer.settings.Setting;
+import io.stagedjobs.enqueuer.settings.Settings;
+import io.stagedjobs.enqueuer.settings.SettingsException;
+import io.stagedjobs.schema.Schema;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.jooq.exception.DataAccessException;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.ParseResult;
+
+/**
+ * The command line: finds the command, gives it its settings and turns what it throws into a message and an exit code:
+ * 0 done, 1 could not, 2 wrong usage.
+ */
+@Command(
+        name = "staged-jobs",
+        description = "Publishes the jobs that applications stage in PostgreSQL to Kafka.",
+        subcommands = {MigrateCommand.class, RunCommand.class, DrainCommand.class, StatusCommand.class},
+        mixinStandardHelpOptions = true,
+        versionProvider = Cli.Version.class,
+        synopsisSubcommandLabel = "COMMAND")
+public final class Cli implements Runnable {
+
+    private static final int COULD_NOT = 1;
+    private static final int WRONG_USAGE = 2;
+
+    private final Map<String, String> environment;
+
+    @CommandLine.Spec
+    @SuppressWarnings("NullAway.Init")
+    private CommandSpec spec;
+
+    private Cli(Map<String, String> environment) {
+        this.environment = environment;
+    }
+
+    /** Runs one command and ends the process with its exit code. */
+    public static void main(String[] args) {
+        System.setProperty("org.jooq.no-logo", "true");
+        System.setProperty("org.jooq.no-tips", "true");
+        System.exit(execute(args, System.getenv()));
+    }
+
+    /** Runs one command in this process; returns its exit code. Prints to the standard streams. */
+    static int execute(String[] args, Map<String, String> environment) {
+        CommandLine line = new CommandLine(new Cli(environment));
+        line.getSubcommands().values().forEach(Cli::addSettings);
+        line.setExecutionExceptionHandler((e, command, result) -> {
+            command.getErr().println(command.getCommandName() + ": " + message(e));
+            return e instanceof SettingsException ? WRONG_USAGE : COULD_NOT;
+        });
+        return line.execute(args);
+    }
+
+    @Override
+    public void run() {
+        throw new CommandLine.ParameterException(spec.commandLine(), "which command?");
+    }
+
+    /** Settings of a command: its flags, then the environment, then the file. */
+    static Settings settings(CommandSpec command) {
+        Map<String, String> flags = new HashMap<>();
+        ParseResult parsed = command.commandLine().getParseResult();
+        Setting.ALL.forEach(setting -> take(parsed, setting.flag(), setting.key(), flags));
+        take(parsed, "--config-file", "config.file", flags);
+        Map<String, String> kafka = parsed.matchedOptionValue("--kafka", Map.of());
+        kafka.forEach((property, value) -> flags.put(Setting.KAFKA_PREFIX + property, value));
+        Cli cli = (Cli) command.parent().userObject();
+        return Settings.read(flags, cli.environment);
+    }
+
+    /** Fails with the reason if the database cannot be reached or its schema is not the one this software knows. */
+    static void requireSchema(Database database, Schema schema) {
+        try (Connection connection = database.connect()) {
+            schema.requireCurrent(connection);
+        } catch (SQLException e) {
+            throw new OutsideException(OutsideException.Side.POSTGRESQL, String.valueOf(e.getMessage()), e);
+        }
+    }
+
+    private static void take(ParseResult parsed, String flag, String key, Map<String, String> flags) {
+        String value = parsed.matchedOptionValue(flag, (String) null);
+        if (value != null) {
+            flags.put(key, value);
+        }
+    }
+
+    private static void addSettings(CommandLine command) {
+        CommandSpec spec = command.getCommandSpec();
+        spec.usageMessage().sortOptions(false);
+        spec.addOption(OptionSpec.builder("--config-file")
+                .type(String.class)
+                .paramLabel("FILE")
+                .description("properties file with settings; flags and environment are stronger")
+                .build());
+        for (Setting<?> setting : Setting.ALL) {
+            String byDefault = setting.defaultText() == null ? "" : "; " + setting.defaultText() + " unless set";
+            spec.addOption(OptionSpec.builder(setting.flag())
+                    .type(String.class)
+                    .paramLabel("VALUE")
+                    .description(setting.meaning() + byDefault + " (" + setting.variable() + ")")
+                    .build());
+        }
+        spec.addOption(OptionSpec.builder("--kafka")
+                .type(Map.class)
+                .auxiliaryTypes(String.class, String.class)
+                .paramLabel("PROPERTY=VALUE")
+                .description("any Kafka client property (STAGED_JOBS_KAFKA_<PROPERTY>)")
+                .build());
+    }
+
+    private static String message(Exception e) {
+        if (e instanceof OutsideException || e instanceof SettingsException || e instanceof StagedJobsException) {
+            return String.valueOf(e.getMessage());
+        }
+        if (e instanceof DataAccessException database) {
+            Throwable said = database.getCause() == null ? database : database.getCause();
+            return "PostgreSQL refused: " + said.getMessage() + ". Nothing was changed.";
+        }
+        return "unexpected failure: " + e + ". No job is lost by it.";
+    }
+
+    static final class Version implements CommandLine.IVersionProvider {
+        @Override
+        public String[] getVersion() {
+            String version = Cli.class.getPackage().getImplementationVersion();
+            return List.of("staged-jobs " + (version == null ? "(development)" : version))
+                    .toArray(new String[0]);
+        }
+    }
+}

@@ -1,0 +1,69 @@
+package io.stagedjobs.enqueuer.cli;
+
+import io.stagedjobs.enqueuer.postgres.Database;
+import io.stagedjobs.enqueuer.settings.Settings;
+import io.stagedjobs.enqueuer.settings.SettingsException;
+import io.stagedjobs.schema.Schema;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** Installs or upgrades the tables; safe to run again, and from many processes at once. */
+@Command(
+        name = "migrate",
+        description = "Installs or upgrades the schema; safe to run again, and by many at once.",
+        mixinStandardHelpOptions = true)
+final class MigrateCommand implements Callable<Integer> {
+
+    @Spec
+    @SuppressWarnings("NullAway.Init")
+    private CommandSpec spec;
+
+    @Option(
+            names = "--payload-max",
+            paramLabel = "BYTES",
+            description = "largest payload that the table takes (900000 at first)")
+    private @Nullable Integer payloadMax;
+
+    @Override
+    public Integer call() throws SQLException {
+        Settings settings = Cli.settings(spec);
+        Database database = Wiring.database(settings);
+        Schema schema = Wiring.schema(settings);
+        try (Connection connection = database.connect()) {
+            int applied = schema.migrate(connection);
+            print(
+                    applied == 0
+                            ? "schema \"" + schema.name() + "\" is at version " + Schema.versionKnown()
+                                    + " already, nothing to do"
+                            : "schema \"" + schema.name() + "\" is at version " + Schema.versionKnown() + " now, "
+                                    + applied + " migration(s) applied");
+            if (payloadMax != null) {
+                limitPayload(schema, connection, payloadMax);
+            }
+        }
+        return 0;
+    }
+
+    private void limitPayload(Schema schema, Connection connection, int bytes) {
+        try {
+            schema.limitPayload(connection, bytes);
+        } catch (IllegalArgumentException e) {
+            throw new SettingsException(List.of("--payload-max is wrong: " + e.getMessage()));
+        }
+        print("payloads may have up to " + bytes + " bytes now");
+        if (bytes > Schema.PAYLOAD_BYTES_MAX_DEFAULT) {
+            print("raise the topics' max.message.bytes and the enqueuer's kafka.max.request.size along with it");
+        }
+    }
+
+    private void print(String line) {
+        spec.commandLine().getOut().println(line);
+    }
+}

@@ -1,0 +1,102 @@
+package io.stagedjobs.enqueuer.cli;
+
+import com.zaxxer.hikari.HikariDataSource;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.binder.kafka.KafkaClientMetrics;
+import io.stagedjobs.enqueuer.Enqueuer;
+import io.stagedjobs.enqueuer.Health;
+import io.stagedjobs.enqueuer.Lanes;
+import io.stagedjobs.enqueuer.kafka.AtLeastOncePublisher;
+import io.stagedjobs.enqueuer.kafka.KafkaClientSettings;
+import io.stagedjobs.enqueuer.postgres.Database;
+import io.stagedjobs.enqueuer.postgres.PostgresLanes;
+import io.stagedjobs.enqueuer.settings.Setting;
+import io.stagedjobs.enqueuer.settings.Settings;
+import io.stagedjobs.schema.Schema;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.time.Duration;
+import java.util.UUID;
+
+/** An enqueuer with everything it needs, built from settings; closing takes it down in reverse. */
+final class Wiring implements AutoCloseable {
+
+    /** One connection a lane, one for the heartbeat and one to spare. */
+    private static final int CONNECTIONS_MAX = 10;
+
+    private static final Duration STOP_MAX = Duration.ofSeconds(12);
+
+    private final HikariDataSource pool;
+    private final AtLeastOncePublisher publisher;
+    private final KafkaClientMetrics kafkaMetrics;
+    private final Enqueuer enqueuer;
+
+    /** Checks that the database, its schema and Kafka are there, then connects; starts nothing. */
+    Wiring(Settings settings, Health health, MeterRegistry registry) {
+        Database database = database(settings);
+        Schema schema = schema(settings);
+        Cli.requireSchema(database, schema);
+        publisher = new AtLeastOncePublisher(
+                new KafkaClientSettings(settings.kafka(), settings.get(Setting.PUBLISH_TIMEOUT)),
+                settings.get(Setting.SOURCE).replace("<database>", database.name()));
+        try {
+            publisher.check();
+        } catch (RuntimeException e) {
+            publisher.close();
+            throw e;
+        }
+        kafkaMetrics = new KafkaClientMetrics(publisher.producer());
+        kafkaMetrics.bindTo(registry);
+        pool = database.pool(CONNECTIONS_MAX, registry);
+        Lanes lanes = new PostgresLanes(
+                pool,
+                schema,
+                new PostgresLanes.Identity(
+                        UUID.randomUUID(),
+                        name(settings),
+                        settings.get(Setting.DELIVERY).toString()),
+                settings.get(Setting.TAKEOVER_AFTER),
+                settings.get(Setting.PUBLISH_TIMEOUT));
+        Enqueuer.Options options = new Enqueuer.Options(
+                new Lanes.BatchLimits(settings.get(Setting.BATCH_SIZE), settings.get(Setting.BATCH_BYTES)),
+                settings.get(Setting.POLL_INTERVAL),
+                settings.get(Setting.HEARTBEAT_INTERVAL),
+                STOP_MAX);
+        enqueuer = new Enqueuer(lanes, publisher, options, health, registry);
+    }
+
+    Enqueuer enqueuer() {
+        return enqueuer;
+    }
+
+    @Override
+    public void close() {
+        enqueuer.close();
+        kafkaMetrics.close();
+        publisher.close();
+        pool.close();
+    }
+
+    static Database database(Settings settings) {
+        return new Database(
+                settings.get(Setting.DATABASE_URL),
+                settings.find(Setting.DATABASE_USERNAME),
+                settings.find(Setting.DATABASE_PASSWORD));
+    }
+
+    static Schema schema(Settings settings) {
+        return Schema.named(settings.get(Setting.DATABASE_SCHEMA));
+    }
+
+    private static String name(Settings settings) {
+        String host;
+        try {
+            host = InetAddress.getLocalHost().getHostName();
+        } catch (UnknownHostException e) {
+            host = "unknown";
+        }
+        return settings.get(Setting.NAME)
+                .replace("<host>", host)
+                .replace("<process id>", Long.toString(ProcessHandle.current().pid()));
+    }
+}

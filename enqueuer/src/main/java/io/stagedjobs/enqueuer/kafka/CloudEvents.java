@@ -1,0 +1,79 @@
+package io.stagedjobs.enqueuer.kafka;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
+import io.stagedjobs.enqueuer.Job;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.header.internals.RecordHeader;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A job as a Kafka record: the Kafka binding of CloudEvents 1.0 in binary mode, then the job's own headers as they are.
+ * docs/contract.md gives the list.
+ */
+final class CloudEvents {
+
+    private static final JsonFactory JSON = new JsonFactory();
+    private static final String CONTENT_TYPE = "content-type";
+    private static final Header SPEC_VERSION = header("ce_specversion", "1.0");
+    private static final Header CONTENT_TYPE_DEFAULT = header(CONTENT_TYPE, "application/json");
+
+    private final Header source;
+
+    /** Records whose {@code ce_source} is {@code source}. */
+    CloudEvents(String source) {
+        this.source = header("ce_source", source);
+    }
+
+    ProducerRecord<byte[], byte[]> record(Job job) {
+        return new ProducerRecord<>(
+                job.topic(),
+                null,
+                null,
+                job.key() == null ? null : job.key().getBytes(UTF_8),
+                job.payload(),
+                headers(job));
+    }
+
+    private List<Header> headers(Job job) {
+        List<Header> own = own(job.headersJson());
+        List<Header> headers = new ArrayList<>(6 + own.size());
+        headers.add(SPEC_VERSION);
+        headers.add(header("ce_id", job.jobId().toString()));
+        headers.add(source);
+        headers.add(header("ce_type", job.name()));
+        headers.add(header("ce_time", job.stagedAt().toString()));
+        if (own.stream().noneMatch(header -> header.key().equals(CONTENT_TYPE))) {
+            headers.add(CONTENT_TYPE_DEFAULT);
+        }
+        headers.addAll(own);
+        return headers;
+    }
+
+    private static List<Header> own(@Nullable String json) {
+        if (json == null) {
+            return List.of();
+        }
+        List<Header> headers = new ArrayList<>();
+        try (JsonParser parser = JSON.createParser(json)) {
+            parser.nextToken(); // the object's start: the table's CHECK lets nothing else in
+            for (String name = parser.nextFieldName(); name != null; name = parser.nextFieldName()) {
+                headers.add(header(name, parser.nextTextValue()));
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException("headers are not a JSON object of strings", e);
+        }
+        return headers;
+    }
+
+    private static Header header(String name, String value) {
+        return new RecordHeader(name, value.getBytes(UTF_8));
+    }
+}

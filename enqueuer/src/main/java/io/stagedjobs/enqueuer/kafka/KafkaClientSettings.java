@@ -1,0 +1,80 @@
+package io.stagedjobs.enqueuer.kafka;
+
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import org.apache.kafka.clients.admin.AdminClientConfig;
+import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.common.config.ConfigDef;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+
+/**
+ * The properties of the Kafka clients: ours, then the operator's over them. Properties that the delivery promise rests on
+ * are not the operator's to set.
+ *
+ * @param operator Kafka client properties by their own names
+ * @param publishTimeout after which a record that was not acknowledged counts as failed
+ */
+public record KafkaClientSettings(Map<String, String> operator, Duration publishTimeout) {
+
+    /** Set here and nowhere else, each with the reason that a person is told. */
+    public static final Map<String, String> FIXED = Map.of(
+            ProducerConfig.ACKS_CONFIG, "a job is deleted only after all in-sync replicas have it",
+            ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, "order and single delivery rest on it",
+            ProducerConfig.KEY_SERIALIZER_CLASS_CONFIG, "keys are bytes already",
+            ProducerConfig.VALUE_SERIALIZER_CLASS_CONFIG, "payloads are bytes already",
+            ProducerConfig.TRANSACTIONAL_ID_CONFIG, "it belongs to the delivery mode",
+            ProducerConfig.RETRIES_CONFIG, "publish.timeout bounds the retries",
+            ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, "publish.timeout sets it",
+            ProducerConfig.MAX_BLOCK_MS_CONFIG, "publish.timeout sets it");
+
+    /** Names of all properties that the producer or the admin client knows. */
+    public static Set<String> known() {
+        Set<String> names = new TreeSet<>(ProducerConfig.configNames());
+        names.addAll(AdminClientConfig.configNames());
+        return names;
+    }
+
+    /** Whether a property is a secret: Kafka's own definitions say so. */
+    public static boolean isSecret(String property) {
+        ConfigDef.ConfigKey key = ProducerConfig.configDef().configKeys().get(property);
+        return key != null && key.type == ConfigDef.Type.PASSWORD;
+    }
+
+    Map<String, Object> producer() {
+        Map<String, Object> properties = new HashMap<>();
+        properties.put(ProducerConfig.COMPRESSION_TYPE_CONFIG, "lz4");
+        properties.put(ProducerConfig.BATCH_SIZE_CONFIG, 256 * 1024);
+        properties.put(ProducerConfig.LINGER_MS_CONFIG, 1); // the batch is there already: only its first requests gain
+        properties.put(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, (int) (publishTimeout.toMillis() * 3 / 4));
+        properties.putAll(common(ProducerConfig.configNames()));
+        properties.put(ProducerConfig.ACKS_CONFIG, "all");
+        properties.put(ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, true);
+        properties.put(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, (int) publishTimeout.toMillis());
+        properties.put(ProducerConfig.MAX_BLOCK_MS_CONFIG, publishTimeout.toMillis());
+        properties.put(ProducerConfig.KEY_SERIALIZER_CLASS_CONFIG, ByteArraySerializer.class);
+        properties.put(ProducerConfig.VALUE_SERIALIZER_CLASS_CONFIG, ByteArraySerializer.class);
+        return properties;
+    }
+
+    Map<String, Object> admin() {
+        Map<String, Object> properties = new HashMap<>();
+        properties.put(AdminClientConfig.REQUEST_TIMEOUT_MS_CONFIG, (int) (publishTimeout.toMillis() * 3 / 4));
+        properties.put(AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, (int) publishTimeout.toMillis());
+        properties.putAll(common(AdminClientConfig.configNames()));
+        return properties;
+    }
+
+    private Map<String, Object> common(Set<String> names) {
+        Map<String, Object> properties = new HashMap<>();
+        properties.put("client.id", "staged-jobs-enqueuer");
+        operator.forEach((name, value) -> {
+            if (names.contains(name)) {
+                properties.put(name, value);
+            }
+        });
+        return properties;
+    }
+}

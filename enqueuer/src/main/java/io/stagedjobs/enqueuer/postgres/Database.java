@@ -1,0 +1,89 @@
+package io.stagedjobs.enqueuer.postgres;
+
+import com.zaxxer.hikari.HikariConfig;
+import com.zaxxer.hikari.HikariDataSource;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.stagedjobs.enqueuer.OutsideException;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.util.Optional;
+import java.util.Properties;
+import java.util.regex.Pattern;
+
+/**
+ * How to reach the database. Options in the URL are stronger than ours.
+ *
+ * @param url JDBC URL
+ */
+public record Database(String url, Optional<String> username, Optional<String> password) {
+
+    private static final Pattern SECRETS_IN_URL = Pattern.compile("((?i:password|sslpassword)=)[^&]*");
+
+    /** The URL with its secrets masked. */
+    public String urlForPeople() {
+        return SECRETS_IN_URL.matcher(url).replaceAll("$1***");
+    }
+
+    /** The database's name as the URL gives it. */
+    public String name() {
+        String path = url.replaceFirst("\\?.*", "");
+        return path.substring(Math.max(path.lastIndexOf('/'), path.lastIndexOf(':')) + 1);
+    }
+
+    /**
+     * Opens one connection outside any pool, so that what is wrong is told at once.
+     *
+     * @throws OutsideException saying what is wrong and what to do
+     */
+    public Connection connect() {
+        try {
+            return DriverManager.getConnection(url, properties());
+        } catch (SQLException e) {
+            String words = String.valueOf(e.getMessage()).replaceAll("\\s*\\R\\s*", " ");
+            throw new OutsideException(
+                    OutsideException.Side.POSTGRESQL,
+                    "could not connect to " + urlForPeople()
+                            + username.map(name -> " as " + name).orElse("") + ": "
+                            + words + " (SQLSTATE " + e.getSQLState() + "). Nothing was changed. "
+                            + advice(String.valueOf(e.getSQLState())),
+                    e);
+        }
+    }
+
+    private static String advice(String state) {
+        return switch (state) {
+            case "28P01", "28000" -> "Check STAGED_JOBS_DATABASE_USERNAME and STAGED_JOBS_DATABASE_PASSWORD.";
+            case "3D000" -> "Check the database's name in STAGED_JOBS_DATABASE_URL.";
+            case "53300" -> "Free connections or raise max_connections; an enqueuer uses at most ten.";
+            default -> "Check STAGED_JOBS_DATABASE_URL, and that PostgreSQL runs and can be reached from here.";
+        };
+    }
+
+    /** A pool that never fails at its start and keeps trying while the database is away. */
+    public HikariDataSource pool(int connectionsMax, MeterRegistry registry) {
+        HikariConfig config = new HikariConfig();
+        config.setPoolName("staged-jobs");
+        config.setJdbcUrl(url);
+        config.setDataSourceProperties(properties());
+        config.setMaximumPoolSize(connectionsMax);
+        config.setMinimumIdle(1);
+        config.setConnectionTimeout(5_000);
+        config.setInitializationFailTimeout(-1);
+        config.setAutoCommit(false);
+        config.setMetricRegistry(registry);
+        return new HikariDataSource(config);
+    }
+
+    private Properties properties() {
+        Properties properties = new Properties();
+        username.ifPresent(name -> properties.setProperty("user", name));
+        password.ifPresent(secret -> properties.setProperty("password", secret));
+        properties.setProperty("ApplicationName", "staged-jobs");
+        properties.setProperty("connectTimeout", "5");
+        properties.setProperty("socketTimeout", "90"); // longer than any statement_timeout of ours
+        properties.setProperty("tcpKeepAlive", "true");
+        properties.setProperty("targetServerType", "primary");
+        return properties;
+    }
+}

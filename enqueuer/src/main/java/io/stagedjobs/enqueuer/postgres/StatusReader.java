@@ -1,0 +1,152 @@
+package io.stagedjobs.enqueuer.postgres;
+
+import io.stagedjobs.schema.Schema;
+import java.sql.Connection;
+import java.time.Duration;
+import java.util.List;
+import java.util.Set;
+import org.jooq.DSLContext;
+import org.jooq.SQLDialect;
+import org.jooq.exception.DataAccessException;
+import org.jooq.impl.DSL;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Reads what waits and who works, for people and for {@code drain}. Reads only, needs no more than the observer's
+ * privileges, and never a payload. It uses one connection, of one thread.
+ */
+public final class StatusReader {
+
+    private final DSLContext dsl;
+    private final String jobs;
+    private final String lanes;
+    private final String enqueuers;
+    private final Schema schema;
+    private final Connection connection;
+
+    /** Works on a connection in autocommit mode, which stays the caller's to close. */
+    public StatusReader(Connection connection, Schema schema) {
+        this.connection = connection;
+        this.dsl = DSL.using(connection, SQLDialect.POSTGRES);
+        this.schema = schema;
+        this.jobs = schema.qualified("staged_jobs");
+        this.lanes = schema.qualified("staged_job_lanes");
+        this.enqueuers = schema.qualified("staged_job_enqueuers");
+    }
+
+    /** Everything at one look; counts are exact. */
+    public Status read(Duration takeoverAfter) {
+        return asked("read the status", () -> {
+            List<Lane> byLane = dsl.fetch(
+                            "SELECT l.lane, e.name, l.generation, coalesce(w.jobs, 0), coalesce(w.age, 0)"
+                                    + " FROM " + lanes + " AS l LEFT JOIN " + enqueuers + " AS e"
+                                    + " ON e.enqueuer = l.owner AND e.seen_at >= clock_timestamp() - ? * interval '1 ms'"
+                                    + " LEFT JOIN (SELECT lane, count(*) AS jobs,"
+                                    + " extract(epoch FROM clock_timestamp() - min(staged_at)) AS age FROM " + jobs
+                                    + " GROUP BY lane) AS w ON w.lane = l.lane ORDER BY l.lane",
+                            takeoverAfter.toMillis())
+                    .map(row -> new Lane(
+                            row.get(0, int.class),
+                            row.get(1, String.class),
+                            row.get(2, long.class),
+                            row.get(3, long.class),
+                            row.get(4, double.class)));
+            List<Instance> instances = dsl.fetch(
+                            "SELECT enqueuer, name, delivery,"
+                                    + " extract(epoch FROM clock_timestamp() - started_at),"
+                                    + " extract(epoch FROM clock_timestamp() - seen_at),"
+                                    + " seen_at >= clock_timestamp() - ? * interval '1 ms'"
+                                    + " FROM " + enqueuers + " ORDER BY started_at",
+                            takeoverAfter.toMillis())
+                    .map(row -> new Instance(
+                            row.get(0, String.class),
+                            row.get(1, String.class),
+                            row.get(2, String.class),
+                            row.get(3, double.class),
+                            row.get(4, double.class),
+                            row.get(5, boolean.class)));
+            return new Status(
+                    schema.version(connection),
+                    byLane.stream().mapToLong(Lane::backlog).sum(),
+                    byLane.stream().mapToDouble(Lane::oldestAgeSeconds).max().orElse(0),
+                    waitingByTopic(Long.MAX_VALUE),
+                    byLane,
+                    instances);
+        });
+    }
+
+    /** How many jobs wait now. */
+    public long waiting() {
+        return asked("count what waits", () -> dsl.fetchSingle("SELECT count(*) FROM " + jobs)
+                .get(0, long.class));
+    }
+
+    /** An id that no job has that was committed before and none that is staged from now on falls below. */
+    public long lastId() {
+        return asked("read the last id", () -> dsl.fetchSingle(
+                        "SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM "
+                                + schema.qualified("staged_jobs_id_seq"))
+                .get(0, long.class));
+    }
+
+    /** Whether a job up to that id waits, those of some topics left out. */
+    public boolean anyWaiting(long lastId, Set<String> withoutTopics) {
+        return asked("look for jobs", () -> dsl.fetchSingle(
+                        "SELECT EXISTS (SELECT FROM " + lanes + " AS l CROSS JOIN LATERAL (SELECT FROM " + jobs
+                                + " AS j WHERE j.lane = l.lane AND j.id <= ? AND j.topic <> ALL (?::text[])"
+                                + " LIMIT 1) AS first)",
+                        lastId,
+                        withoutTopics.toArray(new String[0]))
+                .get(0, boolean.class));
+    }
+
+    /** The topics of the jobs up to that id that wait, most jobs first. */
+    public List<Topic> waitingByTopic(long lastId) {
+        return asked("count by topic", () -> dsl.fetch(
+                        "SELECT topic, count(*) FROM " + jobs + " WHERE id <= ? GROUP BY topic ORDER BY 2 DESC, 1",
+                        lastId)
+                .map(row -> new Topic(row.get(0, String.class), row.get(1, long.class))));
+    }
+
+    private interface Question<T> {
+        T ask();
+    }
+
+    private static <T> T asked(String what, Question<T> question) {
+        try {
+            return question.ask();
+        } catch (DataAccessException e) {
+            throw Transactions.outside(what, e);
+        }
+    }
+
+    /**
+     * What waits and who works.
+     *
+     * @param schemaVersion the installed one
+     * @param backlog jobs that wait
+     * @param oldestAgeSeconds since the oldest of them was staged
+     * @param topics of the jobs that wait, most jobs first
+     */
+    public record Status(
+            int schemaVersion,
+            long backlog,
+            double oldestAgeSeconds,
+            List<Topic> topics,
+            List<Lane> lanes,
+            List<Instance> enqueuers) {}
+
+    /** A topic and how many jobs wait for it. */
+    public record Topic(String topic, long backlog) {}
+
+    /**
+     * A lane.
+     *
+     * @param owner name of the live enqueuer that owns it, null if none does
+     */
+    public record Lane(int lane, @Nullable String owner, long generation, long backlog, double oldestAgeSeconds) {}
+
+    /** An enqueuer; one that is not alive ended without leaving. */
+    public record Instance(
+            String id, String name, String delivery, double startedSecondsAgo, double seenSecondsAgo, boolean alive) {}
+}

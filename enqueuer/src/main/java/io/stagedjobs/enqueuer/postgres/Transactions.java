@@ -1,0 +1,123 @@
+package io.stagedjobs.enqueuer.postgres;
+
+import io.stagedjobs.enqueuer.OutsideException;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.function.Function;
+import javax.sql.DataSource;
+import org.jooq.DSLContext;
+import org.jooq.SQLDialect;
+import org.jooq.conf.Settings;
+import org.jooq.exception.DataAccessException;
+import org.jooq.impl.DSL;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Opens the enqueuer's transactions. What they rely on is set inside each of them ({@code SET LOCAL}), so that it holds
+ * behind a pooler in transaction mode and whatever the role's defaults are.
+ */
+final class Transactions {
+
+    private static final Settings JOOQ = new Settings().withExecuteLogging(false);
+
+    private final DataSource dataSource;
+    private final String prelude;
+
+    /**
+     * Opens transactions on connections of {@code dataSource}.
+     *
+     * @param publishTimeout how long a batch may wait for Kafka: PostgreSQL ends a transaction of ours that stays idle for
+     *     much longer, which happens only to a stopped process
+     */
+    Transactions(DataSource dataSource, Duration publishTimeout) {
+        this.dataSource = dataSource;
+        // spotless:off
+        this.prelude = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE;"
+                + "SET LOCAL synchronous_commit = on;"     // a deletion that Kafka relies on must survive a crash
+                + "SET LOCAL search_path = pg_catalog;"    // every other name is qualified
+                + "SET LOCAL lock_timeout = '5s';"
+                + "SET LOCAL statement_timeout = '60s';"
+                + "SET LOCAL idle_in_transaction_session_timeout = '" + (3 * publishTimeout.toMillis() + 10_000) + "ms';"
+                // Statistics of an empty table must not decide how a million rows are read: the primary key, always.
+                + "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;"
+                + "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off";
+        // spotless:on
+    }
+
+    /** An open transaction of ours; close rolls back what was not committed. */
+    static final class Open implements AutoCloseable {
+        private final Connection connection;
+        private final DSLContext dsl;
+
+        private Open(Connection connection) {
+            this.connection = connection;
+            this.dsl = DSL.using(connection, SQLDialect.POSTGRES, JOOQ);
+        }
+
+        DSLContext dsl() {
+            return dsl;
+        }
+
+        /** Commits; if this throws, whether it took effect is unknown. */
+        void commit() {
+            try {
+                connection.commit();
+            } catch (SQLException e) {
+                throw outside("COMMIT", e);
+            }
+        }
+
+        /** Rolls back, a no-op after a commit, and gives the connection back. */
+        @Override
+        @SuppressWarnings("EmptyCatch") // the pool drops a broken connection, and PostgreSQL rolls it back
+        public void close() {
+            try (connection) {
+                connection.rollback();
+            } catch (SQLException broken) {
+                // nothing is left to do for this transaction
+            }
+        }
+    }
+
+    Open begin() {
+        Connection connection = null;
+        try {
+            connection = dataSource.getConnection();
+            connection.setAutoCommit(false);
+            try (Statement statement = connection.createStatement()) {
+                statement.execute(prelude);
+            }
+            return new Open(connection);
+        } catch (SQLException e) {
+            OutsideException failure = outside("open a transaction", e);
+            if (connection != null) {
+                new Open(connection).close();
+            }
+            throw failure;
+        }
+    }
+
+    /** Runs {@code work} in one transaction, committed at its end and rolled back if it throws. */
+    <T extends @Nullable Object> T call(String what, Function<DSLContext, T> work) {
+        try (Open transaction = begin()) {
+            T result = work.apply(transaction.dsl());
+            transaction.commit();
+            return result;
+        } catch (DataAccessException e) {
+            throw outside(what, e);
+        }
+    }
+
+    /** One line: what PostgreSQL refused, its words and its SQLSTATE. */
+    static OutsideException outside(String what, Exception e) {
+        Throwable said = e instanceof DataAccessException && e.getCause() != null ? e.getCause() : e;
+        String state = said instanceof SQLException sql && sql.getSQLState() != null
+                ? " (SQLSTATE " + sql.getSQLState() + ")"
+                : "";
+        String words = String.valueOf(said.getMessage()).replaceAll("\\s*\\R\\s*", " ");
+        return new OutsideException(
+                OutsideException.Side.POSTGRESQL, "PostgreSQL could not " + what + state + ": " + words, e);
+    }
+}
