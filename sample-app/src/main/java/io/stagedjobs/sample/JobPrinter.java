@@ -86,15 +86,14 @@ final class JobPrinter implements AutoCloseable {
     public void close() {
         stopping.countDown();
         KafkaConsumer<@Nullable String, byte @Nullable []> current = consumer;
-        if (current != null) {
+        if (current == null) {
+            thread.interrupt(); // it waits for a broker, or pauses
+        } else {
             current.wakeup();
         }
         try {
             thread.join(CLOSE_MAX.toMillis());
-            thread.interrupt();
-            thread.join(CLOSE_MAX.toMillis());
         } catch (InterruptedException e) {
-            thread.interrupt();
             Thread.currentThread().interrupt();
         }
     }
@@ -123,18 +122,19 @@ final class JobPrinter implements AutoCloseable {
 
     private void pause() {
         try {
-            boolean stopped = stopping.await(PAUSE_AFTER_FAILURE.toMillis(), TimeUnit.MILLISECONDS);
-            LOG.debug("{}", stopped ? "Stopping." : "Trying again.");
+            // Its answer, whether the printer is stopping, is asked again at the head of the loop.
+            var unused = stopping.await(PAUSE_AFTER_FAILURE.toMillis(), TimeUnit.MILLISECONDS);
         } catch (InterruptedException e) {
-            stopping.countDown();
             Thread.currentThread().interrupt();
+            stopping.countDown();
         }
     }
 
     /** The enqueuer creates no topics: whoever owns the data does. */
     private void createTopic() {
         NewTopic wanted = new NewTopic(topic, Optional.of(PARTITIONS), Optional.empty());
-        try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrapServers))) {
+        Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrapServers));
+        try {
             admin.createTopics(Set.of(wanted)).all().get(ANSWER_MAX.toMillis(), TimeUnit.MILLISECONDS);
             LOG.info("Created topic {} with {} partitions.", topic, PARTITIONS);
         } catch (ExecutionException e) {
@@ -145,6 +145,8 @@ final class JobPrinter implements AutoCloseable {
             throw new KafkaException("no broker answered within " + ANSWER_MAX.toSeconds() + " s", e);
         } catch (InterruptedException e) {
             throw new InterruptException(e);
+        } finally {
+            admin.close(Duration.ZERO); // without a limit it would wait for the answer that did not come
         }
     }
 

@@ -2,7 +2,6 @@ package io.stagedjobs.sample;
 
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
-import com.zaxxer.hikari.pool.HikariPool.PoolInitializationException;
 import io.javalin.Javalin;
 import io.stagedjobs.sample.SampleSettings.InvalidSettingsException;
 import io.stagedjobs.schema.Schema;
@@ -120,15 +119,9 @@ public final class SampleApp implements AutoCloseable {
         config.setPassword(settings.databasePassword());
         config.setMaximumPoolSize(CONNECTIONS_MAX);
         config.setConnectionTimeout(CONNECTION_TIMEOUT_MILLIS);
-        try {
-            return new HikariDataSource(config);
-        } catch (PoolInitializationException e) {
-            throw new CannotStartException(
-                    "could not connect to PostgreSQL with " + SampleSettings.DATABASE_URL + " and "
-                            + SampleSettings.DATABASE_USERNAME + ": " + cause(e)
-                            + ". Nothing was started. Check the three SAMPLE_DATABASE settings and that the server runs.",
-                    e);
-        }
+        // The first look at the schema reports a database that is away better than the pool's own start would.
+        config.setInitializationFailTimeout(-1);
+        return new HikariDataSource(config);
     }
 
     private static String cause(Exception e) {
@@ -142,7 +135,11 @@ public final class SampleApp implements AutoCloseable {
         } catch (SchemaException e) {
             throw new CannotStartException(e.getMessage() + " Then start the sample again.", e);
         } catch (SQLException e) {
-            throw new CannotStartException("could not look at the schema: " + e.getMessage(), e);
+            throw new CannotStartException(
+                    "could not connect to PostgreSQL with " + SampleSettings.DATABASE_URL + " and "
+                            + SampleSettings.DATABASE_USERNAME + ": " + cause(e)
+                            + ". Nothing was started. Check the three SAMPLE_DATABASE settings and that the server runs.",
+                    e);
         }
     }
 
