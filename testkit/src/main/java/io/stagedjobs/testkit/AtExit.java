@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>One shutdown hook runs the actions one after the other, the newest first: a server is asked to stop before the
  * process that runs it is killed. The JVM's own hooks run side by side, which would let the kill come first. Nothing
- * here runs if this JVM is killed by SIGKILL; children that must not survive that watch their standard input.
+ * here runs if this JVM is killed by SIGKILL; servers that must not survive that watch their standard input.
  */
 final class AtExit {
 

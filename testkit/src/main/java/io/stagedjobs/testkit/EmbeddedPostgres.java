@@ -34,7 +34,8 @@ final class EmbeddedPostgres implements AutoCloseable {
     /**
      * Starts the server in place of the shell, so that both have one process id, beside a watcher that outlives this
      * JVM. If the server still runs when standard input ends, this JVM is gone: the watcher stops the server and
-     * deletes its directory, which is {@code $0}. It is nobody's child, or the server would wonder about it.
+     * deletes its directory, which is {@code $0}. It is nobody's child, or the server would wonder about it. It waits
+     * for ten seconds at most: in a container whose first process reaps nobody, a dead server never goes away.
      */
     private static final String RUN_WATCHED = """
             exec 3<&0 </dev/null
@@ -42,7 +43,8 @@ final class EmbeddedPostgres implements AutoCloseable {
               read _ <&3
               if kill -0 $$ && [ "$(head -n 1 "$0/data/postmaster.pid")" = $$ ]; then
                 kill -QUIT $$
-                while kill -0 $$; do sleep 0.1; done
+                tries=100
+                while kill -0 $$ && [ $tries -gt 0 ]; do sleep 0.1; tries=$((tries - 1)); done
                 rm -rf "$0"
               fi
             ) >/dev/null 2>&1 & )
@@ -54,7 +56,7 @@ final class EmbeddedPostgres implements AutoCloseable {
     private final Path binaries;
     private final List<String> asAllowedUser;
     private final int port = FreePort.find();
-    private @Nullable ChildProcess server;
+    private volatile @Nullable ChildProcess server;
     private @Nullable AtExit atExit;
 
     private EmbeddedPostgres(TempDirectory directory) throws IOException {

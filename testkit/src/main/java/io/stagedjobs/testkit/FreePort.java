@@ -4,6 +4,8 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
+import java.util.HashSet;
+import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
 
 /**
@@ -19,13 +21,17 @@ final class FreePort {
     private static final int LAST = 32_000;
     private static final int TRIES = 200;
 
+    /** A stopped server's port looks free, and its owner will want it back. */
+    private static final Set<Integer> GIVEN_OUT = new HashSet<>();
+
     private FreePort() {}
 
-    /** A port of 127.0.0.1 on which nobody listens at this moment. */
-    static int find() {
+    /** A port of 127.0.0.1 on which nobody listens at this moment, and which was not given out here before. */
+    static synchronized int find() {
         for (int tried = 0; tried < TRIES; tried++) {
             int port = ThreadLocalRandom.current().nextInt(FIRST, LAST);
-            if (isFree(port)) {
+            if (!GIVEN_OUT.contains(port) && isFree(port)) {
+                GIVEN_OUT.add(port);
                 return port;
             }
         }

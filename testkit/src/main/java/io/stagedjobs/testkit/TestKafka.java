@@ -18,6 +18,7 @@ import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.KafkaFuture;
+import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.jspecify.annotations.Nullable;
@@ -30,8 +31,9 @@ import org.testcontainers.utility.DockerImageName;
  * A real Kafka broker.
  *
  * <p>{@link #shared()} is for nearly every test: each takes {@linkplain #newTopic new topics}. A test that stops, kills
- * or freezes its broker, and the demonstration, have one of their own from {@link #startEmbedded()}. All methods may be
- * called from any thread; those that ask the broker wait for its answer, a minute at most.
+ * or freezes its broker, and the demonstration, have one of their own from {@link #startEmbedded()}. Methods that ask
+ * the broker wait for its answer, a minute at most. All may be called from any thread, but starting and stopping are
+ * for one thread at a time.
  */
 public final class TestKafka implements AutoCloseable {
 
@@ -125,7 +127,7 @@ public final class TestKafka implements AutoCloseable {
      * <p>Reads as {@code read_committed} and without a consumer group. Records of a transaction that is open at that
      * time, and what follows them in their partition, are not part of the answer.
      *
-     * @throws IllegalStateException if this takes more than a minute
+     * @throws IllegalStateException if a topic does not exist, or if this takes more than a minute
      */
     public List<ConsumerRecord<byte[], byte[]>> readAll(Collection<String> topics) {
         Map<String, Object> settings = Map.of(
@@ -139,7 +141,7 @@ public final class TestKafka implements AutoCloseable {
                 new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
             List<TopicPartition> partitions = topics.stream()
                     .distinct()
-                    .flatMap(topic -> consumer.partitionsFor(topic).stream())
+                    .flatMap(topic -> partitions(consumer, topic).stream())
                     .map(partition -> new TopicPartition(partition.topic(), partition.partition()))
                     .toList();
             consumer.assign(partitions);
@@ -203,6 +205,14 @@ public final class TestKafka implements AutoCloseable {
         atExit.cancel();
         admin.close(Duration.ZERO);
         closing.close();
+    }
+
+    private static List<PartitionInfo> partitions(KafkaConsumer<?, ?> consumer, String topic) {
+        List<PartitionInfo> partitions = consumer.partitionsFor(topic);
+        if (partitions.isEmpty()) {
+            throw new IllegalStateException("cannot read topic " + topic + ": it does not exist");
+        }
+        return partitions;
     }
 
     private EmbeddedKafka owned() {

@@ -14,7 +14,8 @@ import org.opentest4j.TestAbortedException;
  * Programs that some tests need and not every machine has, such as {@code psql} or {@code pgbouncer}.
  *
  * <p>The environment variable {@code STAGED_JOBS_TEST_REQUIRE} lists, separated by commas, those that must be there:
- * where it names a program, a test that needs it fails without it instead of being skipped.
+ * where it names a program, a test that needs it fails without it instead of being skipped. Whoever calls this has
+ * opentest4j on the class path, which comes with JUnit.
  */
 public final class Tools {
 

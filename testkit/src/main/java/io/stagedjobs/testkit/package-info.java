@@ -17,8 +17,11 @@
  * {@code TEST_KAFKA}) wins, then Testcontainers where a Docker engine answers, then binaries from the class path. A
  * server that does not start fails the tests; none is ever skipped for the lack of one.
  *
- * <p>What is embedded lives in temporary directories, listens on 127.0.0.1 only, and ends with this JVM, also when the
- * JVM is killed; only then the directories stay behind. Nothing here knows about staged jobs or about a test framework.
+ * <p>What is embedded lives in a temporary directory, listens on 127.0.0.1 only, and ends with this JVM, even if that
+ * is killed; the directory goes with it. Only PostgreSQL's unpacked programs stay, for the next time. On Windows there
+ * are no signals to freeze a process with, and an embedded PostgreSQL survives a JVM that is killed.
+ *
+ * <p>Nothing here knows about staged jobs, nor about any one test framework.
  */
 @NullMarked
 package io.stagedjobs.testkit;

@@ -84,6 +84,9 @@ class TestKafkaTest {
                         .get(60, TimeUnit.SECONDS))
                 .isInstanceOf(ExecutionException.class)
                 .hasCauseInstanceOf(UnknownTopicOrPartitionException.class);
+        assertThatThrownBy(() -> kafka.readAll(List.of(topic)))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining(topic);
         assertThatThrownBy(() -> kafka.deleteTopic(topic))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessageContaining(topic);

@@ -1,5 +1,7 @@
 package io.stagedjobs.enqueuer.cli;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import io.stagedjobs.StagedJobsException;
 import io.stagedjobs.enqueuer.OutsideException;
 import io.stagedjobs.enqueuer.postgres.Database;
@@ -7,6 +9,7 @@ import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.enqueuer.settings.SettingsException;
 import io.stagedjobs.schema.Schema;
+import java.io.PrintWriter;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.HashMap;
@@ -49,18 +52,21 @@ public final class Cli implements Runnable {
     public static void main(String[] args) {
         System.setProperty("org.jooq.no-logo", "true");
         System.setProperty("org.jooq.no-tips", "true");
-        System.exit(execute(args, System.getenv()));
+        PrintWriter out = new PrintWriter(System.out, true, UTF_8);
+        PrintWriter err = new PrintWriter(System.err, true, UTF_8);
+        System.exit(execute(List.of(args), System.getenv(), out, err));
     }
 
-    /** Runs one command in this process; returns its exit code. Prints to the standard streams. */
-    static int execute(String[] args, Map<String, String> environment) {
+    /** Runs one command in this process; returns its exit code. */
+    static int execute(List<String> args, Map<String, String> environment, PrintWriter out, PrintWriter err) {
         CommandLine line = new CommandLine(new Cli(environment));
+        line.setOut(out).setErr(err);
         line.getSubcommands().values().forEach(Cli::addSettings);
         line.setExecutionExceptionHandler((e, command, result) -> {
             command.getErr().println(command.getCommandName() + ": " + message(e));
             return e instanceof SettingsException ? WRONG_USAGE : COULD_NOT;
         });
-        return line.execute(args);
+        return line.execute(args.toArray(new String[0]));
     }
 
     @Override

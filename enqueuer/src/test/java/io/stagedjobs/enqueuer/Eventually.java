@@ -1,0 +1,23 @@
+package io.stagedjobs.enqueuer;
+
+import java.time.Duration;
+import java.util.concurrent.Callable;
+import java.util.concurrent.TimeUnit;
+
+/** Waits for what another process does: looks again and again until it is so, and fails loudly if it never is. */
+public final class Eventually {
+
+    private static final Duration PATIENCE = Duration.ofSeconds(90);
+
+    private Eventually() {}
+
+    public static void until(String what, Callable<Boolean> condition) throws Exception {
+        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        while (!condition.call()) {
+            if (System.nanoTime() - deadline > 0) {
+                throw new AssertionError("waited " + PATIENCE.toSeconds() + " s in vain until " + what);
+            }
+            TimeUnit.MILLISECONDS.sleep(20);
+        }
+    }
+}

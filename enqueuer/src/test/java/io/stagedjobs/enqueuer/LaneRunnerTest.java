@@ -1,0 +1,431 @@
+package io.stagedjobs.enqueuer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.stagedjobs.enqueuer.Progress.JobRef;
+import io.stagedjobs.enqueuer.postgres.PostgresLanes;
+import java.sql.Connection;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** One lane, step by step, on a real PostgreSQL and a real broker. */
+class LaneRunnerTest {
+
+    private static final Lanes.BatchLimits LIMITS = new Lanes.BatchLimits(500, 1_000_000);
+    private static final String KEY = "k";
+
+    private final HeldTopics heldTopics = new HeldTopics(System::nanoTime);
+    private Outbox outbox;
+    private PostgresLanes lanes;
+    private Publisher publisher;
+    private String topic;
+    private int lane;
+
+    @BeforeEach
+    void open() {
+        outbox = new Outbox("lane");
+        lanes = outbox.lanes();
+        publisher = outbox.publisher(Map.of());
+        topic = outbox.kafka.newTopic("lane", 1);
+        lane = outbox.laneOf(topic, KEY);
+        lanes.beat();
+    }
+
+    @AfterEach
+    void close() throws Exception {
+        outbox.close();
+    }
+
+    private LaneRunner runner(Publisher publisher) {
+        return outbox.runner(lane, lanes, publisher, heldTopics);
+    }
+
+    /** What a test does when a batch is about to be published, and after it was. */
+    private abstract static class Watching implements Publisher {
+        private final Publisher real;
+
+        Watching(Publisher real) {
+            this.real = real;
+        }
+
+        void opening() throws Exception {}
+
+        void publishing(Batch batch) throws Exception {}
+
+        Outcome published(Outcome outcome) throws Exception {
+            return outcome;
+        }
+
+        @Override
+        public Session open(int lane, long generation) {
+            return unchecked(() -> {
+                opening();
+                Session session = real.open(lane, generation);
+                return new Session() {
+                    @Override
+                    public Progress progress() {
+                        return session.progress();
+                    }
+
+                    @Override
+                    public Outcome publish(Batch batch) {
+                        return unchecked(() -> {
+                            publishing(batch);
+                            return published(session.publish(batch));
+                        });
+                    }
+
+                    @Override
+                    public void close() {
+                        session.close();
+                    }
+                };
+            });
+        }
+
+        @Override
+        public void close() {}
+
+        private static <T> T unchecked(java.util.concurrent.Callable<T> action) {
+            try {
+                return action.call();
+            } catch (RuntimeException e) {
+                throw e;
+            } catch (Exception e) {
+                throw new IllegalStateException(e);
+            }
+        }
+    }
+
+    @Test
+    void committed_jobs_are_published_in_order_and_deleted() {
+        outbox.stage(topic, KEY, "first");
+        outbox.stage(topic, KEY, "second");
+        LaneRunner runner = runner(publisher);
+        assertThat(runner.runOnce()).contains(Duration.ZERO);
+        assertThat(outbox.namesIn(topic)).containsExactly("first", "second");
+        assertThat(outbox.waiting()).isZero();
+        assertThat(runner.runOnce()).hasValueSatisfying(rest -> assertThat(rest).isPositive());
+    }
+
+    @Test
+    void a_job_of_a_rolled_back_transaction_is_never_published() throws Exception {
+        try (Connection writer = outbox.transaction()) {
+            Outbox.stage(writer, topic, KEY, "rolled.back");
+            LaneRunner runner = runner(publisher);
+            runner.runOnce();
+            writer.rollback();
+            outbox.stage(topic, KEY, "committed");
+            runner.runOnce();
+        }
+        assertThat(outbox.namesIn(topic)).containsExactly("committed");
+    }
+
+    /** The textbook loop deletes everything up to the last id it published: that loses the job with the lower id. */
+    @Test
+    void a_lower_id_that_commits_while_higher_ones_are_published_is_neither_lost_nor_deleted_unpublished()
+            throws Exception {
+        try (Connection slow = outbox.transaction()) {
+            Outbox.stage(slow, topic, KEY, "lower.id");
+            outbox.stage(topic, KEY, "higher.id");
+            LaneRunner runner = runner(new Watching(publisher) {
+                @Override
+                Outcome published(Outcome outcome) throws Exception {
+                    slow.commit();
+                    return outcome;
+                }
+            });
+            runner.runOnce();
+            assertThat(outbox.namesIn(topic)).containsExactly("higher.id");
+            assertThat(outbox.dsl().fetchValue("SELECT job_name FROM staged_jobs"))
+                    .isEqualTo("lower.id");
+            assertThat(outbox.dsl().fetchValue("SELECT max(id) FROM staged_jobs"))
+                    .isEqualTo(1L);
+
+            runner.runOnce();
+        }
+        assertThat(outbox.namesIn(topic)).containsExactly("higher.id", "lower.id");
+        assertThat(outbox.waiting()).isZero();
+    }
+
+    @Test
+    void a_row_that_took_the_place_of_a_published_one_is_not_deleted() throws Exception {
+        outbox.stage(topic, KEY, "published");
+        UUID other = UUID.randomUUID();
+        LaneRunner runner = runner(new Watching(publisher) {
+            @Override
+            Outcome published(Outcome outcome) {
+                long id = outcome.published().get(0).id();
+                outbox.dsl().execute("DELETE FROM staged_jobs WHERE id = ?", id);
+                outbox.dsl()
+                        .execute(
+                                "INSERT INTO staged_jobs (id, job_id, topic, job_key, job_name) OVERRIDING SYSTEM VALUE"
+                                        + " VALUES (?, ?, ?, ?, 'another.job')",
+                                id,
+                                other,
+                                topic,
+                                KEY);
+                return outcome;
+            }
+        });
+        runner.runOnce();
+        assertThat(outbox.dsl().fetchValue("SELECT job_id FROM staged_jobs")).isEqualTo(other);
+    }
+
+    @Test
+    void nothing_is_deleted_when_kafka_does_not_acknowledge() {
+        outbox.stage(topic, KEY, "kept");
+        LaneRunner runner = runner(new Watching(publisher) {
+            @Override
+            Outcome published(Outcome outcome) {
+                return Outcome.failed("the acknowledgement was lost");
+            }
+        });
+        assertThat(runner.runOnce()).hasValueSatisfying(rest -> assertThat(rest).isPositive());
+        assertThat(outbox.waiting()).isEqualTo(1);
+    }
+
+    @Test
+    void a_failed_step_is_followed_by_acquiring_again_with_a_newer_generation() {
+        outbox.stage(topic, KEY, "job");
+        List<Long> failures = new ArrayList<>();
+        LaneRunner runner = runner(new Watching(publisher) {
+            @Override
+            Outcome published(Outcome outcome) {
+                failures.add(generation());
+                return failures.size() == 1 ? Outcome.failed("once") : outcome;
+            }
+        });
+        runner.runOnce();
+        assertThat(runner.runOnce()).contains(Duration.ZERO);
+        assertThat(failures).containsExactly(1L, 2L);
+        assertThat(outbox.waiting()).isZero();
+    }
+
+    private long generation() {
+        return outbox.dsl()
+                .fetchSingle("SELECT generation FROM staged_job_lanes WHERE lane = ?", lane)
+                .get(0, long.class);
+    }
+
+    @Test
+    void whoever_finds_a_newer_generation_lets_go_and_publishes_nothing() {
+        outbox.stage(topic, KEY, "job");
+        LaneRunner runner = runner(publisher);
+        runner.runOnce();
+        outbox.dsl().execute("UPDATE staged_job_lanes SET generation = generation + 1 WHERE lane = ?", lane);
+        outbox.stage(topic, KEY, "of.the.next.owner");
+        assertThat(untilIdleOrGone(runner)).isEmpty();
+        assertThat(outbox.namesIn(topic)).containsExactly("job");
+        assertThat(outbox.waiting()).isEqualTo(1);
+    }
+
+    private static Optional<Duration> untilIdleOrGone(LaneRunner runner) {
+        Optional<Duration> rest = runner.runOnce();
+        return rest.isPresent() && rest.get().isZero() ? runner.runOnce() : rest;
+    }
+
+    @Test
+    void a_lane_of_a_live_enqueuer_cannot_be_taken_and_one_of_a_dead_enqueuer_can() throws Exception {
+        assertThat(lanes.take(lane)).hasValue(1);
+        PostgresLanes other = outbox.lanes();
+        other.beat();
+        assertThat(other.take(lane)).isEmpty();
+        outbox.dsl().execute("UPDATE staged_job_enqueuers SET seen_at = seen_at - interval '1 hour'");
+        other.beat();
+        assertThat(other.take(lane)).hasValue(2);
+        assertThat(lanes.claim(lane, 1, LIMITS, Set.of())).isEmpty();
+    }
+
+    @Test
+    void a_lane_given_back_by_an_older_generation_stays_with_its_owner() {
+        lanes.take(lane);
+        lanes.take(lane);
+        lanes.giveBack(lane, 1);
+        assertThat(lanes.beat().owners().get(lane)).isNotNull();
+        lanes.giveBack(lane, 2);
+        assertThat(lanes.beat().owners().get(lane)).isNull();
+    }
+
+    @Test
+    void reconciling_deletes_exactly_the_pairs_that_progress_lists() {
+        outbox.stage(topic, KEY, "listed");
+        outbox.stage(topic, KEY, "other.job.id");
+        outbox.stage(topic, KEY, "not.listed");
+        List<JobRef> rows = outbox.dsl()
+                .fetch("SELECT id, job_id FROM staged_jobs ORDER BY id")
+                .map(row -> new JobRef(row.get(0, long.class), row.get(1, UUID.class)));
+        long generation = lanes.take(lane).getAsLong();
+        Progress progress =
+                new Progress(List.of(rows.get(0), new JobRef(rows.get(1).id(), UUID.randomUUID())));
+        assertThat(lanes.reconcile(lane, generation - 1, progress)).isFalse();
+        assertThat(outbox.waiting()).isEqualTo(3);
+        assertThat(lanes.reconcile(lane, generation, progress)).isTrue();
+        assertThat(outbox.dsl()
+                        .fetch("SELECT job_name FROM staged_jobs ORDER BY id")
+                        .getValues(0, String.class))
+                .containsExactly("other.job.id", "not.listed");
+    }
+
+    @Test
+    void no_transaction_is_open_while_kafka_is_waited_for() {
+        outbox.stage(topic, KEY, "job");
+        List<Long> open = new ArrayList<>();
+        LaneRunner runner = runner(new Watching(publisher) {
+            @Override
+            void opening() {
+                open.add(openTransactions());
+                if (open.size() < 3) {
+                    throw new OutsideException(OutsideException.Side.KAFKA, "away", null);
+                }
+            }
+        });
+        runner.runOnce();
+        assertThat(openTransactions()).isZero();
+        runner.runOnce();
+        assertThat(openTransactions()).isZero();
+        runner.runOnce();
+        assertThat(open).containsExactly(0L, 0L, 0L);
+        assertThat(outbox.waiting()).isZero();
+    }
+
+    private long openTransactions() {
+        return outbox.dsl()
+                .fetchSingle("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                        + " AND state LIKE 'idle in transaction%'")
+                .get(0, long.class);
+    }
+
+    @Test
+    void a_batch_is_bounded_in_rows() {
+        for (int i = 0; i < 7; i++) {
+            outbox.stage(topic, KEY, "job." + i);
+        }
+        List<Integer> sizes = new ArrayList<>();
+        LaneRunner runner = outbox.runner(
+                lane,
+                lanes,
+                new Watching(publisher) {
+                    @Override
+                    void publishing(Batch batch) {
+                        sizes.add(batch.jobs().size());
+                    }
+                },
+                heldTopics,
+                new Lanes.BatchLimits(3, 1_000_000));
+        runner.runOnce();
+        runner.runOnce();
+        runner.runOnce();
+        assertThat(sizes).containsExactly(3, 3, 1);
+        assertThat(outbox.namesIn(topic))
+                .containsExactly("job.0", "job.1", "job.2", "job.3", "job.4", "job.5", "job.6");
+    }
+
+    @Test
+    void a_batch_is_bounded_in_bytes_but_never_empty() {
+        for (int size : new int[] {500_000, 500_000, 500_000, 10}) {
+            outbox.dsl()
+                    .execute(
+                            "INSERT INTO staged_jobs (topic, job_key, job_name, payload) VALUES (?, ?, 'n', ?)",
+                            topic,
+                            KEY,
+                            new byte[size]);
+        }
+        List<Integer> sizes = new ArrayList<>();
+        Publisher watching = new Watching(publisher) {
+            @Override
+            void publishing(Batch batch) {
+                sizes.add(batch.jobs().size());
+            }
+        };
+        LaneRunner runner = outbox.runner(lane, lanes, watching, heldTopics, new Lanes.BatchLimits(500, 600_000));
+        runner.runOnce();
+        runner.runOnce();
+        assertThat(sizes).containsExactly(2, 2);
+        outbox.dsl()
+                .execute(
+                        "INSERT INTO staged_jobs (topic, job_key, job_name, payload) VALUES (?, ?, 'n', ?)",
+                        topic,
+                        KEY,
+                        new byte[800_000]);
+        LaneRunner narrow = outbox.runner(lane, lanes, watching, heldTopics, new Lanes.BatchLimits(500, 1_000));
+        narrow.runOnce();
+        assertThat(sizes).containsExactly(2, 2, 1);
+        assertThat(outbox.waiting()).isZero();
+    }
+
+    @Test
+    void a_missing_topic_holds_its_own_jobs_and_no_others_until_it_exists() {
+        String missing = topic + ".missing";
+        String keyOfSameLane = java.util.stream.IntStream.range(0, 1000)
+                .mapToObj(i -> "key " + i)
+                .filter(key -> outbox.laneOf(missing, key) == lane)
+                .findFirst()
+                .orElseThrow();
+        AtomicLong now = new AtomicLong();
+        HeldTopics held = new HeldTopics(now::get);
+        LaneRunner runner = outbox.runner(lane, lanes, publisher, held);
+        outbox.stage(missing, keyOfSameLane, "held.1");
+        outbox.stage(topic, KEY, "flows");
+        outbox.stage(missing, keyOfSameLane, "held.2");
+        runner.runOnce();
+        assertThat(outbox.namesIn(topic)).containsExactly("flows");
+        assertThat(held.reasons()).containsOnlyKeys(missing);
+        assertThat(held.reasons().get(missing)).contains("does not exist");
+        assertThat(outbox.waiting()).isEqualTo(2);
+
+        outbox.kafka.createTopic(missing, 1);
+        now.addAndGet(HeldTopics.RETRY_TOPIC.toNanos());
+        runner.runOnce();
+        assertThat(outbox.namesIn(missing)).containsExactly("held.1", "held.2");
+        assertThat(held.reasons()).isEmpty();
+        assertThat(outbox.waiting()).isZero();
+    }
+
+    @Test
+    void a_job_that_its_topic_refuses_is_kept_and_told_and_the_other_topics_flow() {
+        String narrow = topic + ".narrow";
+        outbox.kafka.createTopic(narrow, 1, Map.of("max.message.bytes", "2000"));
+        String keyOfSameLane = java.util.stream.IntStream.range(0, 1000)
+                .mapToObj(i -> "key " + i)
+                .filter(key -> outbox.laneOf(narrow, key) == lane)
+                .findFirst()
+                .orElseThrow();
+        byte[] random = new byte[10_000];
+        new java.util.Random(7).nextBytes(random); // lz4 must not make it fit
+        outbox.dsl()
+                .execute(
+                        "INSERT INTO staged_jobs (topic, job_key, job_name, payload) VALUES (?, ?, 'too.large', ?)",
+                        narrow,
+                        keyOfSameLane,
+                        random);
+        outbox.stage(topic, KEY, "flows");
+        runner(publisher).runOnce();
+        assertThat(outbox.namesIn(topic)).containsExactly("flows");
+        assertThat(outbox.dsl().fetchValue("SELECT job_name FROM staged_jobs")).isEqualTo("too.large");
+        assertThat(heldTopics.reasons().get(narrow)).contains("too large", "max.message.bytes");
+    }
+
+    @Test
+    void a_role_whose_transactions_are_serializable_and_asynchronous_by_default_changes_nothing() {
+        outbox.dsl()
+                .execute("ALTER DATABASE " + outbox.database.name()
+                        + " SET default_transaction_isolation = 'serializable'");
+        outbox.dsl().execute("ALTER DATABASE " + outbox.database.name() + " SET synchronous_commit = off");
+        PostgresLanes fresh = outbox.lanes();
+        fresh.beat();
+        outbox.stage(topic, KEY, "job");
+        LaneRunner runner = outbox.runner(lane, fresh, publisher, heldTopics);
+        assertThat(runner.runOnce()).contains(Duration.ZERO);
+        assertThat(outbox.waiting()).isZero();
+    }
+}

@@ -1,0 +1,165 @@
+package io.stagedjobs.enqueuer;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import com.zaxxer.hikari.HikariConfig;
+import com.zaxxer.hikari.HikariDataSource;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.stagedjobs.enqueuer.kafka.AtLeastOncePublisher;
+import io.stagedjobs.enqueuer.kafka.KafkaClientSettings;
+import io.stagedjobs.enqueuer.postgres.PostgresLanes;
+import io.stagedjobs.schema.Schema;
+import io.stagedjobs.testkit.TestDatabase;
+import io.stagedjobs.testkit.TestKafka;
+import io.stagedjobs.testkit.TestPostgres;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Arrays;
+import java.util.Deque;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.jooq.DSLContext;
+import org.jooq.SQLDialect;
+import org.jooq.impl.DSL;
+
+/** A database with the tables installed, a broker, and whatever of the enqueuer a test wants to run on them. */
+public final class Outbox implements AutoCloseable {
+
+    public static final Duration TAKEOVER_AFTER = Duration.ofSeconds(3);
+    private static final Duration PUBLISH_TIMEOUT = Duration.ofSeconds(4);
+
+    public final TestDatabase database;
+    public final TestKafka kafka;
+    private final Deque<AutoCloseable> opened = new ArrayDeque<>();
+
+    public Outbox(String prefix) {
+        this(TestPostgres.shared(), TestKafka.shared(), prefix);
+    }
+
+    public Outbox(TestPostgres postgres, TestKafka kafka, String prefix) {
+        this.database = postgres.newDatabase(prefix);
+        this.kafka = kafka;
+        try (Connection connection = database.connect()) {
+            Schema.PUBLIC.migrate(connection);
+        } catch (SQLException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    public DSLContext dsl() {
+        return DSL.using(database.dataSource(), SQLDialect.POSTGRES);
+    }
+
+    /** A connection with an open transaction. */
+    public Connection transaction() throws SQLException {
+        Connection connection = database.connect();
+        connection.setAutoCommit(false);
+        return connection;
+    }
+
+    public static void stage(Connection connection, String topic, String key, String name) {
+        DSL.using(connection, SQLDialect.POSTGRES)
+                .execute(
+                        "INSERT INTO staged_jobs (topic, job_key, job_name, payload) VALUES (?, ?, ?, '{}')",
+                        topic,
+                        key,
+                        name);
+    }
+
+    public void stage(String topic, String key, String name) {
+        dsl().execute(
+                        "INSERT INTO staged_jobs (topic, job_key, job_name, payload) VALUES (?, ?, ?, '{}')",
+                        topic,
+                        key,
+                        name);
+    }
+
+    public long waiting() {
+        return dsl().fetchSingle("SELECT count(*) FROM staged_jobs").get(0, long.class);
+    }
+
+    public int laneOf(String topic, String key) {
+        return dsl().fetchSingle("SELECT staged_jobs_lane(?, ?, 0)", topic, key).get(0, int.class);
+    }
+
+    public List<ConsumerRecord<byte[], byte[]>> read(String... topics) {
+        return kafka.readAll(Arrays.asList(topics));
+    }
+
+    /** The job names of a topic's records, partition by partition. */
+    public List<String> namesIn(String topic) {
+        return read(topic).stream().map(record -> header(record, "ce_type")).toList();
+    }
+
+    public static String header(ConsumerRecord<byte[], byte[]> record, String name) {
+        return new String(record.headers().lastHeader(name).value(), UTF_8);
+    }
+
+    public PostgresLanes lanes() {
+        HikariConfig config = new HikariConfig();
+        config.setDataSource(database.dataSource());
+        config.setMaximumPoolSize(10);
+        config.setMinimumIdle(0);
+        config.setAutoCommit(false);
+        PostgresLanes lanes = new PostgresLanes(
+                keep(new HikariDataSource(config)),
+                Schema.PUBLIC,
+                new PostgresLanes.Identity(UUID.randomUUID(), "test", "at-least-once"),
+                TAKEOVER_AFTER,
+                PUBLISH_TIMEOUT);
+        return lanes;
+    }
+
+    public AtLeastOncePublisher publisher(Map<String, String> properties) {
+        Map<String, String> all = new java.util.HashMap<>(properties);
+        all.put("bootstrap.servers", kafka.bootstrapServers());
+        return keep(new AtLeastOncePublisher(new KafkaClientSettings(all, PUBLISH_TIMEOUT), "/tests"));
+    }
+
+    public Enqueuer enqueuer() {
+        return keep(new Enqueuer(
+                lanes(),
+                publisher(Map.of()),
+                new Enqueuer.Options(
+                        new Lanes.BatchLimits(500, 1_000_000),
+                        Duration.ofMillis(50),
+                        Duration.ofMillis(200),
+                        Duration.ofSeconds(10)),
+                new Health(),
+                new SimpleMeterRegistry()));
+    }
+
+    LaneRunner runner(int lane, Lanes lanes, Publisher publisher, HeldTopics heldTopics) {
+        return runner(lane, lanes, publisher, heldTopics, new Lanes.BatchLimits(500, 1_000_000));
+    }
+
+    LaneRunner runner(int lane, Lanes lanes, Publisher publisher, HeldTopics heldTopics, Lanes.BatchLimits limits) {
+        return new LaneRunner(
+                lane,
+                new LaneRunner.Tools(
+                        lanes,
+                        publisher,
+                        limits,
+                        Duration.ofMillis(50),
+                        heldTopics,
+                        new Health(),
+                        new Meters(new SimpleMeterRegistry(), () -> 0, () -> 0)));
+    }
+
+    /** Closed with this outbox, the last one first. */
+    public <T extends AutoCloseable> T keep(T resource) {
+        opened.push(resource);
+        return resource;
+    }
+
+    @Override
+    public void close() throws Exception {
+        while (!opened.isEmpty()) {
+            opened.pop().close();
+        }
+    }
+}
