@@ -64,6 +64,7 @@ public final class Demo implements AutoCloseable {
         String exit = System.getProperty(EXIT);
         Path launcher = Path.of(System.getProperty(LAUNCHER, "enqueuer/target/staged-jobs/bin/staged-jobs"));
         boolean succeeded = false;
+        endWithParent();
         if (!Files.isExecutable(launcher)) {
             System.err.println("demo: cannot find the enqueuer's launcher at " + launcher.toAbsolutePath()
                     + ". Nothing was started. Run the demo with `mvn -q -Pdemo`, which builds it.");
@@ -80,12 +81,19 @@ public final class Demo implements AutoCloseable {
         System.exit(succeeded ? 0 : 1);
     }
 
+    /** Ctrl-C reaches every process of a terminal; a signal to Maven alone would leave the demo running without it. */
+    private static void endWithParent() {
+        var unused =
+                ProcessHandle.current().parent().map(parent -> parent.onExit().thenRun(() -> System.exit(1)));
+    }
+
     private boolean run() throws InterruptedException {
         out.println("Starting PostgreSQL, Kafka, the enqueuer and the sample service ...");
         TestPostgres postgres = started(TestPostgres.startEmbedded());
         TestKafka kafka = started(TestKafka.startEmbedded());
         TestDatabase database = postgres.newDatabase("demo");
         Map<String, String> enqueuerSettings = Map.of(
+                "JAVA_HOME", System.getProperty("java.home"),
                 "STAGED_JOBS_DATABASE_URL", database.url(),
                 "STAGED_JOBS_DATABASE_USERNAME", database.username(),
                 "STAGED_JOBS_DATABASE_PASSWORD", database.password(),

@@ -1,12 +1,17 @@
 package io.stagedjobs.sample;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.stagedjobs.sample.SampleApp.CannotStartException;
 import io.stagedjobs.testkit.ChildJvm;
 import io.stagedjobs.testkit.ChildProcess;
 import io.stagedjobs.testkit.TestDatabase;
 import io.stagedjobs.testkit.TestKafka;
 import io.stagedjobs.testkit.TestPostgres;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.net.http.HttpResponse;
 import java.time.Duration;
 import java.util.HashMap;
@@ -68,15 +73,27 @@ class SampleAppTest {
 
     @Test
     void a_database_that_does_not_answer_ends_the_start() {
-        Map<String, String> environment = environment(SampleTables.createIn(TestPostgres.shared()).database, NO_BROKER);
-        environment.put("SAMPLE_DATABASE_URL", "jdbc:postgresql://127.0.0.1:1/none");
-        try (ChildProcess sample = run(environment)) {
-            assertThat(sample.awaitExit(SOON)).isEqualTo(1);
-            assertThat(sample.stderr())
-                    .last()
-                    .asString()
-                    .contains("could not connect")
-                    .contains("SAMPLE_DATABASE");
+        SampleSettings nowhere = new SampleSettings(
+                "jdbc:postgresql://127.0.0.1:1/none", "app", "hush", NO_BROKER, "127.0.0.1", 0, false);
+
+        assertThatThrownBy(() -> SampleApp.start(nowhere, Users.TOPIC, NOBODY))
+                .isInstanceOf(CannotStartException.class)
+                .hasMessageContainingAll(
+                        "could not connect to PostgreSQL", "SAMPLE_DATABASE_URL", "Nothing was started")
+                .hasMessageNotContaining("hush");
+    }
+
+    @Test
+    void a_port_that_is_taken_ends_the_start() throws IOException {
+        TestDatabase database = SampleTables.createIn(TestPostgres.shared()).database;
+        try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            Map<String, String> environment = environment(database, NO_BROKER);
+            environment.put("SAMPLE_HTTP_PORT", Integer.toString(taken.getLocalPort()));
+
+            assertThatThrownBy(() -> SampleApp.start(SampleSettings.from(environment), Users.TOPIC, NOBODY))
+                    .isInstanceOf(CannotStartException.class)
+                    .hasMessageContainingAll(
+                            "could not listen on 127.0.0.1:" + taken.getLocalPort(), "SAMPLE_HTTP_PORT");
         }
     }
 
