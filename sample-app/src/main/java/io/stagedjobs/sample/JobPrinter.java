@@ -81,7 +81,7 @@ final class JobPrinter implements AutoCloseable {
         return printed;
     }
 
-    /** Stops reading; what was printed is committed if Kafka answers in time. */
+    /** Stops reading; what was printed last may be printed again after the next start. */
     @Override
     public void close() {
         stopping.countDown();

@@ -9,6 +9,7 @@ import io.stagedjobs.schema.SchemaException;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.function.Consumer;
+import org.jooq.exception.DataAccessException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -75,7 +76,7 @@ public final class SampleApp implements AutoCloseable {
         try {
             requireSchema(pool);
             Users users = new Users(pool, topic);
-            users.createTables();
+            createTables(users);
             Javalin server = listen(new UserApi(users, settings.failuresAllowed()), settings);
             JobPrinter printer = new JobPrinter(settings.kafkaBootstrapServers(), topic, arrivals);
             printer.start();
@@ -134,11 +135,27 @@ public final class SampleApp implements AutoCloseable {
             Schema.PUBLIC.requireCurrent(connection);
         } catch (SchemaException e) {
             throw new CannotStartException(e.getMessage() + " Then start the sample again.", e);
+        } catch (DataAccessException e) {
+            throw new CannotStartException(
+                    "could not look at the version of Staged Jobs' tables: " + cause(e)
+                            + ". Nothing was started. GRANT SELECT ON staged_jobs_schema to the sample's role.",
+                    e);
         } catch (SQLException e) {
             throw new CannotStartException(
                     "could not connect to PostgreSQL with " + SampleSettings.DATABASE_URL + " and "
                             + SampleSettings.DATABASE_USERNAME + ": " + cause(e)
                             + ". Nothing was started. Check the three SAMPLE_DATABASE settings and that the server runs.",
+                    e);
+        }
+    }
+
+    private static void createTables(Users users) {
+        try {
+            users.createTables();
+        } catch (DataAccessException e) {
+            throw new CannotStartException(
+                    "could not create the tables users and user_actions: " + cause(e)
+                            + ". Nothing was started. Let a role that may create tables run schema.sql.",
                     e);
         }
     }

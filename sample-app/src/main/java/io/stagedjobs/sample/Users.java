@@ -62,6 +62,13 @@ final class Users {
 
     /** Creates the sample's tables where they are missing; many processes may do so at once. */
     void createTables() {
+        // Looking first lets a role that may not create anything use tables that somebody made for it.
+        boolean exist = dsl.fetchSingle(
+                        "SELECT to_regclass('users') IS NOT NULL AND to_regclass('user_actions') IS NOT NULL")
+                .into(boolean.class);
+        if (exist) {
+            return;
+        }
         dsl.transaction(transaction -> {
             // IF NOT EXISTS alone does not keep two sessions from creating the same table at the same time.
             transaction.dsl().execute("SELECT pg_advisory_xact_lock(hashtextextended('staged-jobs sample tables', 0))");

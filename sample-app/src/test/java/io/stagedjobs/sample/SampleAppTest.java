@@ -13,10 +13,13 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -94,6 +97,33 @@ class SampleAppTest {
                     .isInstanceOf(CannotStartException.class)
                     .hasMessageContainingAll(
                             "could not listen on 127.0.0.1:" + taken.getLocalPort(), "SAMPLE_HTTP_PORT");
+        }
+    }
+
+    @Test
+    void a_role_that_may_create_no_tables_can_run_the_service_once_they_exist() throws IOException {
+        SampleTables tables = SampleTables.createIn(TestPostgres.shared());
+        String role = "sample_" + UUID.randomUUID().toString().replace("-", "");
+        tables.dsl.execute("CREATE ROLE " + role + " LOGIN PASSWORD 'secret'");
+        String manual = Files.readString(Path.of("..", "docs", "operations.md"));
+        String grants = manual.replaceAll("(?s).*```sql grants-application\\n(.*?)```.*", "$1");
+        tables.dsl.execute(grants.replace("app_role", role));
+        SampleSettings settings =
+                new SampleSettings(tables.database.url(), role, "secret", NO_BROKER, "127.0.0.1", 0, false);
+        // To stage, an application need not know the version; the sample looks at it when it starts.
+        tables.dsl.execute("REVOKE ALL ON staged_jobs_schema FROM " + role);
+        assertThatThrownBy(() -> SampleApp.start(settings, Users.TOPIC, NOBODY))
+                .isInstanceOf(CannotStartException.class)
+                .hasMessageContainingAll("staged_jobs_schema", "GRANT SELECT");
+        tables.dsl.execute("GRANT SELECT ON staged_jobs_schema TO " + role);
+        tables.dsl.execute("GRANT SELECT, INSERT ON users, user_actions TO " + role);
+        try (SampleApp app = SampleApp.start(settings, Users.TOPIC, NOBODY)) {
+            assertThat(new SampleClient(app.url()).put("modest@example.org").statusCode())
+                    .isEqualTo(201);
+            assertThat(tables.jobsFor("modest@example.org")).isEqualTo(1);
+        } finally {
+            tables.dsl.execute("DROP OWNED BY " + role);
+            tables.dsl.execute("DROP ROLE " + role);
         }
     }
 
