@@ -148,7 +148,7 @@ public final class UnitOfWork {
                 if (attempt.committing && outcomeUnknown(state)) {
                     throw new CommitOutcomeUnknownException(failure);
                 }
-                if (!isConflict(state) || options.attemptsMax == 1) {
+                if (!isConflict(state)) {
                     conflicts.forEach(failure::addSuppressed);
                     throw UnitOfWork.<E>asThrown(failure);
                 }
@@ -244,7 +244,7 @@ public final class UnitOfWork {
     private static AttemptsExhaustedException exhausted(Throwable last, List<Throwable> earlier, Duration elapsed) {
         int attempts = earlier.size() + 1;
         AttemptsExhaustedException exhausted = new AttemptsExhaustedException(
-                "could not commit the unit of work in " + attempts + " attempts within " + elapsed.toMillis()
+                "could not commit the unit of work in " + attempts + " attempt(s) within " + elapsed.toMillis()
                         + " ms: each met a conflict with another transaction (the last one SQLSTATE " + sqlState(last)
                         + "). Everything was rolled back, nothing was staged. Try again later; if this repeats, make the"
                         + " transaction shorter or raise attemptsMax.",

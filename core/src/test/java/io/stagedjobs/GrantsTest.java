@@ -3,6 +3,7 @@ package io.stagedjobs;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.stagedjobs.schema.Schema;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -53,6 +54,7 @@ class GrantsTest {
     @Test
     void an_application_stages_by_library_by_insert_and_by_function() throws SQLException {
         try (Connection connection = connect()) {
+            Schema.PUBLIC.requireCurrent(connection);
             new StagedJobs()
                     .stage(connection, StagedJob.builder("t", "by.library").build());
             var dsl = DSL.using(connection, SQLDialect.POSTGRES);

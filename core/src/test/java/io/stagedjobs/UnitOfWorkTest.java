@@ -259,12 +259,20 @@ class UnitOfWorkTest {
                         .execute("DO $$ BEGIN RAISE EXCEPTION 'attempt' USING ERRCODE = '40001'; END $$")));
         assertThat(exhausted)
                 .isInstanceOf(AttemptsExhaustedException.class)
-                .hasMessageContainingAll("3 attempts", "40001", "Everything was rolled back");
+                .hasMessageContainingAll("3 attempt(s)", "40001", "Everything was rolled back");
         assertThat(((AttemptsExhaustedException) exhausted).attempts()).isEqualTo(3);
         assertThat(exhausted.getCause()).isInstanceOf(DataAccessException.class);
         assertThat(exhausted.getSuppressed()).hasSize(2).allSatisfy(earlier -> assertThat(earlier)
                 .isInstanceOf(DataAccessException.class));
         theConnectionIsBack();
+    }
+
+    @Test
+    void a_conflict_of_an_only_attempt_is_exhausted_too() {
+        assertThatThrownBy(() -> UnitOfWork.on(one).attemptsMax(1).run(work -> work.dsl()
+                        .execute("DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '40001'; END $$")))
+                .isInstanceOf(AttemptsExhaustedException.class)
+                .hasNoSuppressedExceptions();
     }
 
     @Test

@@ -123,8 +123,8 @@ public final class Enqueuer implements AutoCloseable {
                 rest = BEAT_FAILURES.after(++failures, ThreadLocalRandom.current());
                 if (failures == 1 || failures % 20 == 0) {
                     log.warn(
-                            "could not renew this enqueuer's row ({} time(s) in a row): {}. If that lasts, other enqueuers"
-                                    + " take its lanes. Next try in {} ms.",
+                            "the heartbeat failed ({} time(s) in a row): {}. If that lasts, other enqueuers take this one's"
+                                    + " lanes; no job is lost. Next try in {} ms.",
                             failures,
                             e.getMessage(),
                             rest.toMillis());

@@ -16,12 +16,15 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.Supplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Health, metrics and status over HTTP. Nothing here changes anything. With a token set, everything but health asks for it.
  */
 public final class AdminServer implements AutoCloseable {
 
+    private static final Logger log = LoggerFactory.getLogger(AdminServer.class);
     private static final JsonMapper JSON = new JsonMapper();
     private static final String METRICS_FORMAT = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -66,6 +69,11 @@ public final class AdminServer implements AutoCloseable {
             config.routes.exception(OutsideException.class, (e, context) -> {
                 context.status(503);
                 json(context, Map.of("error", String.valueOf(e.getMessage())));
+            });
+            config.routes.exception(Exception.class, (e, context) -> {
+                log.error("could not answer {} {}", context.method(), context.path(), e);
+                context.status(500);
+                json(context, Map.of("error", "unexpected failure; see the enqueuer's log"));
             });
         });
         server.start(binding.host, binding.port);

@@ -127,7 +127,10 @@ public final class Cli implements Runnable {
     }
 
     private static String message(Exception e) {
-        if (e instanceof OutsideException || e instanceof SettingsException || e instanceof StagedJobsException) {
+        if (e instanceof OutsideException
+                || e instanceof SettingsException
+                || e instanceof StagedJobsException
+                || e instanceof CommandFailedException) {
             return String.valueOf(e.getMessage());
         }
         if (e instanceof DataAccessException database) {

@@ -13,6 +13,7 @@ import io.stagedjobs.enqueuer.admin.AdminServer;
 import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.enqueuer.settings.SettingsException;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
@@ -31,6 +32,9 @@ final class RunCommand implements Callable<Integer> {
 
     private static final Logger log = LoggerFactory.getLogger(RunCommand.class);
 
+    /** The bound that operators rely on is 15 s, the start of this thread included. */
+    private static final Duration END_MAX = Duration.ofSeconds(14);
+
     @Spec
     @SuppressWarnings("NullAway.Init")
     private CommandSpec spec;
@@ -48,8 +52,10 @@ final class RunCommand implements Callable<Integer> {
                     binding, health, registry, () -> StatusCommand.read(Wiring.database(settings), settings));
         } catch (RuntimeException e) {
             wiring.close();
-            throw new SettingsException(List.of("could not listen on " + binding.host() + ":" + binding.port() + ": "
-                    + e.getMessage() + ". Nothing was started. Free the port or set STAGED_JOBS_ADMIN_PORT."));
+            throw new CommandFailedException(
+                    "could not listen on " + binding.host() + ":" + binding.port() + ": " + e.getMessage()
+                            + ". Nothing was started. Free the port or set STAGED_JOBS_ADMIN_PORT.",
+                    e);
         }
         endOnSignal(wiring, admin);
         wiring.enqueuer().start();
@@ -62,7 +68,10 @@ final class RunCommand implements Callable<Integer> {
         return 0;
     }
 
-    /** The virtual machine would exit with 143 after SIGTERM; a clean end is exit code 0. */
+    /**
+     * The virtual machine would exit with 143 after SIGTERM; a clean end is exit code 0. So is an end that was cut off after
+     * {@link #END_MAX}: PostgreSQL takes back what was open.
+     */
     private static void endOnSignal(Wiring wiring, AdminServer admin) {
         Thread end = new Thread(
                 () -> {
@@ -70,10 +79,20 @@ final class RunCommand implements Callable<Integer> {
                     admin.close();
                     wiring.close();
                     log.info("ended");
-                    Runtime.getRuntime().halt(0);
                 },
                 "end");
-        Runtime.getRuntime().addShutdownHook(end);
+        Thread onSignal = new Thread(
+                () -> {
+                    end.start();
+                    try {
+                        end.join(END_MAX.toMillis());
+                    } catch (InterruptedException e) {
+                        Thread.currentThread().interrupt();
+                    }
+                    Runtime.getRuntime().halt(0);
+                },
+                "signal");
+        Runtime.getRuntime().addShutdownHook(onSignal);
     }
 
     private static AdminServer.Binding binding(Settings settings) {

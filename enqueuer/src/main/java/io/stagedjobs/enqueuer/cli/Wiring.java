@@ -6,16 +6,19 @@ import io.micrometer.core.instrument.binder.kafka.KafkaClientMetrics;
 import io.stagedjobs.enqueuer.Enqueuer;
 import io.stagedjobs.enqueuer.Health;
 import io.stagedjobs.enqueuer.Lanes;
+import io.stagedjobs.enqueuer.OutsideException;
 import io.stagedjobs.enqueuer.kafka.AtLeastOncePublisher;
 import io.stagedjobs.enqueuer.kafka.KafkaClientSettings;
 import io.stagedjobs.enqueuer.postgres.Database;
 import io.stagedjobs.enqueuer.postgres.PostgresLanes;
 import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
+import io.stagedjobs.enqueuer.settings.SettingsException;
 import io.stagedjobs.schema.Schema;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.time.Duration;
+import java.util.List;
 import java.util.UUID;
 
 /** An enqueuer with everything it needs, built from settings; closing takes it down in reverse. */
@@ -24,7 +27,7 @@ final class Wiring implements AutoCloseable {
     /** One connection a lane, one for the heartbeat and one to spare. */
     private static final int CONNECTIONS_MAX = 10;
 
-    private static final Duration STOP_MAX = Duration.ofSeconds(12);
+    private static final Duration STOP_MAX = Duration.ofSeconds(10);
 
     private final HikariDataSource pool;
     private final AtLeastOncePublisher publisher;
@@ -36,15 +39,7 @@ final class Wiring implements AutoCloseable {
         Database database = database(settings);
         Schema schema = schema(settings);
         Cli.requireSchema(database, schema);
-        publisher = new AtLeastOncePublisher(
-                new KafkaClientSettings(settings.kafka(), settings.get(Setting.PUBLISH_TIMEOUT)),
-                settings.get(Setting.SOURCE).replace("<database>", database.name()));
-        try {
-            publisher.check();
-        } catch (RuntimeException e) {
-            publisher.close();
-            throw e;
-        }
+        publisher = publisher(settings, database);
         kafkaMetrics = new KafkaClientMetrics(publisher.producer());
         kafkaMetrics.bindTo(registry);
         pool = database.pool(CONNECTIONS_MAX, registry);
@@ -75,6 +70,33 @@ final class Wiring implements AutoCloseable {
         kafkaMetrics.close();
         publisher.close();
         pool.close();
+    }
+
+    private static AtLeastOncePublisher publisher(Settings settings, Database database) {
+        settings.get(Setting.KAFKA_BOOTSTRAP_SERVERS);
+        AtLeastOncePublisher publisher;
+        try {
+            publisher = new AtLeastOncePublisher(
+                    new KafkaClientSettings(settings.kafka(), settings.get(Setting.PUBLISH_TIMEOUT)),
+                    settings.get(Setting.SOURCE).replace("<database>", database.name()));
+        } catch (IllegalArgumentException e) {
+            throw new SettingsException(
+                    List.of(
+                            "a setting STAGED_JOBS_KAFKA_… is wrong: " + e.getMessage()
+                                    + ". Nothing was started. Check STAGED_JOBS_KAFKA_BOOTSTRAP_SERVERS and the other client properties."));
+        }
+        try {
+            publisher.check();
+            return publisher;
+        } catch (OutsideException e) {
+            publisher.close();
+            throw new OutsideException(
+                    e.side(),
+                    e.getMessage()
+                            + ". Nothing was changed. Check STAGED_JOBS_KAFKA_BOOTSTRAP_SERVERS, and that a broker"
+                            + " runs and can be reached from here.",
+                    e);
+        }
     }
 
     static Database database(Settings settings) {

@@ -25,17 +25,30 @@ import org.apache.kafka.common.KafkaException;
  */
 public final class AtLeastOncePublisher implements Publisher {
 
+    private static final Duration CLOSE_MAX = Duration.ofSeconds(1);
+
     private final Admin admin;
     private final Producer<byte[], byte[]> producer;
     private final Topics topics;
     private final CloudEvents cloudEvents;
     private final Duration timeout;
+    private final String bootstrapServers;
 
-    /** Connects lazily: nothing is asked of the cluster here. */
+    /**
+     * Connects lazily: nothing is asked of the cluster here.
+     *
+     * @throws IllegalArgumentException if the Kafka client refuses a property
+     */
     public AtLeastOncePublisher(KafkaClientSettings settings, String source) {
         this.timeout = settings.publishTimeout();
-        this.admin = Admin.create(settings.admin());
-        this.producer = new KafkaProducer<>(settings.producer());
+        this.bootstrapServers = settings.operator().getOrDefault("bootstrap.servers", "");
+        try {
+            this.producer = new KafkaProducer<>(settings.producer());
+            this.admin = Admin.create(settings.admin());
+        } catch (KafkaException e) {
+            Throwable reason = e.getCause() == null ? e : e.getCause();
+            throw new IllegalArgumentException(KafkaErrors.oneLine(reason), e);
+        }
         this.topics = new Topics(admin, timeout);
         this.cloudEvents = new CloudEvents(source);
     }
@@ -60,19 +73,27 @@ public final class AtLeastOncePublisher implements Publisher {
         try {
             admin.describeCluster().nodes().get(timeout.toMillis(), TimeUnit.MILLISECONDS);
         } catch (ExecutionException e) {
-            throw KafkaErrors.outside("be reached", timeout, e.getCause() == null ? e : e.getCause());
+            throw unreachable(e.getCause() == null ? e : e.getCause());
         } catch (TimeoutException e) {
-            throw KafkaErrors.outside("be reached", timeout, e);
+            throw unreachable(e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw KafkaErrors.outside("be reached", timeout, e);
+            throw unreachable(e);
         }
     }
 
+    private OutsideException unreachable(Throwable cause) {
+        return new OutsideException(
+                OutsideException.Side.KAFKA,
+                "could not reach Kafka at " + bootstrapServers + " (" + KafkaErrors.words(timeout, cause) + ")",
+                cause);
+    }
+
+    /** Waits a moment for what is under way; a record that is cut off here stays staged and is published again. */
     @Override
     public void close() {
-        producer.close(timeout);
-        admin.close(timeout);
+        producer.close(CLOSE_MAX);
+        admin.close(CLOSE_MAX);
     }
 
     private final class SharedProducerSession implements Session {

@@ -1,7 +1,6 @@
 package io.stagedjobs.enqueuer.kafka;
 
 import io.stagedjobs.enqueuer.Outcome.Refusal;
-import io.stagedjobs.enqueuer.OutsideException;
 import java.time.Duration;
 import java.util.Optional;
 import org.apache.kafka.common.InvalidRecordException;
@@ -36,11 +35,11 @@ final class KafkaErrors {
         return Optional.empty();
     }
 
-    static OutsideException outside(String what, Duration timeout, Throwable cause) {
-        String words = cause instanceof TimeoutException || cause instanceof java.util.concurrent.TimeoutException
+    /** What went wrong, in one line; a time-out by how long was waited. */
+    static String words(Duration timeout, Throwable cause) {
+        return cause instanceof TimeoutException || cause instanceof java.util.concurrent.TimeoutException
                 ? "no answer within " + timeout.toMillis() + " ms"
                 : oneLine(cause);
-        return new OutsideException(OutsideException.Side.KAFKA, "Kafka could not " + what + ": " + words, cause);
     }
 
     /** The error's kind and words, without line breaks. */

@@ -91,6 +91,9 @@ final class Topics {
     }
 
     private OutsideException unavailable(String topic, Throwable cause) {
-        return KafkaErrors.outside("describe topic " + topic, timeout, cause);
+        return new OutsideException(
+                OutsideException.Side.KAFKA,
+                "Kafka could not describe topic " + topic + " (" + KafkaErrors.words(timeout, cause) + ")",
+                cause);
     }
 }

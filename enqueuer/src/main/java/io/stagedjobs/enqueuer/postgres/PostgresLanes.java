@@ -292,7 +292,7 @@ public final class PostgresLanes implements Lanes {
                     + " WHERE j.lane = ? AND j.id = p.id AND j.job_id = p.job_id RETURNING 1)"
                     + " SELECT count(*), clock_timestamp() FROM gone";
 
-            countBounded = "SELECT count(*) FROM (SELECT FROM " + jobs + " LIMIT ?) AS some";
+            countBounded = "SELECT count(*) FROM (SELECT FROM " + jobs + " LIMIT ?) AS counted";
             countEstimated = "SELECT coalesce(pg_stat_get_live_tuples('" + jobs.replace("'", "''") + "'::regclass), 0)";
             // Primary key, the first row of each lane.
             oldestAge = "SELECT coalesce(max(extract(epoch FROM clock_timestamp() - first.staged_at)), 0) FROM " + lanes

@@ -1,0 +1,64 @@
+package io.stagedjobs.enqueuer;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+
+import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.junit.AnalyzeClasses;
+import com.tngtech.archunit.junit.ArchTest;
+import com.tngtech.archunit.lang.ArchRule;
+
+@AnalyzeClasses(packages = "io.stagedjobs.enqueuer", importOptions = ImportOption.DoNotIncludeTests.class)
+class ArchitectureTest {
+
+    private static final String MIDDLE = "io.stagedjobs.enqueuer";
+
+    @ArchTest
+    static final ArchRule the_middle_knows_none_of_its_leaves = noClasses()
+            .that()
+            .resideInAPackage(MIDDLE)
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage(
+                    MIDDLE + ".*..",
+                    "org.jooq..",
+                    "java.sql..",
+                    "org.postgresql..",
+                    "org.apache.kafka..",
+                    "io.javalin..");
+
+    @ArchTest
+    static final ArchRule only_the_postgres_leaf_and_the_commands_speak_sql = noClasses()
+            .that()
+            .resideOutsideOfPackages(MIDDLE + ".postgres", MIDDLE + ".cli")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage("org.jooq..", "java.sql..", "org.postgresql..", "com.zaxxer..");
+
+    @ArchTest
+    static final ArchRule only_the_kafka_leaf_speaks_kafka = noClasses()
+            .that()
+            .resideOutsideOfPackages(MIDDLE + ".kafka", MIDDLE + ".cli")
+            .should()
+            .dependOnClassesThat()
+            .resideInAPackage("org.apache.kafka..");
+
+    @ArchTest
+    static final ArchRule the_leaves_do_not_know_each_other = noClasses()
+            .that()
+            .resideInAPackage(MIDDLE + ".postgres")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage(MIDDLE + ".kafka", MIDDLE + ".admin", MIDDLE + ".cli", MIDDLE + ".settings");
+
+    @ArchTest
+    static final ArchRule names_say_what_a_class_is = classes()
+            .should()
+            .haveSimpleNameNotEndingWith("Manager")
+            .andShould()
+            .haveSimpleNameNotEndingWith("Helper")
+            .andShould()
+            .haveSimpleNameNotEndingWith("Util")
+            .andShould()
+            .haveSimpleNameNotEndingWith("Impl");
+}

@@ -1,0 +1,93 @@
+package io.stagedjobs.enqueuer.cli;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import io.stagedjobs.enqueuer.Outbox;
+import io.stagedjobs.testkit.ChildJvm;
+import io.stagedjobs.testkit.ChildProcess;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/** Runs commands as an operator does: in this JVM for their words, in a JVM of their own for their life. */
+final class Command {
+
+    private static final HttpClient HTTP = HttpClient.newHttpClient();
+    private static final Pattern STARTED = Pattern.compile("enqueuer started.*admin on (http://[^/]+/)");
+
+    /** What a command answered. */
+    record Answer(int exitCode, String out, String err) {}
+
+    private Command() {}
+
+    static Answer run(Map<String, String> environment, String... args) {
+        StringWriter out = new StringWriter();
+        StringWriter err = new StringWriter();
+        int exitCode = Cli.execute(List.of(args), environment, new PrintWriter(out, true), new PrintWriter(err, true));
+        return new Answer(exitCode, out.toString(), err.toString());
+    }
+
+    /** The environment of a command that works on an outbox. */
+    static Map<String, String> environment(Outbox outbox) {
+        Map<String, String> environment = new HashMap<>();
+        environment.put("STAGED_JOBS_DATABASE_URL", outbox.database.url());
+        environment.put("STAGED_JOBS_DATABASE_USERNAME", outbox.database.username());
+        environment.put("STAGED_JOBS_DATABASE_PASSWORD", outbox.database.password());
+        environment.put("STAGED_JOBS_KAFKA_BOOTSTRAP_SERVERS", outbox.kafka.bootstrapServers());
+        environment.put("STAGED_JOBS_HEARTBEAT_INTERVAL", "300ms");
+        environment.put("STAGED_JOBS_TAKEOVER_AFTER", "1500ms");
+        environment.put("STAGED_JOBS_ADMIN_PORT", "0");
+        return environment;
+    }
+
+    static Map<String, String> with(Map<String, String> environment, String... pairs) {
+        Map<String, String> changed = new HashMap<>(environment);
+        for (int i = 0; i < pairs.length; i += 2) {
+            changed.put(pairs[i], pairs[i + 1]);
+        }
+        return changed;
+    }
+
+    /** A daemon in a JVM of its own, ended with the outbox. */
+    static final class Daemon implements AutoCloseable {
+        final ChildProcess process;
+        private final String admin;
+
+        Daemon(Outbox outbox, String name, Map<String, String> environment) {
+            process = ChildJvm.start(name, Cli.class.getName(), List.of("-Xmx256m"), List.of("run"), environment);
+            outbox.keep(this);
+            Matcher started = STARTED.matcher(process.awaitLine(STARTED, Duration.ofSeconds(60)));
+            if (!started.find()) {
+                throw new IllegalStateException("no admin address in the log");
+            }
+            admin = started.group(1);
+        }
+
+        HttpResponse<String> get(String path, String... headers) throws Exception {
+            HttpRequest.Builder request =
+                    HttpRequest.newBuilder(URI.create(admin + path)).timeout(Duration.ofSeconds(30));
+            if (headers.length > 0) {
+                request.headers(headers);
+            }
+            return HTTP.send(request.build(), HttpResponse.BodyHandlers.ofString(UTF_8));
+        }
+
+        boolean isReady() throws Exception {
+            return get("health/ready").statusCode() == 200;
+        }
+
+        @Override
+        public void close() {
+            process.close();
+        }
+    }
+}

@@ -1,0 +1,145 @@
+package io.stagedjobs.enqueuer.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.stagedjobs.enqueuer.Outbox;
+import io.stagedjobs.enqueuer.cli.Command.Answer;
+import io.stagedjobs.testkit.TestDatabase;
+import io.stagedjobs.testkit.TestPostgres;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.util.Map;
+import java.util.UUID;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** The commands when all is well. */
+class CommandsTest {
+
+    private Outbox outbox;
+    private Map<String, String> environment;
+    private String topic;
+
+    @BeforeEach
+    void open() {
+        outbox = new Outbox("commands");
+        environment = Command.environment(outbox);
+        topic = outbox.kafka.newTopic("commands");
+    }
+
+    @AfterEach
+    void close() throws Exception {
+        outbox.close();
+    }
+
+    @Test
+    void migrate_installs_once_and_then_has_nothing_to_do() {
+        TestDatabase empty = TestPostgres.shared().newDatabase("migrate");
+        Map<String, String> there = Command.with(
+                environment, "STAGED_JOBS_DATABASE_URL", empty.url(), "STAGED_JOBS_DATABASE_SCHEMA", "jobs");
+        assertThat(Command.run(there, "migrate"))
+                .isEqualTo(new Answer(0, "schema \"jobs\" is at version 1 now, 1 migration(s) applied" + nl(), ""));
+        assertThat(Command.run(there, "migrate"))
+                .isEqualTo(new Answer(0, "schema \"jobs\" is at version 1 already, nothing to do" + nl(), ""));
+        assertThat(Command.run(there, "migrate", "--payload-max", "2000000").out())
+                .contains("payloads may have up to 2000000 bytes", "max.message.bytes");
+    }
+
+    private static String nl() {
+        return System.lineSeparator();
+    }
+
+    @Test
+    void drain_publishes_what_was_committed_before_and_says_how_much() {
+        outbox.dsl()
+                .execute(
+                        "INSERT INTO staged_jobs (topic, job_key, job_name)"
+                                + " SELECT ?, i::text, 'n' FROM generate_series(1, 12345) AS i",
+                        topic);
+        assertThat(Command.run(environment, "drain")).isEqualTo(new Answer(0, "published 12345 jobs" + nl(), ""));
+        assertThat(outbox.waiting()).isZero();
+        assertThat(outbox.read(topic)).hasSize(12345);
+        assertThat(Command.run(environment, "drain")).isEqualTo(new Answer(0, "published 0 jobs" + nl(), ""));
+        assertThat(outbox.dsl().fetch("SELECT * FROM staged_job_enqueuers")).isEmpty();
+    }
+
+    @Test
+    void drain_does_not_wait_for_transactions_that_are_still_open() throws Exception {
+        try (Connection open = outbox.transaction()) {
+            Outbox.stage(open, topic, "k", "open");
+            outbox.stage(topic, "k", "committed");
+            assertThat(Command.run(environment, "drain").exitCode()).isZero();
+            assertThat(outbox.namesIn(topic)).containsExactly("committed");
+        }
+    }
+
+    @Test
+    void status_shows_what_waits_as_a_table_and_as_json() throws Exception {
+        outbox.stage(topic, "k", "one");
+        outbox.stage(topic, "k", "two");
+        Answer table = Command.run(environment, "status");
+        assertThat(table.exitCode()).isZero();
+        assertThat(table.out()).contains("2 jobs wait", topic, "(free)", "no enqueuer runs");
+
+        JsonNode json = new ObjectMapper()
+                .readTree(Command.run(environment, "status", "--json").out());
+        assertThat(json.get("backlog").asInt()).isEqualTo(2);
+        assertThat(json.get("schemaVersion").asInt()).isEqualTo(1);
+        assertThat(json.get("topics").get(0).get("topic").asText()).isEqualTo(topic);
+        assertThat(json.get("lanes")).hasSize(8);
+        assertThat(json.get("lanes")
+                        .get(outbox.laneOf(topic, "k"))
+                        .get("backlog")
+                        .asInt())
+                .isEqualTo(2);
+        assertThat(json.get("oldestAgeSeconds").asDouble()).isPositive();
+        assertThat(json.get("enqueuers")).isEmpty();
+    }
+
+    @Test
+    void the_grants_of_the_manual_are_enough_for_an_enqueuer_and_an_observer() throws Exception {
+        String enqueuer = granted("enqueuer");
+        String observer = granted("observer");
+        try {
+            outbox.stage(topic, "k", "job");
+            Map<String, String> asObserver = Command.with(
+                    environment, "STAGED_JOBS_DATABASE_USERNAME", observer, "STAGED_JOBS_DATABASE_PASSWORD", "secret");
+            assertThat(Command.run(asObserver, "status").out()).contains("1 jobs wait");
+            assertThat(Command.run(asObserver, "drain").exitCode()).isEqualTo(1);
+            Map<String, String> asEnqueuer = Command.with(
+                    environment, "STAGED_JOBS_DATABASE_USERNAME", enqueuer, "STAGED_JOBS_DATABASE_PASSWORD", "secret");
+            assertThat(Command.run(asEnqueuer, "drain")).isEqualTo(new Answer(0, "published 1 jobs" + nl(), ""));
+            assertThat(Command.run(asEnqueuer, "status").exitCode()).isZero();
+        } finally {
+            for (String role : new String[] {enqueuer, observer}) {
+                outbox.dsl().execute("DROP OWNED BY " + role);
+                outbox.dsl().execute("DROP ROLE " + role);
+            }
+        }
+    }
+
+    private String granted(String kind) throws Exception {
+        String role = kind + "_" + UUID.randomUUID().toString().replace("-", "");
+        outbox.dsl().execute("CREATE ROLE " + role + " LOGIN PASSWORD 'secret'");
+        Matcher block = Pattern.compile("```sql grants-" + kind + "\\n(.*?)```", Pattern.DOTALL)
+                .matcher(Files.readString(Path.of("../docs/operations.md")));
+        assertThat(block.find()).isTrue();
+        for (String grant : block.group(1).replace(kind + "_role", role).split(";\\s*")) {
+            outbox.dsl().execute(grant);
+        }
+        return role;
+    }
+
+    @Test
+    void help_and_version_are_answered() {
+        assertThat(Command.run(environment, "run", "--help").out())
+                .contains("--database-url", "STAGED_JOBS_DATABASE_URL", "--admin-port");
+        assertThat(Command.run(environment, "--version").out()).startsWith("staged-jobs ");
+    }
+}

@@ -1,0 +1,82 @@
+package io.stagedjobs.enqueuer.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.stagedjobs.enqueuer.Eventually;
+import io.stagedjobs.enqueuer.Outbox;
+import io.stagedjobs.testkit.ChildProcess;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** The launcher that the build leaves, run as an operator runs it. */
+class LauncherIT {
+
+    private static final Path LAUNCHER = Path.of("target/staged-jobs/bin/staged-jobs");
+
+    private Outbox outbox;
+    private Map<String, String> environment;
+
+    @BeforeEach
+    void open() {
+        outbox = new Outbox("launcher");
+        environment = Command.environment(outbox);
+    }
+
+    @AfterEach
+    void close() throws Exception {
+        outbox.close();
+    }
+
+    private ChildProcess start(String... args) {
+        List<String> command = new java.util.ArrayList<>(List.of(LAUNCHER.toString()));
+        command.addAll(List.of(args));
+        return outbox.keep(ChildProcess.start("launcher", command, environment));
+    }
+
+    @Test
+    void it_answers_on_stdout_and_explains_on_stderr() {
+        ChildProcess version = start("--version");
+        assertThat(version.awaitExit(Duration.ofSeconds(60))).isZero();
+        assertThat(version.stdout()).singleElement().asString().startsWith("staged-jobs 0.");
+        assertThat(version.stderr()).isEmpty();
+
+        environment.put("STAGED_JOBS_BATCH_SIZ", "1");
+        ChildProcess wrong = start("status");
+        assertThat(wrong.awaitExit(Duration.ofSeconds(60))).isEqualTo(2);
+        assertThat(wrong.stdout()).isEmpty();
+        assertThat(wrong.stderr())
+                .singleElement()
+                .asString()
+                .isEqualTo(
+                        "status: unknown setting STAGED_JOBS_BATCH_SIZ. The nearest known one is STAGED_JOBS_BATCH_SIZE.");
+    }
+
+    @Test
+    void it_runs_with_json_logs_and_a_small_heap_until_sigterm() throws Exception {
+        String topic = outbox.kafka.newTopic("launcher");
+        outbox.stage(topic, "k", "job");
+        environment.put("STAGED_JOBS_LOG_FORMAT", "json");
+        environment.put("STAGED_JOBS_JAVA_OPTS", "-Xmx128m");
+        ChildProcess daemon = start("run");
+        Eventually.until("nothing waits", () -> outbox.waiting() == 0);
+        daemon.terminate();
+        assertThat(daemon.awaitExit(Duration.ofSeconds(30))).isZero();
+        assertThat(outbox.namesIn(topic)).containsExactly("job");
+        assertThat(daemon.stdout()).isEmpty();
+        assertThat(daemon.stderr())
+                .isNotEmpty()
+                .allSatisfy(line -> assertThat(line).startsWith("{").endsWith("}"));
+    }
+
+    @Test
+    void the_archive_is_there() {
+        assertThat(Path.of("target")).isDirectoryContaining("glob:**staged-jobs-*.tar.gz");
+        assertThat(Files.isExecutable(LAUNCHER)).isTrue();
+    }
+}

@@ -1,0 +1,151 @@
+package io.stagedjobs.enqueuer.settings;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class SettingsTest {
+
+    @TempDir
+    private Path directory;
+
+    private String file(String name, String content) throws IOException {
+        return Files.writeString(directory.resolve(name), content).toString();
+    }
+
+    @Test
+    void flags_are_stronger_than_the_environment_and_that_than_the_file_and_that_than_the_defaults()
+            throws IOException {
+        String file = file("p", "batch.size=1\nbatch.bytes=2000\ndatabase.schema=from_file\n");
+        Settings settings = Settings.read(
+                Map.of("batch.size", "3", "config.file", file),
+                Map.of("STAGED_JOBS_BATCH_SIZE", "2", "STAGED_JOBS_BATCH_BYTES", "3000", "PATH", "/bin"));
+        assertThat(settings.get(Setting.BATCH_SIZE)).isEqualTo(3);
+        assertThat(settings.get(Setting.BATCH_BYTES)).isEqualTo(3000);
+        assertThat(settings.get(Setting.DATABASE_SCHEMA)).isEqualTo("from_file");
+        assertThat(settings.get(Setting.POLL_INTERVAL)).isEqualTo(Duration.ofMillis(100));
+        assertThat(settings.find(Setting.DATABASE_PASSWORD)).isEmpty();
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "STAGED_JOBS_DATABSE_URL,              STAGED_JOBS_DATABASE_URL",
+        "STAGED_JOBS_BATCHSIZE,                STAGED_JOBS_BATCH_SIZE",
+        "STAGED_JOBS_KAFKA_BOOTSTRAP_SERVER,   STAGED_JOBS_KAFKA_BOOTSTRAP_SERVERS",
+        "STAGED_JOBS_KAFKA_LINGERMS,           STAGED_JOBS_KAFKA_LINGER_MS",
+    })
+    void an_unknown_variable_stops_the_start_and_the_nearest_known_one_is_named(String variable, String nearest) {
+        assertThatThrownBy(() -> Settings.read(Map.of(), Map.of(variable, "1")))
+                .isInstanceOf(SettingsException.class)
+                .hasMessage("unknown setting " + variable + ". The nearest known one is " + nearest + ".");
+    }
+
+    @Test
+    void an_unknown_key_in_the_file_is_named_with_its_file() throws IOException {
+        String file = file("settings.properties", "databse.url=x\n");
+        assertThatThrownBy(() -> Settings.read(Map.of("config.file", file), Map.of()))
+                .hasMessageContainingAll("settings.properties", "databse.url", "database.url");
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "ADMIN_PORT,         http,                 whole number from 0 to 65535",
+        "ADMIN_PORT,         70000,                whole number from 0 to 65535",
+        "BATCH_SIZE,         0,                    whole number from 1",
+        "BATCH_SIZE,         99999999999999999999, whole number from 1",
+        "DATABASE_URL,       postgres://h/d,       jdbc:postgresql:",
+        "DELIVERY,           exactly-once,         at-least-once",
+        "PUBLISH_TIMEOUT,    4,                    250ms",
+        "PUBLISH_TIMEOUT,    0ms,                  from 500ms to 5m",
+        "ADMIN_TOKEN,        short,                16 characters",
+        "TAKEOVER_AFTER,     3s,                   three times heartbeat.interval",
+        "KAFKA_ACKS,         1,                    cannot be changed",
+    })
+    void a_wrong_value_is_told_with_what_was_expected(String name, String value, String expected) {
+        assertThatThrownBy(() -> Settings.read(Map.of(), Map.of("STAGED_JOBS_" + name, value)))
+                .isInstanceOf(SettingsException.class)
+                .hasMessageContaining(expected);
+    }
+
+    @Test
+    void all_problems_are_told_at_once() {
+        assertThatThrownBy(() ->
+                        Settings.read(Map.of(), Map.of("STAGED_JOBS_BATCH_SIZE", "x", "STAGED_JOBS_ADMIN_PORT", "y")))
+                .hasMessageContainingAll("STAGED_JOBS_BATCH_SIZE", "STAGED_JOBS_ADMIN_PORT");
+    }
+
+    @Test
+    void a_missing_setting_is_named_with_both_ways_to_set_it() {
+        assertThatThrownBy(() -> Settings.read(Map.of(), Map.of()).get(Setting.DATABASE_URL))
+                .hasMessageContainingAll("STAGED_JOBS_DATABASE_URL", "--database-url", "jdbc:postgresql://");
+    }
+
+    @Test
+    void secrets_come_from_files_too_and_never_show_in_a_message() throws IOException {
+        Settings settings = Settings.read(
+                Map.of(),
+                Map.of(
+                        "STAGED_JOBS_DATABASE_PASSWORD_FILE",
+                        file("pw", "s3cret ${x}\n"),
+                        "STAGED_JOBS_KAFKA_SASL_JAAS_CONFIG_FILE",
+                        file("jaas", "module required;")));
+        assertThat(settings.find(Setting.DATABASE_PASSWORD)).contains("s3cret ${x}");
+        assertThat(settings.kafka()).containsEntry("sasl.jaas.config", "module required;");
+
+        assertThatThrownBy(() -> Settings.read(
+                        Map.of(),
+                        Map.of(
+                                "STAGED_JOBS_DATABASE_PASSWORD",
+                                "canary",
+                                "STAGED_JOBS_DATABASE_PASSWORD_FILE",
+                                file("pw2", "canary"))))
+                .hasMessageContaining("given twice")
+                .hasMessageNotContaining("canary");
+        assertThatThrownBy(() -> Settings.read(Map.of(), Map.of("STAGED_JOBS_ADMIN_TOKEN", "canary")))
+                .hasMessageNotContaining("canary");
+        assertThatThrownBy(() -> Settings.read(
+                        Map.of(),
+                        Map.of(
+                                "STAGED_JOBS_ADMIN_TOKEN_FILE",
+                                directory.resolve("absent").toString())))
+                .hasMessageContaining("absent");
+    }
+
+    @Test
+    void any_kafka_client_property_can_be_set() {
+        Settings settings = Settings.read(
+                Map.of("kafka.linger.ms", "3"),
+                Map.of("STAGED_JOBS_KAFKA_SECURITY_PROTOCOL", "SASL_SSL", "STAGED_JOBS_KAFKA_LINGER_MS", "9"));
+        assertThat(settings.kafka())
+                .containsEntry("security.protocol", "SASL_SSL")
+                .containsEntry("linger.ms", "3");
+    }
+
+    @Test
+    void what_kubernetes_and_the_launcher_set_is_not_a_setting() {
+        Settings.read(
+                Map.of(),
+                Map.of(
+                        "STAGED_JOBS_SERVICE_HOST", "10.0.0.1",
+                        "STAGED_JOBS_PORT", "tcp://10.0.0.1:8089",
+                        "STAGED_JOBS_PORT_8089_TCP_ADDR", "10.0.0.1",
+                        "STAGED_JOBS_ADMIN_SERVICE_PORT_HTTP", "8089",
+                        "STAGED_JOBS_LOG_FORMAT", "json",
+                        "STAGED_JOBS_TEST_REQUIRE", "psql"));
+    }
+
+    @Test
+    void an_empty_variable_is_as_if_it_were_not_set() {
+        assertThat(Settings.read(Map.of(), Map.of("STAGED_JOBS_BATCH_SIZE", "")).get(Setting.BATCH_SIZE))
+                .isEqualTo(2000);
+    }
+}

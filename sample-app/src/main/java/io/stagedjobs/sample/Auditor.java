@@ -1,0 +1,177 @@
+package io.stagedjobs.sample;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import javax.sql.DataSource;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.StringDeserializer;
+import org.jooq.SQLDialect;
+import org.jooq.impl.DSL;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Compares what the business stored with what Kafka holds: each row of {@code user_actions} has exactly one record, and
+ * for one key the records stand in the order of the actions.
+ *
+ * <p>It trusts nobody's counters. Rows come from PostgreSQL, and records are read anew, from the beginning to the end,
+ * by a {@code read_committed} reader without a group.
+ *
+ * <p>To be asked when nobody writes and the enqueuer has drained: an action whose job still waits counts as lost. The
+ * records are read before the rows, so that an action committed in between is never taken for an invented one.
+ */
+public final class Auditor {
+
+    private static final Duration READ_MAX = Duration.ofSeconds(60);
+    private static final Duration POLL_MAX = Duration.ofMillis(200);
+
+    private final DataSource dataSource;
+    private final String bootstrapServers;
+    private final String topic;
+
+    /** A row of {@code user_actions}. */
+    private record Action(long id, long userId, String name) {
+
+        /** Whether a record tells of this very action, as the enqueuer would have published it. */
+        boolean isToldBy(PublishedJob job) {
+            return Long.toString(userId).equals(job.key()) && ("user." + name).equals(job.type()) && job.id() != null;
+        }
+
+        @Override
+        public String toString() {
+            return "action " + id + " (" + name + ", user " + userId + ")";
+        }
+    }
+
+    public Auditor(DataSource dataSource, String bootstrapServers, String topic) {
+        this.dataSource = dataSource;
+        this.bootstrapServers = bootstrapServers;
+        this.topic = topic;
+    }
+
+    /**
+     * Reads both sides and compares them.
+     *
+     * @throws IllegalStateException if the topic could not be read to its end within a minute
+     */
+    public AuditReport audit() {
+        List<PublishedJob> jobs = readJobs();
+        Comparison comparison = new Comparison(readActions());
+        jobs.forEach(comparison::add);
+        return comparison.report(jobs.size());
+    }
+
+    private Map<Long, Action> readActions() {
+        Map<Long, Action> actions = new LinkedHashMap<>();
+        DSL.using(dataSource, SQLDialect.POSTGRES)
+                .fetch("SELECT id, user_id, action FROM user_actions ORDER BY id")
+                .map(row -> new Action(row.get(0, Long.class), row.get(1, Long.class), row.get(2, String.class)))
+                .forEach(action -> actions.put(action.id(), action));
+        return actions;
+    }
+
+    private List<PublishedJob> readJobs() {
+        Map<String, Object> settings = Map.of(
+                "bootstrap.servers", bootstrapServers,
+                "isolation.level", "read_committed",
+                "auto.offset.reset", "earliest",
+                "enable.auto.commit", "false",
+                "allow.auto.create.topics", "false",
+                "default.api.timeout.ms", (int) READ_MAX.toMillis());
+        List<PublishedJob> jobs = new ArrayList<>();
+        try (KafkaConsumer<@Nullable String, byte @Nullable []> consumer =
+                new KafkaConsumer<>(settings, new StringDeserializer(), new ByteArrayDeserializer())) {
+            List<TopicPartition> partitions = consumer.partitionsFor(topic).stream()
+                    .map(partition -> new TopicPartition(topic, partition.partition()))
+                    .toList();
+            consumer.assign(partitions);
+            consumer.seekToBeginning(partitions);
+            Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
+            long deadline = System.nanoTime() + READ_MAX.toNanos();
+            while (partitions.stream().anyMatch(p -> consumer.position(p) < ends.getOrDefault(p, 0L))) {
+                if (System.nanoTime() - deadline > 0) {
+                    throw new IllegalStateException(
+                            "could not read topic " + topic + " to its end within " + READ_MAX.toSeconds() + " s, got "
+                                    + jobs.size() + " records. Nothing was compared; try again.");
+                }
+                consumer.poll(POLL_MAX).forEach(record -> jobs.add(PublishedJob.of(record)));
+            }
+        }
+        jobs.sort(Comparator.comparing(PublishedJob::partition).thenComparing(PublishedJob::offset));
+        return jobs;
+    }
+
+    /** Takes records one by one, each partition's in the order of their offsets, and notes what is wrong. */
+    private static final class Comparison {
+        private final Map<Long, Action> actions;
+        private final List<String> invented = new ArrayList<>();
+        private final List<String> repeated = new ArrayList<>();
+        private final List<String> overtaken = new ArrayList<>();
+        private final List<Duration> lags = new ArrayList<>();
+        private final Set<Long> told = new HashSet<>();
+        private final Set<@Nullable String> ids = new HashSet<>();
+        private final Map<Long, Told> lastOfUser = new HashMap<>();
+
+        private record Told(Action action, int partition) {}
+
+        Comparison(Map<Long, Action> actions) {
+            this.actions = actions;
+        }
+
+        void add(PublishedJob job) {
+            @Nullable Action action = job.actionId() == null ? null : actions.get(job.actionId());
+            if (action == null) {
+                invented.add(job.position() + ": " + job.type() + " with id " + job.id() + " tells of action "
+                        + job.actionId() + ", which is not stored");
+            } else if (!action.isToldBy(job)) {
+                invented.add(job.position() + ": " + job.type() + " with key " + job.key() + " and id " + job.id()
+                        + " names " + action + ", but was never staged so");
+            } else {
+                addTold(job, action);
+            }
+        }
+
+        private void addTold(PublishedJob job, Action action) {
+            boolean actionIsNew = told.add(action.id());
+            boolean idIsNew = ids.add(job.id());
+            if (!actionIsNew || !idIsNew) {
+                repeated.add(job.position() + ": " + (actionIsNew ? "id " + job.id() : action) + " a second time");
+                return;
+            }
+            checkOrder(job, action);
+            if (job.lag() != null) {
+                lags.add(job.lag());
+            }
+        }
+
+        private void checkOrder(PublishedJob job, Action action) {
+            @Nullable Told before = lastOfUser.put(action.userId(), new Told(action, job.partition()));
+            if (before == null) {
+                return;
+            }
+            if (before.partition() != job.partition()) {
+                overtaken.add(job.position() + ": " + action + " is on another partition than " + before.action()
+                        + ", and nothing orders two partitions");
+            } else if (before.action().id() > action.id()) {
+                overtaken.add(
+                        job.position() + ": " + action + " comes after " + before.action() + ", which happened later");
+            }
+        }
+
+        AuditReport report(int records) {
+            List<String> lost = actions.values().stream()
+                    .filter(action -> !told.contains(action.id()))
+                    .map(action -> action + " has no record")
+                    .toList();
+            return new AuditReport(actions.size(), records, lost, invented, repeated, overtaken, lags);
+        }
+    }
+}

@@ -1,0 +1,177 @@
+package io.stagedjobs.sample;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.stagedjobs.sample.SampleApp.CannotStartException;
+import io.stagedjobs.testkit.ChildJvm;
+import io.stagedjobs.testkit.ChildProcess;
+import io.stagedjobs.testkit.TestDatabase;
+import io.stagedjobs.testkit.TestKafka;
+import io.stagedjobs.testkit.TestPostgres;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.function.Consumer;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.Test;
+
+/** The program as it is started and stopped, and as it behaves when its servers are not there. */
+class SampleAppTest {
+
+    private static final Duration SOON = Duration.ofSeconds(60);
+    private static final Pattern LISTENING = Pattern.compile("Listening on (http://\\S+);");
+    private static final String NO_BROKER = "127.0.0.1:1";
+    private static final Consumer<String> NOBODY = line -> {};
+
+    @Test
+    void runs_until_it_is_told_to_stop() {
+        TestDatabase database = SampleTables.createIn(TestPostgres.shared()).database;
+        try (ChildProcess sample = run(environment(database, TestKafka.shared().bootstrapServers()))) {
+            Matcher listening = LISTENING.matcher(sample.awaitLine(LISTENING, SOON));
+            assertThat(listening.find()).isTrue();
+            assertThat(new SampleClient(listening.group(1))
+                            .put("main@example.org")
+                            .statusCode())
+                    .isEqualTo(201);
+
+            sample.terminate();
+
+            assertThat(sample.awaitExit(SOON)).isZero();
+            assertThat(sample.stderr()).last().asString().contains("Stopped.");
+        }
+    }
+
+    @Test
+    void wrong_settings_end_the_start_with_code_2() {
+        try (ChildProcess sample = run(Map.of("SAMPLE_HTTP_PORT", "none"))) {
+            assertThat(sample.awaitExit(SOON)).isEqualTo(2);
+            assertThat(sample.stderr())
+                    .anyMatch(line -> line.contains("SAMPLE_HTTP_PORT: expected a port"))
+                    .anyMatch(line -> line.contains("SAMPLE_DATABASE_URL: expected"));
+        }
+    }
+
+    @Test
+    void a_database_without_the_tables_of_staged_jobs_ends_the_start_and_says_how_to_get_them() {
+        TestDatabase empty = TestPostgres.shared().newDatabase("sample_empty");
+        try (ChildProcess sample = run(environment(empty, NO_BROKER))) {
+            assertThat(sample.awaitExit(SOON)).isEqualTo(1);
+            assertThat(sample.stderr())
+                    .last()
+                    .asString()
+                    .contains("staged-jobs migrate")
+                    .contains("start the sample");
+        }
+    }
+
+    @Test
+    void a_database_that_does_not_answer_ends_the_start() {
+        SampleSettings nowhere = new SampleSettings(
+                "jdbc:postgresql://127.0.0.1:1/none", "app", "hush", NO_BROKER, "127.0.0.1", 0, false);
+
+        assertThatThrownBy(() -> SampleApp.start(nowhere, Users.TOPIC, NOBODY))
+                .isInstanceOf(CannotStartException.class)
+                .hasMessageContainingAll(
+                        "could not connect to PostgreSQL", "SAMPLE_DATABASE_URL", "Nothing was started")
+                .hasMessageNotContaining("hush");
+    }
+
+    @Test
+    void a_port_that_is_taken_ends_the_start() throws IOException {
+        TestDatabase database = SampleTables.createIn(TestPostgres.shared()).database;
+        try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            Map<String, String> environment = environment(database, NO_BROKER);
+            environment.put("SAMPLE_HTTP_PORT", Integer.toString(taken.getLocalPort()));
+
+            assertThatThrownBy(() -> SampleApp.start(SampleSettings.from(environment), Users.TOPIC, NOBODY))
+                    .isInstanceOf(CannotStartException.class)
+                    .hasMessageContainingAll(
+                            "could not listen on 127.0.0.1:" + taken.getLocalPort(), "SAMPLE_HTTP_PORT");
+        }
+    }
+
+    @Test
+    void a_role_that_may_create_no_tables_can_run_the_service_once_they_exist() throws IOException {
+        SampleTables tables = SampleTables.createIn(TestPostgres.shared());
+        String role = "sample_" + UUID.randomUUID().toString().replace("-", "");
+        tables.dsl.execute("CREATE ROLE " + role + " LOGIN PASSWORD 'secret'");
+        String manual = Files.readString(Path.of("..", "docs", "operations.md"));
+        String grants = manual.replaceAll("(?s).*```sql grants-application\\n(.*?)```.*", "$1");
+        tables.dsl.execute(grants.replace("app_role", role));
+        SampleSettings settings =
+                new SampleSettings(tables.database.url(), role, "secret", NO_BROKER, "127.0.0.1", 0, false);
+        // To stage, an application need not know the version; the sample looks at it when it starts.
+        tables.dsl.execute("REVOKE ALL ON staged_jobs_schema FROM " + role);
+        assertThatThrownBy(() -> SampleApp.start(settings, Users.TOPIC, NOBODY))
+                .isInstanceOf(CannotStartException.class)
+                .hasMessageContainingAll("staged_jobs_schema", "GRANT SELECT");
+        tables.dsl.execute("GRANT SELECT ON staged_jobs_schema TO " + role);
+        tables.dsl.execute("GRANT SELECT, INSERT ON users, user_actions TO " + role);
+        try (SampleApp app = SampleApp.start(settings, Users.TOPIC, NOBODY)) {
+            assertThat(new SampleClient(app.url()).put("modest@example.org").statusCode())
+                    .isEqualTo(201);
+            assertThat(tables.jobsFor("modest@example.org")).isEqualTo(1);
+        } finally {
+            tables.dsl.execute("DROP OWNED BY " + role);
+            tables.dsl.execute("DROP ROLE " + role);
+        }
+    }
+
+    @Test
+    void users_are_created_while_no_broker_answers() {
+        SampleTables tables = SampleTables.createIn(TestPostgres.shared());
+        try (SampleApp app = SampleApp.start(settings(tables.database), Users.TOPIC, NOBODY)) {
+            assertThat(new SampleClient(app.url()).put("offline@example.org").statusCode())
+                    .isEqualTo(201);
+            assertThat(tables.jobsFor("offline@example.org")).isEqualTo(1);
+        }
+    }
+
+    @Test
+    void without_its_database_the_service_says_when_to_come_back_and_then_goes_on() {
+        try (TestPostgres postgres = TestPostgres.startEmbedded()) {
+            SampleTables tables = SampleTables.createIn(postgres);
+            try (SampleApp app = SampleApp.start(settings(tables.database), Users.TOPIC, NOBODY)) {
+                SampleClient client = new SampleClient(app.url());
+                postgres.stop();
+
+                for (HttpResponse<String> away : List.of(client.put("a@example.org"), client.send("GET", "/health"))) {
+                    assertThat(away.statusCode()).isEqualTo(503);
+                    assertThat(away.headers().firstValue("Retry-After")).hasValue("5");
+                    assertThat(SampleClient.error(away)).contains("database").contains("Nothing was kept");
+                }
+
+                postgres.startAgain();
+                assertThat(client.put("a@example.org").statusCode()).isEqualTo(201);
+                assertThat(tables.jobsFor("a@example.org")).isEqualTo(1);
+            }
+        }
+    }
+
+    private static ChildProcess run(Map<String, String> environment) {
+        return ChildJvm.start("sample", SampleApp.class, List.of("-Xmx256m"), List.of(), environment);
+    }
+
+    private static Map<String, String> environment(TestDatabase database, String bootstrapServers) {
+        return new HashMap<>(Map.of(
+                "SAMPLE_DATABASE_URL", database.url(),
+                "SAMPLE_DATABASE_USERNAME", database.username(),
+                "SAMPLE_DATABASE_PASSWORD", database.password(),
+                "SAMPLE_KAFKA_BOOTSTRAP_SERVERS", bootstrapServers,
+                "SAMPLE_HTTP_PORT", "0"));
+    }
+
+    private static SampleSettings settings(TestDatabase database) {
+        return SampleSettings.from(environment(database, NO_BROKER));
+    }
+}
