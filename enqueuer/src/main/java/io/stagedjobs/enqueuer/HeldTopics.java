@@ -33,16 +33,21 @@ final class HeldTopics {
         this.nanoTime = nanoTime;
     }
 
-    /** The topics to leave out of a batch that is read now. */
-    Set<String> now() {
-        if (holds.isEmpty()) {
-            return Set.of();
-        }
+    /**
+     * What is held at one moment.
+     *
+     * @param topics to leave out of a batch that is read now
+     */
+    record View(Set<String> topics, long atNanos) {}
+
+    View now() {
         long now = nanoTime.getAsLong();
-        return holds.entrySet().stream()
-                .filter(hold -> hold.getValue().untilNanos - now > 0)
-                .map(Map.Entry::getKey)
-                .collect(Collectors.toUnmodifiableSet());
+        return new View(
+                holds.entrySet().stream()
+                        .filter(hold -> hold.getValue().untilNanos - now > 0)
+                        .map(Map.Entry::getKey)
+                        .collect(Collectors.toUnmodifiableSet()),
+                now);
     }
 
     /** Every topic that was refused and has not been published to since, with the reason. */
@@ -51,14 +56,18 @@ final class HeldTopics {
                 .collect(Collectors.toUnmodifiableMap(Map.Entry::getKey, hold -> hold.getValue().reason));
     }
 
-    /** Holds what the outcome refused and frees the topics it published to. */
-    void learn(Outcome outcome) {
+    /**
+     * Holds what the outcome refused, and frees the topics it published to as a new try.
+     *
+     * @param before what was held when the batch was read: a batch that was read before the hold began says nothing
+     */
+    void learn(Outcome outcome, View before) {
         if (!holds.isEmpty()) {
             outcome.published().stream()
                     .map(Job::topic)
                     .distinct()
                     .filter(topic -> !outcome.refused().containsKey(topic))
-                    .forEach(this::release);
+                    .forEach(topic -> release(topic, before));
         }
         outcome.refused().forEach(this::hold);
     }
@@ -77,8 +86,9 @@ final class HeldTopics {
         }
     }
 
-    private void release(String topic) {
-        if (holds.remove(topic) != null) {
+    private void release(String topic, View before) {
+        Hold hold = holds.get(topic);
+        if (hold != null && hold.untilNanos - before.atNanos <= 0 && holds.remove(topic, hold)) {
             log.info("topic {} takes jobs again", topic);
         }
     }

@@ -4,7 +4,6 @@ import io.stagedjobs.enqueuer.OutsideException.Side;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -69,7 +68,7 @@ final class LaneRunner implements Runnable {
             return Optional.of(failed(e.side(), String.valueOf(e.getMessage())));
         } catch (RuntimeException bug) {
             log.error("lane {} met an unexpected failure; its batch was rolled back, no job is lost", lane, bug);
-            return Optional.of(failed(Side.POSTGRESQL, String.valueOf(bug)));
+            return Optional.of(failed(Side.ENQUEUER, String.valueOf(bug)));
         }
     }
 
@@ -91,11 +90,11 @@ final class LaneRunner implements Runnable {
     }
 
     private Optional<Duration> moveBatch(Publisher.Session session) {
-        Set<String> held = tools.heldTopics.now();
-        if (!moreWaits && !tools.lanes.anyWaiting(lane, held)) {
+        HeldTopics.View held = tools.heldTopics.now();
+        if (!moreWaits && !tools.lanes.anyWaiting(lane, held.topics())) {
             return Optional.of(pace.idle());
         }
-        Optional<Batch> claimed = tools.lanes.claim(lane, generation, tools.limits, held);
+        Optional<Batch> claimed = tools.lanes.claim(lane, generation, tools.limits, held.topics());
         if (claimed.isEmpty()) {
             log.info("lane {} has a newer owner, generation {} lets go", lane, generation);
             return Optional.empty();
@@ -106,17 +105,17 @@ final class LaneRunner implements Runnable {
                 return Optional.of(pace.idle());
             }
             Outcome outcome = session.publish(batch);
-            settle(batch, outcome);
+            settle(batch, outcome, held);
             return Optional.of(
                     outcome.failure() == null ? afterSuccess(outcome) : failed(Side.KAFKA, outcome.failure()));
         }
     }
 
-    private void settle(Batch batch, Outcome outcome) {
+    private void settle(Batch batch, Outcome outcome, HeldTopics.View held) {
         if (!outcome.published().isEmpty()) {
             tools.meters.settled(outcome.published(), batch.settle(outcome));
         }
-        tools.heldTopics.learn(outcome);
+        tools.heldTopics.learn(outcome, held);
         log.debug(
                 "lane {} published {} of {} jobs, {} topics refused",
                 lane,
@@ -130,6 +129,7 @@ final class LaneRunner implements Runnable {
             log.info("lane {} publishes again after {} failures", lane, pace.failures());
         }
         tools.health.reached(Side.KAFKA);
+        tools.health.reached(Side.ENQUEUER);
         return outcome.published().isEmpty() ? pace.idle() : pace.busy();
     }
 

@@ -9,10 +9,12 @@ import org.jspecify.annotations.Nullable;
  */
 public final class OutsideException extends RuntimeException {
 
-    /** Which of the two it was; also the value of the label {@code cause} of the failures meter. */
+    /** Where something went wrong; also the value of the label {@code cause} of the failures meter. */
     public enum Side {
         POSTGRESQL,
-        KAFKA;
+        KAFKA,
+        /** A mistake of our own. */
+        ENQUEUER;
 
         /** The name in labels and answers, in lower case. */
         public String label() {

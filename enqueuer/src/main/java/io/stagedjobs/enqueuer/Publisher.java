@@ -1,5 +1,8 @@
 package io.stagedjobs.enqueuer;
 
+import java.util.Map;
+import java.util.Set;
+
 /** The port to Kafka: a batch in, an outcome out. Safe for use by many threads; a session belongs to one. */
 public interface Publisher extends AutoCloseable {
 
@@ -10,6 +13,13 @@ public interface Publisher extends AutoCloseable {
      * @throws OutsideException if Kafka cannot be reached within the publish timeout
      */
     Session open(int lane, long generation);
+
+    /**
+     * Which of the topics cannot be written to now, and why; the others are left out.
+     *
+     * @throws OutsideException if Kafka does not answer within the publish timeout
+     */
+    Map<String, Outcome.Refusal> refused(Set<String> topics);
 
     @Override
     void close();

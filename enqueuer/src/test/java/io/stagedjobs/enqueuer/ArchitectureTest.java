@@ -44,12 +44,20 @@ class ArchitectureTest {
             .resideInAPackage("org.apache.kafka..");
 
     @ArchTest
-    static final ArchRule the_leaves_do_not_know_each_other = noClasses()
+    static final ArchRule the_postgres_leaf_knows_no_other_leaf = noClasses()
             .that()
             .resideInAPackage(MIDDLE + ".postgres")
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage(MIDDLE + ".kafka", MIDDLE + ".admin", MIDDLE + ".cli", MIDDLE + ".settings");
+
+    @ArchTest
+    static final ArchRule the_kafka_leaf_knows_no_other_leaf = noClasses()
+            .that()
+            .resideInAPackage(MIDDLE + ".kafka")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage(MIDDLE + ".postgres", MIDDLE + ".admin", MIDDLE + ".cli", MIDDLE + ".settings");
 
     @ArchTest
     static final ArchRule names_say_what_a_class_is = classes()

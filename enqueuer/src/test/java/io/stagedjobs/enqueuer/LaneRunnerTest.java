@@ -93,6 +93,11 @@ class LaneRunnerTest {
         }
 
         @Override
+        public Map<String, Outcome.Refusal> refused(Set<String> topics) {
+            return real.refused(topics);
+        }
+
+        @Override
         public void close() {}
 
         private static <T> T unchecked(java.util.concurrent.Callable<T> action) {

@@ -53,8 +53,9 @@ final class RunCommand implements Callable<Integer> {
         } catch (RuntimeException e) {
             wiring.close();
             throw new CommandFailedException(
-                    "could not listen on " + binding.host() + ":" + binding.port() + ": " + e.getMessage()
-                            + ". Nothing was started. Free the port or set STAGED_JOBS_ADMIN_PORT.",
+                    "could not listen on " + binding.host() + ":" + binding.port() + " ("
+                            + String.valueOf(e.getMessage()).replaceFirst("\\.$", "")
+                            + "). Nothing was started. Free the port or set STAGED_JOBS_ADMIN_PORT.",
                     e);
         }
         endOnSignal(wiring, admin);

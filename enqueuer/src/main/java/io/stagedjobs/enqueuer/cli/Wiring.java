@@ -7,6 +7,7 @@ import io.stagedjobs.enqueuer.Enqueuer;
 import io.stagedjobs.enqueuer.Health;
 import io.stagedjobs.enqueuer.Lanes;
 import io.stagedjobs.enqueuer.OutsideException;
+import io.stagedjobs.enqueuer.Publisher;
 import io.stagedjobs.enqueuer.kafka.AtLeastOncePublisher;
 import io.stagedjobs.enqueuer.kafka.KafkaClientSettings;
 import io.stagedjobs.enqueuer.postgres.Database;
@@ -40,6 +41,7 @@ final class Wiring implements AutoCloseable {
         Schema schema = schema(settings);
         Cli.requireSchema(database, schema);
         publisher = publisher(settings, database);
+        health.reached(OutsideException.Side.KAFKA);
         kafkaMetrics = new KafkaClientMetrics(publisher.producer());
         kafkaMetrics.bindTo(registry);
         pool = database.pool(CONNECTIONS_MAX, registry);
@@ -58,6 +60,10 @@ final class Wiring implements AutoCloseable {
                 settings.get(Setting.HEARTBEAT_INTERVAL),
                 STOP_MAX);
         enqueuer = new Enqueuer(lanes, publisher, options, health, registry);
+    }
+
+    Publisher publisher() {
+        return publisher;
     }
 
     Enqueuer enqueuer() {

@@ -10,6 +10,7 @@ import io.stagedjobs.enqueuer.Publisher;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -87,6 +88,11 @@ public final class AtLeastOncePublisher implements Publisher {
                 OutsideException.Side.KAFKA,
                 "could not reach Kafka at " + bootstrapServers + " (" + KafkaErrors.words(timeout, cause) + ")",
                 cause);
+    }
+
+    @Override
+    public Map<String, Refusal> refused(Set<String> names) {
+        return topics.refused(names);
     }
 
     /** Waits a moment for what is under way; a record that is cut off here stays staged and is published again. */

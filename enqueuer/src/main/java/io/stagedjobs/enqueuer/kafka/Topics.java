@@ -43,10 +43,13 @@ final class Topics {
      * @throws OutsideException if the cluster does not answer
      */
     Map<String, Refusal> refused(List<Job> jobs) {
-        Set<String> unknown = jobs.stream()
-                .map(Job::topic)
-                .filter(topic -> !known.contains(topic))
-                .collect(Collectors.toSet());
+        return refused(jobs.stream().map(Job::topic).collect(Collectors.toSet()));
+    }
+
+    /** As {@link #refused(List)}, by the topics' names. */
+    Map<String, Refusal> refused(Set<String> topics) {
+        Set<String> unknown =
+                topics.stream().filter(topic -> !known.contains(topic)).collect(Collectors.toSet());
         Map<String, Refusal> refused = new HashMap<>();
         if (!unknown.isEmpty()) {
             admin.describeTopics(unknown).topicNameValues().forEach((topic, description) -> {

@@ -81,7 +81,7 @@ public final class StatusReader {
                 .get(0, long.class));
     }
 
-    /** An id that no job has that was committed before and none that is staged from now on falls below. */
+    /** The highest id drawn so far: every job that is committed now has it or a lower one, every later job a higher one. */
     public long lastId() {
         return asked("read the last id", () -> dsl.fetchSingle(
                         "SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM "

@@ -198,13 +198,22 @@ public final class Settings {
             } catch (IllegalArgumentException wrong) {
                 Value value = values.get(setting.key());
                 problems.add("setting " + (value == null ? setting.key() : value.source) + " is wrong: expected "
-                        + setting.expected() + ", got " + (setting.secret() ? "a secret" : '"' + text(setting) + '"'));
+                        + setting.expected() + ", got " + shown(setting));
             }
         }
         if (problems.isEmpty()) {
             problems.addAll(wrongTogether());
         }
         return problems;
+    }
+
+    /** People put passwords into URLs: of those only the scheme is repeated. */
+    private String shown(Setting<?> setting) {
+        String text = String.valueOf(text(setting));
+        if (setting.secret()) {
+            return "a secret";
+        }
+        return '"' + (setting.equals(Setting.DATABASE_URL) ? text.replaceFirst("(?s)[:@/?].*", "…") : text) + '"';
     }
 
     private List<String> wrongTogether() {
@@ -228,7 +237,9 @@ public final class Settings {
         Set<String> known = new TreeSet<>();
         Setting.ALL.forEach(setting -> known.add(setting.key()));
         if (key.startsWith(Setting.KAFKA_PREFIX)) {
-            KafkaClientSettings.known().forEach(property -> known.add(Setting.KAFKA_PREFIX + property));
+            KafkaClientSettings.known().stream()
+                    .filter(property -> !KafkaClientSettings.FIXED.containsKey(property))
+                    .forEach(property -> known.add(Setting.KAFKA_PREFIX + property));
         }
         String nearest = known.stream()
                 .min((a, b) -> Integer.compare(distance(a, key), distance(b, key)))

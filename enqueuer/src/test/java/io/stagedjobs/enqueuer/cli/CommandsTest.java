@@ -114,7 +114,7 @@ class CommandsTest {
             assertThat(Command.run(asObserver, "drain").exitCode()).isEqualTo(1);
             Map<String, String> asEnqueuer = Command.with(
                     environment, "STAGED_JOBS_DATABASE_USERNAME", enqueuer, "STAGED_JOBS_DATABASE_PASSWORD", "secret");
-            assertThat(Command.run(asEnqueuer, "drain")).isEqualTo(new Answer(0, "published 1 jobs" + nl(), ""));
+            assertThat(Command.run(asEnqueuer, "drain")).isEqualTo(new Answer(0, "published 1 job" + nl(), ""));
             assertThat(Command.run(asEnqueuer, "status").exitCode()).isZero();
         } finally {
             for (String role : new String[] {enqueuer, observer}) {

@@ -2,6 +2,7 @@ package io.stagedjobs.enqueuer.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.stagedjobs.enqueuer.Eventually;
 import io.stagedjobs.enqueuer.Outbox;
 import io.stagedjobs.enqueuer.cli.Command.Answer;
 import io.stagedjobs.testkit.TestDatabase;
@@ -224,6 +225,22 @@ class WrongInputTest {
     }
 
     @Test
+    void drain_names_them_too_when_another_enqueuer_owns_their_lanes() throws Exception {
+        io.stagedjobs.enqueuer.Enqueuer daemon = outbox.enqueuer();
+        daemon.start();
+        Eventually.until(
+                "the daemon owns all lanes",
+                () -> outbox.dsl()
+                                .fetchSingle("SELECT count(owner) FROM staged_job_lanes")
+                                .get(0, long.class)
+                        == 8);
+        assertRefused(
+                answerTo("drain"),
+                COULD_NOT,
+                "1 job of topic some.topic left staged: the topic does not exist; create it");
+    }
+
+    @Test
     void drain_names_the_jobs_of_a_topic_that_does_not_exist_and_publishes_the_others() {
         String topic = outbox.kafka.newTopic("drain");
         outbox.stage(topic, "k", "flows");
@@ -231,9 +248,9 @@ class WrongInputTest {
         assertRefused(
                 answer,
                 COULD_NOT,
-                "1 jobs of topic some.topic stay staged: the topic does not exist; create it",
-                "none of them is lost");
-        assertThat(answer.out()).isEqualToNormalizingNewlines("published 1 jobs\n");
+                "1 job of topic some.topic left staged: the topic does not exist; create it",
+                "nothing is lost");
+        assertThat(answer.out()).isEqualToNormalizingNewlines("published 1 job\n");
         assertThat(outbox.namesIn(topic)).containsExactly("flows");
     }
 }

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -118,6 +119,23 @@ class SettingsTest {
                                 "STAGED_JOBS_ADMIN_TOKEN_FILE",
                                 directory.resolve("absent").toString())))
                 .hasMessageContaining("absent");
+    }
+
+    @Test
+    void a_password_in_a_url_that_is_none_of_ours_is_not_repeated() {
+        for (String url :
+                List.of("postgres://user:canary@host/db", "user:canary@host", "https://host?password=canary")) {
+            assertThatThrownBy(() -> Settings.read(Map.of(), Map.of("STAGED_JOBS_DATABASE_URL", url)))
+                    .isInstanceOf(SettingsException.class)
+                    .hasMessageNotContaining("canary");
+        }
+    }
+
+    @Test
+    void the_nearest_name_is_never_one_that_cannot_be_changed() {
+        assertThatThrownBy(() -> Settings.read(Map.of(), Map.of("STAGED_JOBS_KAFKA_ACK", "1")))
+                .hasMessageContaining("nearest known one")
+                .hasMessageNotContaining("STAGED_JOBS_KAFKA_ACKS");
     }
 
     @Test
