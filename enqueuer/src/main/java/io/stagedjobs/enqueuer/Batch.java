@@ -9,6 +9,9 @@ import java.util.List;
  */
 public interface Batch extends AutoCloseable {
 
+    /** Its number, one more than that of the lane's batch before it. */
+    long number();
+
     /** In id order; empty if nothing waits. */
     List<Job> jobs();
 
@@ -16,7 +19,7 @@ public interface Batch extends AutoCloseable {
     boolean full();
 
     /**
-     * Deletes exactly the jobs that the outcome calls published, and commits.
+     * Deletes exactly the jobs that the outcome calls published, records the batch's number, and commits.
      *
      * @throws OutsideException if the database is away; the outcome of the commit is then unknown
      */

@@ -17,6 +17,8 @@ final class LaneRunner implements Runnable {
 
     private static final Logger log = LoggerFactory.getLogger(LaneRunner.class);
 
+    private static final Duration HALTED_LOOK_EVERY = Duration.ofSeconds(10);
+
     /** What the lanes of one process share. */
     record Tools(
             Lanes lanes,
@@ -33,6 +35,8 @@ final class LaneRunner implements Runnable {
     private final StopSignal stop = new StopSignal();
 
     private long generation;
+    private boolean keepsProgress;
+    private long batchLast;
     private Publisher.@Nullable Session session;
     private boolean moreWaits;
 
@@ -66,27 +70,49 @@ final class LaneRunner implements Runnable {
             return current == null ? Optional.empty() : moveBatch(current);
         } catch (OutsideException e) {
             return Optional.of(failed(e.side(), String.valueOf(e.getMessage())));
+        } catch (LaneHaltedException e) {
+            return Optional.of(halted(String.valueOf(e.getMessage())));
         } catch (RuntimeException bug) {
             log.error("lane {} met an unexpected failure; its batch was rolled back, no job is lost", lane, bug);
             return Optional.of(failed(Side.ENQUEUER, String.valueOf(bug)));
         }
     }
 
+    /** @return null if the lane is not ours */
     private Publisher.@Nullable Session acquire() {
         OptionalLong taken = tools.lanes.take(lane);
         if (taken.isEmpty()) {
             return null;
         }
         generation = taken.getAsLong();
+        Optional<Progress> before = tools.publisher.peek(lane);
+        if (before.isPresent() && !agreed(tools.lanes.compare(lane, generation, before.get()))) {
+            return null; // nobody was fenced
+        }
         Publisher.Session opened = tools.publisher.open(lane, generation);
         session = opened; // from here on a failure closes it
         tools.health.reached(Side.KAFKA);
-        if (!tools.lanes.reconcile(lane, generation, opened.progress())) {
+        Optional<Progress> progress = opened.progress();
+        if (progress.isPresent() && !agreed(tools.lanes.reconcile(lane, generation, progress.get()))) {
             return null;
         }
+        keepsProgress = progress.isPresent();
         moreWaits = true;
+        tools.health.resumed(lane);
         log.info("lane {} is ours, generation {}", lane, generation);
         return opened;
+    }
+
+    /** @throws LaneHaltedException if the two stores contradict each other */
+    private boolean agreed(Reconciliation reconciliation) {
+        if (reconciliation instanceof Reconciliation.Agreed agreed) {
+            batchLast = agreed.batch();
+            return true;
+        }
+        if (reconciliation instanceof Reconciliation.Halted halted) {
+            throw new LaneHaltedException(halted.reason());
+        }
+        return false;
     }
 
     private Optional<Duration> moveBatch(Publisher.Session session) {
@@ -94,7 +120,8 @@ final class LaneRunner implements Runnable {
         if (!moreWaits && !tools.lanes.anyWaiting(lane, held.topics())) {
             return Optional.of(pace.idle());
         }
-        Optional<Batch> claimed = tools.lanes.claim(lane, generation, tools.limits, held.topics());
+        Lanes.Turn turn = new Lanes.Turn(lane, generation, keepsProgress ? batchLast + 1 : Lanes.Turn.UNCOUNTED);
+        Optional<Batch> claimed = tools.lanes.claim(turn, tools.limits, held.topics());
         if (claimed.isEmpty()) {
             log.info("lane {} has a newer owner, generation {} lets go", lane, generation);
             return Optional.empty();
@@ -114,6 +141,7 @@ final class LaneRunner implements Runnable {
     private void settle(Batch batch, Outcome outcome, HeldTopics.View held) {
         if (!outcome.published().isEmpty()) {
             tools.meters.settled(outcome.published(), batch.settle(outcome));
+            batchLast = batch.number();
         }
         tools.heldTopics.learn(outcome, held);
         log.debug(
@@ -150,8 +178,22 @@ final class LaneRunner implements Runnable {
         return rest;
     }
 
+    /** Stays halted until a person has acted; looks again now and then, because that needs no restart. */
+    private Duration halted(String reason) {
+        closeSession();
+        if (tools.health.halted(lane, reason)) {
+            log.error(
+                    "lane {} is halted: {}. Nothing of it is published and nothing is deleted until that is settled; see"
+                            + " operations.md \"A lane is halted\".",
+                    lane,
+                    reason);
+        }
+        return HALTED_LOOK_EVERY;
+    }
+
     private void letGo() {
         closeSession();
+        tools.health.resumed(lane); // whoever owns it now tells
         try {
             tools.lanes.giveBack(lane, generation);
         } catch (OutsideException e) {

@@ -29,11 +29,13 @@ public interface Lanes {
     void giveBack(int lane, long generation);
 
     /**
-     * Deletes those rows that Kafka holds already.
-     *
-     * @return false, and nothing is done, if the lane has a newer generation
+     * Compares what the database has settled with what Kafka has committed, and changes nothing: asked before the
+     * publisher fences anybody, so that a copy of a database does not disturb the original.
      */
-    boolean reconcile(int lane, long generation, Progress progress);
+    Reconciliation compare(int lane, long generation, Progress progress);
+
+    /** As {@link #compare}; where Kafka is one batch ahead, deletes the rows of that batch that are still there. */
+    Reconciliation reconcile(int lane, long generation, Progress progress);
 
     /** Whether a job of another topic than those waits; reads without any lock. */
     boolean anyWaiting(int lane, Set<String> heldTopics);
@@ -43,7 +45,7 @@ public interface Lanes {
      *
      * @return empty if the lane has a newer generation
      */
-    Optional<Batch> claim(int lane, long generation, BatchLimits limits, Set<String> heldTopics);
+    Optional<Batch> claim(Turn turn, BatchLimits limits, Set<String> heldTopics);
 
     /** How much waits, cheaply: the count is exact up to a bound and an estimate beyond it. */
     Backlog backlog();
@@ -67,6 +69,17 @@ public interface Lanes {
      * @param enqueuers the live ones, ordered by id, this one among them
      */
     record Census(UUID me, List<@Nullable UUID> owners, List<UUID> enqueuers) {}
+
+    /**
+     * Which batch of which ownership.
+     *
+     * @param number one more than the lane's last batch, or {@link #UNCOUNTED}
+     */
+    record Turn(int lane, long generation, long number) {
+
+        /** The delivery mode keeps no progress, so that batches need no numbers. */
+        public static final long UNCOUNTED = 0;
+    }
 
     /**
      * How much is read at once.

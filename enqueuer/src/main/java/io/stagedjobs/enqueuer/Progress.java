@@ -4,15 +4,32 @@ import java.util.List;
 import java.util.UUID;
 
 /**
- * What Kafka last committed for a lane, as far as Kafka itself can tell.
+ * What Kafka last committed for a lane: written into the same Kafka transaction as the records of the batch, so that it is
+ * there if and only if they are.
  *
- * @param jobs the jobs of that batch, empty if Kafka keeps no progress (delivery mode at-least-once)
+ * @param batch the number of the lane's last batch in Kafka; 0 if there was none
+ * @param jobs the jobs of that batch, by id
  */
-public record Progress(List<JobRef> jobs) {
+public record Progress(long batch, List<JobRef> jobs) {
 
-    /** Nothing is known to be published that is not deleted already. */
-    public static final Progress NONE = new Progress(List.of());
+    /** Kafka has committed nothing of the lane. */
+    public static final Progress NONE = new Progress(0, List.of());
 
-    /** A job by its position and its identity; both must match before a row may go. */
-    public record JobRef(long id, UUID jobId) {}
+    /**
+     * A job by its position and a digest of its identity: both must match before a row may go.
+     *
+     * @param digest see {@link #digest}
+     */
+    public record JobRef(long id, long digest) {
+
+        /** The reference of a job. */
+        public static JobRef of(long id, UUID jobId) {
+            return new JobRef(id, digest(jobId));
+        }
+
+        /** 64 bits of a job's id: enough to tell a restored or cloned database's job from the one that was published. */
+        public static long digest(UUID jobId) {
+            return jobId.getMostSignificantBits() ^ jobId.getLeastSignificantBits();
+        }
+    }
 }

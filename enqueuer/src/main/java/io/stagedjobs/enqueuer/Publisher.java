@@ -1,10 +1,27 @@
 package io.stagedjobs.enqueuer;
 
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
 /** The port to Kafka: a batch in, an outcome out. Safe for use by many threads; a session belongs to one. */
 public interface Publisher extends AutoCloseable {
+
+    /**
+     * Asks the cluster whether it can do what this delivery mode needs; creates what is ours to create.
+     *
+     * @param lanes how many there are
+     * @throws OutsideException if it cannot, or does not answer within the publish timeout
+     */
+    void check(int lanes);
+
+    /**
+     * What Kafka has committed of a lane, read without disturbing anybody.
+     *
+     * @return empty if this delivery mode keeps no progress in Kafka
+     * @throws OutsideException if Kafka cannot be reached within the publish timeout
+     */
+    Optional<Progress> peek(int lane);
 
     /**
      * Starts publishing for one ownership of a lane. In a delivery mode that can fence, no earlier owner's record becomes
@@ -27,8 +44,11 @@ public interface Publisher extends AutoCloseable {
     /** One ownership of one lane. */
     interface Session extends AutoCloseable {
 
-        /** What Kafka has committed of this lane before the session was opened. */
-        Progress progress();
+        /**
+         * What Kafka has committed of this lane before the session was opened; empty if this delivery mode keeps no
+         * progress in Kafka. No earlier owner can add to it any more.
+         */
+        Optional<Progress> progress();
 
         /**
          * Publishes the jobs of a batch in their order and waits until each is acknowledged or failed, at most about the

@@ -18,6 +18,8 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Whole enqueuers beside each other in one JVM, on a real PostgreSQL and a real broker. */
 class EnqueuerTest {
@@ -40,10 +42,13 @@ class EnqueuerTest {
         outbox.close();
     }
 
-    @Test
-    void four_enqueuers_move_twenty_thousand_jobs_of_five_hundred_keys_and_keep_each_keys_order() throws Exception {
+    @ParameterizedTest
+    @ValueSource(strings = {"exactly-once", "at-least-once"})
+    void four_enqueuers_move_twenty_thousand_jobs_of_five_hundred_keys_and_keep_each_keys_order(String delivery)
+            throws Exception {
         for (int i = 0; i < 4; i++) {
-            outbox.enqueuer().start();
+            outbox.enqueuer(delivery.equals("exactly-once") ? outbox.exactlyOnce() : outbox.publisher(Map.of()))
+                    .start();
         }
         Eventually.until("all four own two lanes", () -> lanesByOwner().equals(List.of(2L, 2L, 2L, 2L)));
         writeEverything();

@@ -1,8 +1,8 @@
 package io.stagedjobs.enqueuer;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.stagedjobs.enqueuer.Progress.JobRef;
 import io.stagedjobs.enqueuer.postgres.PostgresLanes;
 import java.sql.Connection;
 import java.time.Duration;
@@ -49,68 +49,6 @@ class LaneRunnerTest {
         return outbox.runner(lane, lanes, publisher, heldTopics);
     }
 
-    /** What a test does when a batch is about to be published, and after it was. */
-    private abstract static class Watching implements Publisher {
-        private final Publisher real;
-
-        Watching(Publisher real) {
-            this.real = real;
-        }
-
-        void opening() throws Exception {}
-
-        void publishing(Batch batch) throws Exception {}
-
-        Outcome published(Outcome outcome) throws Exception {
-            return outcome;
-        }
-
-        @Override
-        public Session open(int lane, long generation) {
-            return unchecked(() -> {
-                opening();
-                Session session = real.open(lane, generation);
-                return new Session() {
-                    @Override
-                    public Progress progress() {
-                        return session.progress();
-                    }
-
-                    @Override
-                    public Outcome publish(Batch batch) {
-                        return unchecked(() -> {
-                            publishing(batch);
-                            return published(session.publish(batch));
-                        });
-                    }
-
-                    @Override
-                    public void close() {
-                        session.close();
-                    }
-                };
-            });
-        }
-
-        @Override
-        public Map<String, Outcome.Refusal> refused(Set<String> topics) {
-            return real.refused(topics);
-        }
-
-        @Override
-        public void close() {}
-
-        private static <T> T unchecked(java.util.concurrent.Callable<T> action) {
-            try {
-                return action.call();
-            } catch (RuntimeException e) {
-                throw e;
-            } catch (Exception e) {
-                throw new IllegalStateException(e);
-            }
-        }
-    }
-
     @Test
     void committed_jobs_are_published_in_order_and_deleted() {
         outbox.stage(topic, KEY, "first");
@@ -142,7 +80,7 @@ class LaneRunnerTest {
         try (Connection slow = outbox.transaction()) {
             Outbox.stage(slow, topic, KEY, "lower.id");
             outbox.stage(topic, KEY, "higher.id");
-            LaneRunner runner = runner(new Watching(publisher) {
+            LaneRunner runner = runner(new WatchedPublisher(publisher) {
                 @Override
                 Outcome published(Outcome outcome) throws Exception {
                     slow.commit();
@@ -166,7 +104,7 @@ class LaneRunnerTest {
     void a_row_that_took_the_place_of_a_published_one_is_not_deleted() throws Exception {
         outbox.stage(topic, KEY, "published");
         UUID other = UUID.randomUUID();
-        LaneRunner runner = runner(new Watching(publisher) {
+        LaneRunner runner = runner(new WatchedPublisher(publisher) {
             @Override
             Outcome published(Outcome outcome) {
                 long id = outcome.published().get(0).id();
@@ -189,7 +127,7 @@ class LaneRunnerTest {
     @Test
     void nothing_is_deleted_when_kafka_does_not_acknowledge() {
         outbox.stage(topic, KEY, "kept");
-        LaneRunner runner = runner(new Watching(publisher) {
+        LaneRunner runner = runner(new WatchedPublisher(publisher) {
             @Override
             Outcome published(Outcome outcome) {
                 return Outcome.failed("the acknowledgement was lost");
@@ -203,7 +141,7 @@ class LaneRunnerTest {
     void a_failed_step_is_followed_by_acquiring_again_with_a_newer_generation() {
         outbox.stage(topic, KEY, "job");
         List<Long> failures = new ArrayList<>();
-        LaneRunner runner = runner(new Watching(publisher) {
+        LaneRunner runner = runner(new WatchedPublisher(publisher) {
             @Override
             Outcome published(Outcome outcome) {
                 failures.add(generation());
@@ -248,7 +186,14 @@ class LaneRunnerTest {
         outbox.dsl().execute("UPDATE staged_job_enqueuers SET seen_at = seen_at - interval '1 hour'");
         other.beat();
         assertThat(other.take(lane)).hasValue(2);
-        assertThat(lanes.claim(lane, 1, LIMITS, Set.of())).isEmpty();
+        assertThat(lanes.claim(new Lanes.Turn(lane, 1, 1), LIMITS, Set.of())).isEmpty();
+    }
+
+    @Test
+    void an_enqueuer_of_the_time_before_the_mode_was_changed_takes_no_lane() {
+        outbox.dsl().execute("UPDATE staged_job_delivery SET deployment = gen_random_uuid()");
+        assertThat(lanes.take(lane)).isEmpty();
+        assertThatThrownBy(() -> lanes.beat()).hasMessageContaining("has to be started again");
     }
 
     @Test
@@ -262,30 +207,10 @@ class LaneRunnerTest {
     }
 
     @Test
-    void reconciling_deletes_exactly_the_pairs_that_progress_lists() {
-        outbox.stage(topic, KEY, "listed");
-        outbox.stage(topic, KEY, "other.job.id");
-        outbox.stage(topic, KEY, "not.listed");
-        List<JobRef> rows = outbox.dsl()
-                .fetch("SELECT id, job_id FROM staged_jobs ORDER BY id")
-                .map(row -> new JobRef(row.get(0, long.class), row.get(1, UUID.class)));
-        long generation = lanes.take(lane).getAsLong();
-        Progress progress =
-                new Progress(List.of(rows.get(0), new JobRef(rows.get(1).id(), UUID.randomUUID())));
-        assertThat(lanes.reconcile(lane, generation - 1, progress)).isFalse();
-        assertThat(outbox.waiting()).isEqualTo(3);
-        assertThat(lanes.reconcile(lane, generation, progress)).isTrue();
-        assertThat(outbox.dsl()
-                        .fetch("SELECT job_name FROM staged_jobs ORDER BY id")
-                        .getValues(0, String.class))
-                .containsExactly("other.job.id", "not.listed");
-    }
-
-    @Test
     void no_transaction_is_open_while_kafka_is_waited_for() {
         outbox.stage(topic, KEY, "job");
         List<Long> open = new ArrayList<>();
-        LaneRunner runner = runner(new Watching(publisher) {
+        LaneRunner runner = runner(new WatchedPublisher(publisher) {
             @Override
             void opening() {
                 open.add(openTransactions());
@@ -319,7 +244,7 @@ class LaneRunnerTest {
         LaneRunner runner = outbox.runner(
                 lane,
                 lanes,
-                new Watching(publisher) {
+                new WatchedPublisher(publisher) {
                     @Override
                     void publishing(Batch batch) {
                         sizes.add(batch.jobs().size());
@@ -346,7 +271,7 @@ class LaneRunnerTest {
                             new byte[size]);
         }
         List<Integer> sizes = new ArrayList<>();
-        Publisher watching = new Watching(publisher) {
+        Publisher watching = new WatchedPublisher(publisher) {
             @Override
             void publishing(Batch batch) {
                 sizes.add(batch.jobs().size());

@@ -6,6 +6,7 @@ import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.stagedjobs.enqueuer.kafka.AtLeastOncePublisher;
+import io.stagedjobs.enqueuer.kafka.ExactlyOncePublisher;
 import io.stagedjobs.enqueuer.kafka.KafkaClientSettings;
 import io.stagedjobs.enqueuer.postgres.PostgresLanes;
 import io.stagedjobs.schema.Schema;
@@ -18,6 +19,7 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Arrays;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
@@ -108,22 +110,43 @@ public final class Outbox implements AutoCloseable {
         PostgresLanes lanes = new PostgresLanes(
                 keep(new HikariDataSource(config)),
                 Schema.PUBLIC,
-                new PostgresLanes.Identity(UUID.randomUUID(), "test", "at-least-once"),
+                new PostgresLanes.Identity(
+                        UUID.randomUUID(),
+                        "test",
+                        "of the test",
+                        dsl().fetchSingle("SELECT left(deployment::text, 8) FROM staged_job_delivery")
+                                .get(0, String.class)),
                 TAKEOVER_AFTER,
                 PUBLISH_TIMEOUT);
         return lanes;
     }
 
     public AtLeastOncePublisher publisher(Map<String, String> properties) {
-        Map<String, String> all = new java.util.HashMap<>(properties);
+        return keep(new AtLeastOncePublisher(clients(properties), "/tests", new SimpleMeterRegistry()));
+    }
+
+    /** A publisher of the mode exactly-once, whose progress topic exists. */
+    public ExactlyOncePublisher exactlyOnce() {
+        ExactlyOncePublisher publisher =
+                keep(new ExactlyOncePublisher(clients(Map.of()), database.name(), "/tests", new SimpleMeterRegistry()));
+        publisher.check(8);
+        return publisher;
+    }
+
+    private KafkaClientSettings clients(Map<String, String> properties) {
+        Map<String, String> all = new HashMap<>(properties);
         all.put("bootstrap.servers", kafka.bootstrapServers());
-        return keep(new AtLeastOncePublisher(new KafkaClientSettings(all, PUBLISH_TIMEOUT), "/tests"));
+        return new KafkaClientSettings(all, PUBLISH_TIMEOUT);
     }
 
     public Enqueuer enqueuer() {
+        return enqueuer(publisher(Map.of()));
+    }
+
+    public Enqueuer enqueuer(Publisher publisher) {
         return keep(new Enqueuer(
                 lanes(),
-                publisher(Map.of()),
+                publisher,
                 new Enqueuer.Options(
                         new Lanes.BatchLimits(500, 1_000_000),
                         Duration.ofMillis(50),

@@ -98,7 +98,8 @@ public final class Demo implements AutoCloseable {
                 "STAGED_JOBS_DATABASE_USERNAME", database.username(),
                 "STAGED_JOBS_DATABASE_PASSWORD", database.password(),
                 "STAGED_JOBS_KAFKA_BOOTSTRAP_SERVERS", kafka.bootstrapServers(),
-                "STAGED_JOBS_DELIVERY", "at-least-once",
+                "STAGED_JOBS_HEARTBEAT_INTERVAL", "500ms",
+                "STAGED_JOBS_TAKEOVER_AFTER", "3s",
                 "STAGED_JOBS_ADMIN_PORT", Integer.toString(port(ADMIN_PORT)));
         runToItsEnd("migrate", enqueuerSettings, START_MAX);
 
@@ -113,18 +114,27 @@ public final class Demo implements AutoCloseable {
         Arrivals arrivals = new Arrivals(out, byItself);
         SampleApp app = started(SampleApp.start(settings, Users.TOPIC, arrivals));
 
-        ChildProcess enqueuer = ChildProcess.start("enqueuer", command("run"), enqueuerSettings);
-        started(() -> end(enqueuer));
+        ChildProcess enqueuer = startEnqueuer(enqueuerSettings);
         Matcher admin = STARTED.matcher(enqueuer.awaitLine(STARTED, START_MAX));
         String adminUrl = admin.find() ? admin.group(1) : "";
 
         if (byItself) {
             Runnable drain = () -> runToItsEnd("drain", enqueuerSettings, DRAIN_MAX);
             Auditor auditor = new Auditor(app.pool(), kafka.bootstrapServers(), Users.TOPIC);
-            return new DemoStory(app, database, auditor, drain, out).play();
+            Runnable crash = () -> {
+                enqueuer.kill();
+                startEnqueuer(enqueuerSettings);
+            };
+            return new DemoStory(app, database, auditor, crash, drain, out).play();
         }
         sayWhereToLook(app, adminUrl, database, kafka);
         return waitForCtrlC(app, enqueuer);
+    }
+
+    private ChildProcess startEnqueuer(Map<String, String> settings) {
+        ChildProcess enqueuer = ChildProcess.start("enqueuer", command("run"), settings);
+        started(() -> end(enqueuer));
+        return enqueuer;
     }
 
     private void sayWhereToLook(SampleApp app, String adminUrl, TestDatabase database, TestKafka kafka) {
@@ -185,8 +195,10 @@ public final class Demo implements AutoCloseable {
 
     private static void end(ChildProcess enqueuer) {
         try (enqueuer) {
-            enqueuer.terminate();
-            enqueuer.awaitExit(STOP_MAX);
+            if (enqueuer.isRunning()) {
+                enqueuer.terminate();
+                enqueuer.awaitExit(STOP_MAX);
+            }
         }
     }
 

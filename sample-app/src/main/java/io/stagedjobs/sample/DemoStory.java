@@ -30,8 +30,8 @@ import org.jooq.SQLDialect;
 import org.jooq.impl.DSL;
 
 /**
- * The demo playing by itself: users sign up, crowd at one address, fail after staging and are renamed by plain SQL. Then
- * everything is drained and audited, and printed in plain words.
+ * The demo playing by itself: users sign up, the enqueuer is killed, users crowd at one address, fail after staging and are
+ * renamed by plain SQL. Then everything is drained and audited, and printed in plain words.
  */
 final class DemoStory {
 
@@ -61,17 +61,24 @@ final class DemoStory {
     private final SampleApp app;
     private final TestDatabase database;
     private final Auditor auditor;
+    private final Runnable crash;
     private final Runnable drain;
     private final PrintStream out;
 
     /** What was not as the story tells it; the audit's findings are not among these. */
     private final List<String> surprises = new ArrayList<>();
 
-    /** @param drain returns when everything committed before is published */
-    DemoStory(SampleApp app, TestDatabase database, Auditor auditor, Runnable drain, PrintStream out) {
+    /**
+     * A story to be played once.
+     *
+     * @param crash kills the enqueuer without warning and starts another one
+     * @param drain returns when everything committed before is published
+     */
+    DemoStory(SampleApp app, TestDatabase database, Auditor auditor, Runnable crash, Runnable drain, PrintStream out) {
         this.app = app;
         this.database = database;
         this.auditor = auditor;
+        this.crash = crash;
         this.drain = drain;
         this.out = out;
     }
@@ -80,6 +87,9 @@ final class DemoStory {
     boolean play() throws InterruptedException {
         out.println(USERS + " users sign up, " + CLIENTS + " at a time.");
         expect(USERS, CREATED, signUps(USERS, CLIENTS, DemoStory::user));
+
+        out.println("The enqueuer is killed without warning, and another one is started.");
+        crash.run();
 
         out.println(CROWD + " requests at once want one and the same address.");
         expect(CROWD, CREATED, signUps(CROWD, CROWD, i -> "crowd@example.org"));

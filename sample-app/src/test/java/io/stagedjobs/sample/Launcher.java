@@ -25,7 +25,7 @@ final class Launcher {
                 "STAGED_JOBS_DATABASE_USERNAME", tables.database.username(),
                 "STAGED_JOBS_DATABASE_PASSWORD", tables.database.password(),
                 "STAGED_JOBS_KAFKA_BOOTSTRAP_SERVERS", bootstrapServers,
-                "STAGED_JOBS_DELIVERY", "at-least-once");
+                "STAGED_JOBS_DELIVERY", "exactly-once");
         try (ChildProcess drain = ChildProcess.start("drain", List.of(PATH.toString(), "drain"), settings)) {
             assertThat(drain.awaitExit(ENDS_WITHIN))
                     .as("drain said %s", drain.output())

@@ -14,7 +14,6 @@ import java.net.UnknownHostException;
 import java.security.MessageDigest;
 import java.util.Map;
 import java.util.Optional;
-import java.util.TreeMap;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -90,8 +89,7 @@ public final class AdminServer implements AutoCloseable {
     }
 
     private static void ready(Context context, Health health) {
-        Map<String, String> problems = new TreeMap<>();
-        health.problems().forEach((side, problem) -> problems.put(side.label(), problem));
+        Map<String, String> problems = health.problems();
         context.status(problems.isEmpty() ? 200 : 503);
         json(
                 context,

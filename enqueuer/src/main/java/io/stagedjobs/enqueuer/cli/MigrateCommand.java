@@ -1,6 +1,8 @@
 package io.stagedjobs.enqueuer.cli;
 
 import io.stagedjobs.enqueuer.postgres.Database;
+import io.stagedjobs.enqueuer.postgres.Deployment;
+import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.enqueuer.settings.SettingsException;
 import io.stagedjobs.schema.Schema;
@@ -31,6 +33,13 @@ final class MigrateCommand implements Callable<Integer> {
             description = "largest payload that the table takes (900000 at first)")
     private @Nullable Integer payloadMax;
 
+    @Option(
+            names = "--change-delivery",
+            paramLabel = "MODE",
+            description =
+                    "gives the database this delivery mode and a new name for Kafka; drain and stop every enqueuer first")
+    private @Nullable String changeDelivery;
+
     @Override
     public Integer call() throws SQLException {
         Settings settings = Cli.settings(spec);
@@ -47,8 +56,23 @@ final class MigrateCommand implements Callable<Integer> {
             if (payloadMax != null) {
                 limitPayload(schema, connection, payloadMax);
             }
+            if (changeDelivery != null) {
+                changeDelivery(settings, schema, connection, changeDelivery);
+            }
         }
         return 0;
+    }
+
+    private void changeDelivery(Settings settings, Schema schema, Connection connection, String mode) {
+        try {
+            Setting.Delivery.parse(mode);
+        } catch (IllegalArgumentException e) {
+            throw new SettingsException(List.of(
+                    "--change-delivery is wrong: expected " + Setting.DELIVERY.expected() + ", got \"" + mode + '"'));
+        }
+        Deployment.change(
+                connection, schema, mode, settings.get(Setting.TAKEOVER_AFTER).toMillis());
+        print("the delivery mode is " + mode + " now; start every enqueuer with STAGED_JOBS_DELIVERY=" + mode);
     }
 
     private void limitPayload(Schema schema, Connection connection, int bytes) {

@@ -2,15 +2,16 @@ package io.stagedjobs.enqueuer.cli;
 
 import com.zaxxer.hikari.HikariDataSource;
 import io.micrometer.core.instrument.MeterRegistry;
-import io.micrometer.core.instrument.binder.kafka.KafkaClientMetrics;
 import io.stagedjobs.enqueuer.Enqueuer;
 import io.stagedjobs.enqueuer.Health;
 import io.stagedjobs.enqueuer.Lanes;
 import io.stagedjobs.enqueuer.OutsideException;
 import io.stagedjobs.enqueuer.Publisher;
 import io.stagedjobs.enqueuer.kafka.AtLeastOncePublisher;
+import io.stagedjobs.enqueuer.kafka.ExactlyOncePublisher;
 import io.stagedjobs.enqueuer.kafka.KafkaClientSettings;
 import io.stagedjobs.enqueuer.postgres.Database;
+import io.stagedjobs.enqueuer.postgres.Deployment;
 import io.stagedjobs.enqueuer.postgres.PostgresLanes;
 import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
@@ -18,6 +19,8 @@ import io.stagedjobs.enqueuer.settings.SettingsException;
 import io.stagedjobs.schema.Schema;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
+import java.sql.Connection;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
 import java.util.UUID;
@@ -31,8 +34,7 @@ final class Wiring implements AutoCloseable {
     private static final Duration STOP_MAX = Duration.ofSeconds(10);
 
     private final HikariDataSource pool;
-    private final AtLeastOncePublisher publisher;
-    private final KafkaClientMetrics kafkaMetrics;
+    private final Publisher publisher;
     private final Enqueuer enqueuer;
 
     /** Checks that the database, its schema and Kafka are there, then connects; starts nothing. */
@@ -40,18 +42,22 @@ final class Wiring implements AutoCloseable {
         Database database = database(settings);
         Schema schema = schema(settings);
         Cli.requireSchema(database, schema);
-        publisher = publisher(settings, database);
+        String source = settings.get(Setting.SOURCE).replace("<database>", database.name());
+        String delivery = settings.get(Setting.DELIVERY).toString();
+        Deployment deployment;
+        try (Connection connection = database.connect()) {
+            deployment = Deployment.read(connection, schema, delivery);
+            publisher = publisher(settings, source, deployment, registry);
+            Deployment.join(connection, schema, delivery);
+        } catch (SQLException e) {
+            throw new IllegalStateException("could not close the connection", e);
+        }
         health.reached(OutsideException.Side.KAFKA);
-        kafkaMetrics = new KafkaClientMetrics(publisher.producer());
-        kafkaMetrics.bindTo(registry);
         pool = database.pool(CONNECTIONS_MAX, registry);
         Lanes lanes = new PostgresLanes(
                 pool,
                 schema,
-                new PostgresLanes.Identity(
-                        UUID.randomUUID(),
-                        name(settings),
-                        settings.get(Setting.DELIVERY).toString()),
+                new PostgresLanes.Identity(UUID.randomUUID(), name(settings), delivery, deployment.id()),
                 settings.get(Setting.TAKEOVER_AFTER),
                 settings.get(Setting.PUBLISH_TIMEOUT));
         Enqueuer.Options options = new Enqueuer.Options(
@@ -73,18 +79,20 @@ final class Wiring implements AutoCloseable {
     @Override
     public void close() {
         enqueuer.close();
-        kafkaMetrics.close();
         publisher.close();
         pool.close();
     }
 
-    private static AtLeastOncePublisher publisher(Settings settings, Database database) {
+    private static Publisher publisher(
+            Settings settings, String source, Deployment deployment, MeterRegistry registry) {
         settings.get(Setting.KAFKA_BOOTSTRAP_SERVERS);
-        AtLeastOncePublisher publisher;
+        KafkaClientSettings clients = new KafkaClientSettings(settings.kafka(), settings.get(Setting.PUBLISH_TIMEOUT));
+        Publisher publisher;
         try {
-            publisher = new AtLeastOncePublisher(
-                    new KafkaClientSettings(settings.kafka(), settings.get(Setting.PUBLISH_TIMEOUT)),
-                    settings.get(Setting.SOURCE).replace("<database>", database.name()));
+            publisher = switch (settings.get(Setting.DELIVERY)) {
+                case EXACTLY_ONCE -> new ExactlyOncePublisher(clients, deployment.name(), source, registry);
+                case AT_LEAST_ONCE -> new AtLeastOncePublisher(clients, source, registry);
+            };
         } catch (IllegalArgumentException e) {
             throw new SettingsException(
                     List.of(
@@ -92,15 +100,15 @@ final class Wiring implements AutoCloseable {
                                     + ". Nothing was started. Check STAGED_JOBS_KAFKA_BOOTSTRAP_SERVERS and the other client properties."));
         }
         try {
-            publisher.check();
+            publisher.check(deployment.lanes());
             return publisher;
         } catch (OutsideException e) {
             publisher.close();
             throw new OutsideException(
                     e.side(),
                     e.getMessage()
-                            + ". Nothing was changed. Check STAGED_JOBS_KAFKA_BOOTSTRAP_SERVERS, and that a broker"
-                            + " runs and can be reached from here.",
+                            + ". Nothing was changed. The cluster asked is that of"
+                            + " STAGED_JOBS_KAFKA_BOOTSTRAP_SERVERS.",
                     e);
         }
     }

@@ -9,6 +9,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import org.apache.kafka.clients.producer.Callback;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.common.KafkaException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,27 +25,48 @@ final class Deliveries {
     private final CountDownLatch open;
     private @Nullable Exception failure;
 
-    Deliveries(List<Job> jobs) {
+    private Deliveries(List<Job> jobs) {
         this.jobs = jobs;
         this.errors = new @Nullable Exception[jobs.size()];
         this.answered = new boolean[jobs.size()];
         this.open = new CountDownLatch(jobs.size());
     }
 
-    /** For the job at that index of the batch. */
-    Callback callback(int index) {
+    /**
+     * Hands the jobs to the producer in their order. Stops at the first failure: what follows must not overtake, nor wait
+     * for a cluster that is away.
+     */
+    @SuppressWarnings("FutureReturnValueIgnored") // the callback learns the same, without an object to wait on
+    static Deliveries send(List<Job> jobs, Producer<byte[], byte[]> producer, CloudEvents cloudEvents) {
+        Deliveries deliveries = new Deliveries(jobs);
+        for (int i = 0; i < jobs.size(); i++) {
+            Exception failure = deliveries.failure();
+            if (failure != null) {
+                deliveries.notSent(i, failure);
+                break;
+            }
+            try {
+                producer.send(cloudEvents.record(jobs.get(i)), deliveries.callback(i));
+            } catch (KafkaException | IllegalStateException e) {
+                deliveries.notSent(i, e);
+            }
+        }
+        return deliveries;
+    }
+
+    private Callback callback(int index) {
         return (metadata, error) -> answer(index, error);
     }
 
     /** The jobs from that index on are not handed to the producer any more. */
-    void notSent(int from, Exception error) {
+    private void notSent(int from, Exception error) {
         for (int i = from; i < jobs.size(); i++) {
             answer(i, error);
         }
     }
 
     /** The first error that concerns more than one topic, null so far: nothing more is worth sending after it. */
-    synchronized @Nullable Exception failure() {
+    private synchronized @Nullable Exception failure() {
         return failure;
     }
 

@@ -6,6 +6,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import org.apache.kafka.clients.admin.AdminClientConfig;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
@@ -26,6 +27,7 @@ public record KafkaClientSettings(Map<String, String> operator, Duration publish
             ProducerConfig.KEY_SERIALIZER_CLASS_CONFIG, "keys are bytes already",
             ProducerConfig.VALUE_SERIALIZER_CLASS_CONFIG, "payloads are bytes already",
             ProducerConfig.TRANSACTIONAL_ID_CONFIG, "it belongs to the delivery mode",
+            ProducerConfig.TRANSACTION_TIMEOUT_CONFIG, "publish.timeout sets it",
             ProducerConfig.RETRIES_CONFIG, "publish.timeout bounds the retries",
             ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, "publish.timeout sets it",
             ProducerConfig.MAX_BLOCK_MS_CONFIG, "publish.timeout sets it");
@@ -56,6 +58,28 @@ public record KafkaClientSettings(Map<String, String> operator, Duration publish
         properties.put(ProducerConfig.MAX_BLOCK_MS_CONFIG, publishTimeout.toMillis());
         properties.put(ProducerConfig.KEY_SERIALIZER_CLASS_CONFIG, ByteArraySerializer.class);
         properties.put(ProducerConfig.VALUE_SERIALIZER_CLASS_CONFIG, ByteArraySerializer.class);
+        return properties;
+    }
+
+    /** Delivery, then the transaction, then PostgreSQL's idle-in-transaction timeout: each longer than the one before. */
+    Map<String, Object> transactionalProducer(String transactionalId, int lane) {
+        Map<String, Object> properties = producer();
+        properties.put(
+                ProducerConfig.CLIENT_ID_CONFIG,
+                properties.get(ProducerConfig.CLIENT_ID_CONFIG) + "-lane-" + lane); // its meters' label
+        properties.put(ProducerConfig.TRANSACTIONAL_ID_CONFIG, transactionalId);
+        properties.put(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG, (int) publishTimeout.toMillis() * 3);
+        return properties;
+    }
+
+    Map<String, Object> progressReader() {
+        Map<String, Object> properties = common(ConsumerConfig.configNames());
+        properties.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
+        properties.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false);
+        properties.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "none");
+        properties.put(ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, false);
+        properties.put(ConsumerConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, (int) publishTimeout.toMillis());
+        properties.put(ConsumerConfig.REQUEST_TIMEOUT_MS_CONFIG, (int) (publishTimeout.toMillis() * 3 / 4));
         return properties;
     }
 

@@ -3,7 +3,9 @@ package io.stagedjobs.enqueuer.kafka;
 import io.stagedjobs.enqueuer.Outcome.Refusal;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.function.Supplier;
 import org.apache.kafka.common.InvalidRecordException;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.InvalidTopicException;
 import org.apache.kafka.common.errors.PolicyViolationException;
 import org.apache.kafka.common.errors.RecordTooLargeException;
@@ -33,6 +35,19 @@ final class KafkaErrors {
             return Optional.of(new Refusal("the job with id " + id + " is refused (" + oneLine(error) + ")", true));
         }
         return Optional.empty();
+    }
+
+    /**
+     * Makes a client.
+     *
+     * @throws IllegalArgumentException if it refuses a property, with the client's own words
+     */
+    static <T> T configured(Supplier<T> client) {
+        try {
+            return client.get();
+        } catch (KafkaException e) {
+            throw new IllegalArgumentException(oneLine(e.getCause() == null ? e : e.getCause()), e);
+        }
     }
 
     /** What went wrong, in one line; a time-out by how long was waited. */

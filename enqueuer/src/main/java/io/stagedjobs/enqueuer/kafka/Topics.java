@@ -64,6 +64,13 @@ final class Topics {
         return refused;
     }
 
+    /** The jobs of other topics than those, in their order. */
+    static List<Job> without(Set<String> topics, List<Job> jobs) {
+        return topics.isEmpty()
+                ? jobs
+                : jobs.stream().filter(job -> !topics.contains(job.topic())).toList();
+    }
+
     /** Asks again before the next batch: after any failure a topic may be gone. */
     void forget() {
         known.clear();

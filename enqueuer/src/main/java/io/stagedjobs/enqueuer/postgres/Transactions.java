@@ -5,6 +5,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.UUID;
 import java.util.function.Function;
 import javax.sql.DataSource;
 import org.jooq.DSLContext;
@@ -22,19 +23,23 @@ final class Transactions {
 
     private static final Settings JOOQ = new Settings().withExecuteLogging(false);
 
+    static final String APPLICATION_NAME_PREFIX = "staged-jobs ";
+
     private final DataSource dataSource;
     private final String prelude;
 
     /**
      * Opens transactions on connections of {@code dataSource}.
      *
+     * @param enqueuer whose they are: their name in pg_stat_activity says so, for whoever takes over from a stopped process
      * @param publishTimeout how long a batch may wait for Kafka: PostgreSQL ends a transaction of ours that stays idle for
      *     much longer, which happens only to a stopped process
      */
-    Transactions(DataSource dataSource, Duration publishTimeout) {
+    Transactions(DataSource dataSource, UUID enqueuer, Duration publishTimeout) {
         this.dataSource = dataSource;
         // spotless:off
         this.prelude = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE;"
+                + "SET LOCAL application_name = '" + APPLICATION_NAME_PREFIX + enqueuer + "';"
                 + "SET LOCAL synchronous_commit = on;"     // a deletion that Kafka relies on must survive a crash
                 + "SET LOCAL search_path = pg_catalog;"    // every other name is qualified
                 + "SET LOCAL lock_timeout = '5s';"

@@ -1,6 +1,7 @@
 package io.stagedjobs.enqueuer.settings;
 
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.Function;
@@ -44,13 +45,13 @@ public record Setting<T>(
     public static final Setting<Delivery> DELIVERY = new Setting<>(
             "delivery",
             "what Kafka's readers may rely on",
-            "at-least-once (exactly-once comes with a later release)",
-            "at-least-once",
+            "exactly-once or at-least-once",
+            "exactly-once",
             Delivery::parse,
             false);
     public static final Setting<String> SOURCE =
             text("source", "the header ce_source of every record", "a URI reference", "/staged-jobs/<database>", false);
-    public static final Setting<Integer> BATCH_SIZE = number("batch.size", "most jobs in a batch", 1, 100_000, "2000");
+    public static final Setting<Integer> BATCH_SIZE = number("batch.size", "most jobs in a batch", 1, 50_000, "2000");
     public static final Setting<Integer> BATCH_BYTES =
             number("batch.bytes", "most bytes in a batch, exceeded by at most one job", 1_000, 256_000_000, "4000000");
     public static final Setting<Duration> PUBLISH_TIMEOUT = duration(
@@ -117,13 +118,19 @@ public record Setting<T>(
 
     /** What Kafka's readers may rely on. */
     public enum Delivery {
+        EXACTLY_ONCE,
         AT_LEAST_ONCE;
 
-        private static Delivery parse(String text) {
-            if (!text.equals(AT_LEAST_ONCE.toString())) {
-                throw new IllegalArgumentException();
-            }
-            return AT_LEAST_ONCE;
+        /**
+         * Reads it as it is written in settings.
+         *
+         * @throws IllegalArgumentException if there is no such mode
+         */
+        public static Delivery parse(String text) {
+            return Arrays.stream(values())
+                    .filter(mode -> mode.toString().equals(text))
+                    .findFirst()
+                    .orElseThrow(IllegalArgumentException::new);
         }
 
         @Override

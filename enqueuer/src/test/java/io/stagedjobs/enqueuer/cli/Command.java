@@ -46,6 +46,7 @@ final class Command {
         environment.put("STAGED_JOBS_HEARTBEAT_INTERVAL", "300ms");
         environment.put("STAGED_JOBS_TAKEOVER_AFTER", "1500ms");
         environment.put("STAGED_JOBS_ADMIN_PORT", "0");
+        environment.put("STAGED_JOBS_DELIVERY", "at-least-once");
         return environment;
     }
 

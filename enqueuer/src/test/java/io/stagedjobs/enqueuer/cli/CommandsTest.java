@@ -7,14 +7,18 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.stagedjobs.enqueuer.Outbox;
 import io.stagedjobs.enqueuer.cli.Command.Answer;
 import io.stagedjobs.testkit.TestDatabase;
+import io.stagedjobs.testkit.TestKafka;
 import io.stagedjobs.testkit.TestPostgres;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.apache.kafka.clients.admin.FeatureUpdate;
+import org.apache.kafka.clients.admin.UpdateFeaturesOptions;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -44,9 +48,9 @@ class CommandsTest {
         Map<String, String> there = Command.with(
                 environment, "STAGED_JOBS_DATABASE_URL", empty.url(), "STAGED_JOBS_DATABASE_SCHEMA", "jobs");
         assertThat(Command.run(there, "migrate"))
-                .isEqualTo(new Answer(0, "schema \"jobs\" is at version 1 now, 1 migration(s) applied" + nl(), ""));
+                .isEqualTo(new Answer(0, "schema \"jobs\" is at version 2 now, 2 migration(s) applied" + nl(), ""));
         assertThat(Command.run(there, "migrate"))
-                .isEqualTo(new Answer(0, "schema \"jobs\" is at version 1 already, nothing to do" + nl(), ""));
+                .isEqualTo(new Answer(0, "schema \"jobs\" is at version 2 already, nothing to do" + nl(), ""));
         assertThat(Command.run(there, "migrate", "--payload-max", "2000000").out())
                 .contains("payloads may have up to 2000000 bytes", "max.message.bytes");
     }
@@ -90,7 +94,7 @@ class CommandsTest {
         JsonNode json = new ObjectMapper()
                 .readTree(Command.run(environment, "status", "--json").out());
         assertThat(json.get("backlog").asInt()).isEqualTo(2);
-        assertThat(json.get("schemaVersion").asInt()).isEqualTo(1);
+        assertThat(json.get("schemaVersion").asInt()).isEqualTo(2);
         assertThat(json.get("topics").get(0).get("topic").asText()).isEqualTo(topic);
         assertThat(json.get("lanes")).hasSize(8);
         assertThat(json.get("lanes")
@@ -134,6 +138,71 @@ class CommandsTest {
             outbox.dsl().execute(grant);
         }
         return role;
+    }
+
+    @Test
+    void the_first_enqueuer_decides_the_mode_and_another_mode_is_refused_until_it_is_changed() throws Exception {
+        outbox.stage(topic, "k", "first");
+        Map<String, String> exactlyOnce = Command.with(environment, "STAGED_JOBS_DELIVERY", "exactly-once");
+        Map<String, String> atLeastOnce = Command.with(environment, "STAGED_JOBS_DELIVERY", "at-least-once");
+        assertThat(Command.run(exactlyOnce, "drain")).isEqualTo(new Answer(0, "published 1 job" + nl(), ""));
+
+        Answer refused = Command.run(atLeastOnce, "drain");
+        assertThat(refused.exitCode()).isEqualTo(1);
+        assertThat(refused.err())
+                .contains(
+                        "cannot work in delivery mode at-least-once",
+                        "works in mode exactly-once",
+                        "migrate --change-delivery at-least-once");
+
+        outbox.dsl().execute("INSERT INTO staged_job_enqueuers VALUES (gen_random_uuid(), 'alive', 'exactly-once')");
+        Answer running = Command.run(environment, "migrate", "--change-delivery", "at-least-once");
+        assertThat(running.exitCode()).isEqualTo(1);
+        assertThat(running.err()).contains("while enqueuers run", "Stop them all");
+        outbox.dsl().execute("DELETE FROM staged_job_enqueuers");
+
+        for (String mode : new String[] {"at-least-once", "exactly-once"}) {
+            assertThat(Command.run(environment, "migrate", "--change-delivery", mode)
+                            .exitCode())
+                    .isZero();
+            outbox.stage(topic, "k", "in." + mode);
+            assertThat(Command.run(Command.with(environment, "STAGED_JOBS_DELIVERY", mode), "drain")
+                            .exitCode())
+                    .isZero();
+        }
+        assertThat(outbox.namesIn(topic)).containsExactly("first", "in.at-least-once", "in.exactly-once");
+        assertThat(Command.run(environment, "migrate", "--change-delivery", "sometimes")
+                        .exitCode())
+                .isEqualTo(2);
+    }
+
+    @Test
+    void exactly_once_is_refused_by_a_cluster_whose_transactions_are_too_old() throws Exception {
+        try (TestKafka old = TestKafka.startEmbedded()) {
+            old.admin()
+                    .updateFeatures(
+                            Map.of(
+                                    "transaction.version",
+                                    new FeatureUpdate((short) 1, FeatureUpdate.UpgradeType.SAFE_DOWNGRADE)),
+                            new UpdateFeaturesOptions())
+                    .all()
+                    .get(30, TimeUnit.SECONDS);
+            Map<String, String> there = Command.with(
+                    environment,
+                    "STAGED_JOBS_DELIVERY",
+                    "exactly-once",
+                    "STAGED_JOBS_KAFKA_BOOTSTRAP_SERVERS",
+                    old.bootstrapServers());
+            Answer answer = Command.run(there, "drain");
+            assertThat(answer.exitCode()).isEqualTo(1);
+            assertThat(answer.err())
+                    .contains(
+                            "its transaction.version is 1",
+                            "transaction.version=2",
+                            "STAGED_JOBS_DELIVERY=at-least-once");
+            assertThat(Command.run(Command.with(there, "STAGED_JOBS_DELIVERY", "at-least-once"), "drain"))
+                    .isEqualTo(new Answer(0, "published 0 jobs" + nl(), ""));
+        }
     }
 
     @Test

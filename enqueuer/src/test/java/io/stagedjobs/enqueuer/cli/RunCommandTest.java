@@ -17,7 +17,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** The daemon as a process of its own, with servers that are stopped, frozen and killed under it. */
+/** The daemon, in the mode exactly-once, as a process of its own, with servers that are stopped, frozen and killed under it. */
 class RunCommandTest {
 
     private static TestPostgres postgres;
@@ -42,7 +42,7 @@ class RunCommandTest {
     @BeforeEach
     void open() {
         outbox = new Outbox(postgres, kafka, "daemon");
-        environment = Command.environment(outbox);
+        environment = Command.with(Command.environment(outbox), "STAGED_JOBS_DELIVERY", "exactly-once");
         topic = kafka.newTopic("daemon", 3);
     }
 
@@ -67,10 +67,16 @@ class RunCommandTest {
         return IntStream.rangeClosed(1, jobs).mapToObj(i -> prefix + i).toList();
     }
 
+    private static List<String> both(String prefix, int jobs) {
+        List<String> all = new ArrayList<>(names("before.", 500));
+        all.addAll(names(prefix, jobs));
+        return all;
+    }
+
     private long batchesOpen() {
         return outbox.dsl()
                 .fetchSingle("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-                        + " AND application_name = 'staged-jobs' AND state = 'idle in transaction'")
+                        + " AND application_name LIKE 'staged-jobs%' AND state = 'idle in transaction'")
                 .get(0, long.class);
     }
 
@@ -93,7 +99,7 @@ class RunCommandTest {
         Eventually.until("nothing waits", () -> outbox.waiting() == 0);
         List<String> expected = new ArrayList<>(names("before.", 100));
         expected.addAll(names("under.way.", 4_000));
-        assertThat(outbox.namesIn(topic)).containsAll(expected);
+        assertThat(outbox.namesIn(topic)).containsExactlyInAnyOrderElementsOf(expected);
     }
 
     @Test
@@ -128,7 +134,7 @@ class RunCommandTest {
         kafka.startAgain();
         Eventually.until("nothing waits", () -> outbox.waiting() == 0);
         Eventually.until("it is ready", daemon::isReady);
-        assertThat(outbox.namesIn(topic)).containsAll(names("before.", 500)).containsAll(names("meanwhile.", 2_000));
+        assertThat(outbox.namesIn(topic)).containsExactlyInAnyOrderElementsOf(both("meanwhile.", 2_000));
     }
 
     @Test
@@ -143,7 +149,7 @@ class RunCommandTest {
         stage("after.", 500);
         Eventually.until("nothing waits", () -> outbox.waiting() == 0);
         Eventually.until("it is ready", daemon::isReady);
-        assertThat(outbox.namesIn(topic)).containsAll(names("before.", 500)).containsAll(names("after.", 500));
+        assertThat(outbox.namesIn(topic)).containsExactlyInAnyOrderElementsOf(both("after.", 500));
     }
 
     @Test
@@ -184,6 +190,31 @@ class RunCommandTest {
     }
 
     @Test
+    void a_stopped_owner_is_relieved_and_publishes_nothing_when_it_goes_on() throws Exception {
+        environment.put("STAGED_JOBS_PUBLISH_TIMEOUT", "60s");
+        Command.Daemon zombie = daemon("zombie");
+        stage("before.", 500);
+        Eventually.until("the first jobs are published", () -> outbox.waiting() == 0);
+        kafka.suspend();
+        try {
+            stage("under.way.", 2_000);
+            Eventually.until("batches wait for the frozen broker", () -> batchesOpen() > 0);
+            zombie.process.suspend();
+        } finally {
+            kafka.resume();
+        }
+        daemon("heir");
+        Eventually.until("nothing waits", () -> outbox.waiting() == 0);
+        zombie.process.resume();
+        Eventually.until("the zombie is back among the living", () -> owners() == 2);
+        stage("after.", 500);
+        Eventually.until("nothing waits", () -> outbox.waiting() == 0);
+        List<String> expected = both("under.way.", 2_000);
+        expected.addAll(names("after.", 500));
+        assertThat(outbox.namesIn(topic)).containsExactlyInAnyOrderElementsOf(expected);
+    }
+
+    @Test
     void metrics_and_status_tell_what_happened() throws Exception {
         Command.Daemon daemon = daemon("enqueuer");
         stage("job.", 300);
@@ -200,6 +231,7 @@ class RunCommandTest {
                         "staged_jobs_oldest_age_seconds",
                         "staged_jobs_lanes_owned",
                         "kafka_producer_",
+                        "client_id=\"staged-jobs-enqueuer-lane-7\"",
                         "hikaricp_connections",
                         "jvm_memory_used_bytes");
         assertThat(daemon.get("api/status").body()).contains("\"backlog\":0", "\"lanes\":[", "\"alive\":true");

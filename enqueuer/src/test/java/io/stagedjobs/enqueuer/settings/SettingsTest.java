@@ -64,7 +64,7 @@ class SettingsTest {
         "BATCH_SIZE,         0,                    whole number from 1",
         "BATCH_SIZE,         99999999999999999999, whole number from 1",
         "DATABASE_URL,       postgres://h/d,       jdbc:postgresql:",
-        "DELIVERY,           exactly-once,         at-least-once",
+        "DELIVERY,           twice,                exactly-once or at-least-once",
         "PUBLISH_TIMEOUT,    4,                    250ms",
         "PUBLISH_TIMEOUT,    0ms,                  from 500ms to 5m",
         "ADMIN_TOKEN,        short,                16 characters",

@@ -1,0 +1,173 @@
+package io.stagedjobs.enqueuer.kafka;
+
+import io.stagedjobs.enqueuer.OutsideException;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.FinalizedVersionRange;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.admin.TopicDescription;
+import org.apache.kafka.common.KafkaFuture;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.config.TopicConfig;
+import org.apache.kafka.common.errors.TopicExistsException;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
+import org.jspecify.annotations.Nullable;
+
+/** Questions to the cluster and its controller, each bounded by the publish timeout. Safe for use by many threads. */
+final class Cluster implements AutoCloseable {
+
+    static final Duration CLOSE_MAX = Duration.ofSeconds(1);
+
+    /** KIP-890: from here on a transaction of a fenced producer cannot be continued by a request that comes late. */
+    private static final int TRANSACTION_VERSION_MIN = 2;
+
+    private static final String PROGRESS_SEGMENT_BYTES = String.valueOf(16 << 20);
+
+    private final Admin admin;
+    private final Duration timeout;
+    private final String bootstrapServers;
+
+    Cluster(KafkaClientSettings settings) {
+        this.admin = Admin.create(settings.admin());
+        this.timeout = settings.publishTimeout();
+        this.bootstrapServers = settings.operator().getOrDefault("bootstrap.servers", "");
+    }
+
+    Topics topics() {
+        return new Topics(admin, timeout);
+    }
+
+    /**
+     * Asks for the nodes.
+     *
+     * @throws OutsideException if nobody answers in time
+     */
+    void check() {
+        try {
+            ask("name its nodes", admin.describeCluster().nodes());
+        } catch (OutsideException e) {
+            Throwable cause = e.getCause() == null ? e : e.getCause();
+            throw new OutsideException(
+                    e.side(),
+                    "could not reach Kafka at " + bootstrapServers + " (" + KafkaErrors.words(timeout, cause) + ")",
+                    cause);
+        }
+    }
+
+    /** @throws OutsideException with the way out, if the cluster's transactions are too old to rely on */
+    void requireTransactions() {
+        FinalizedVersionRange version = ask(
+                        "describe its features", admin.describeFeatures().featureMetadata())
+                .finalizedFeatures()
+                .get("transaction.version");
+        int level = version == null ? 0 : version.maxVersionLevel();
+        if (level < TRANSACTION_VERSION_MIN) {
+            throw new OutsideException(
+                    OutsideException.Side.KAFKA,
+                    "cannot publish exactly once to this cluster: its transaction.version is " + level + ", at least "
+                            + TRANSACTION_VERSION_MIN
+                            + " is needed (Kafka 4.0 and later). Raise it with kafka-features.sh"
+                            + " upgrade --feature transaction.version=2, or run with STAGED_JOBS_DELIVERY=at-least-once",
+                    null);
+        }
+    }
+
+    /**
+     * Creates the compacted topic for the lanes' progress unless it is there, and checks that it is what it has to be.
+     *
+     * @throws OutsideException with the way out, if it cannot be created or is another one
+     */
+    void requireProgressTopic(String topic, int lanes) {
+        TopicDescription there;
+        try {
+            there = ask(
+                    "describe topic " + topic,
+                    admin.describeTopics(Set.of(topic)).topicNameValues().get(topic));
+        } catch (OutsideException e) {
+            if (!(e.getCause() instanceof UnknownTopicOrPartitionException)) {
+                throw e;
+            }
+            create(topic, lanes);
+            return;
+        }
+        ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
+        String policy = ask(
+                        "describe topic " + topic,
+                        admin.describeConfigs(Set.of(resource)).values().get(resource))
+                .get(TopicConfig.CLEANUP_POLICY_CONFIG)
+                .value();
+        if (there.partitions().size() != lanes || !policy.equals(TopicConfig.CLEANUP_POLICY_COMPACT)) {
+            throw new OutsideException(
+                    OutsideException.Side.KAFKA,
+                    "cannot use topic " + topic + " for progress: expected " + lanes
+                            + " partitions and cleanup.policy=compact," + " got "
+                            + there.partitions().size() + " and " + policy,
+                    null);
+        }
+    }
+
+    private void create(String topic, int lanes) {
+        NewTopic wanted = new NewTopic(topic, Optional.of(lanes), Optional.empty())
+                .configs(Map.of(
+                        TopicConfig.CLEANUP_POLICY_CONFIG,
+                        TopicConfig.CLEANUP_POLICY_COMPACT,
+                        TopicConfig.SEGMENT_BYTES_CONFIG,
+                        PROGRESS_SEGMENT_BYTES)); // only closed segments are compacted
+        try {
+            ask("create topic " + topic, admin.createTopics(Set.of(wanted)).all());
+        } catch (OutsideException e) {
+            if (!(e.getCause() instanceof TopicExistsException)) {
+                throw new OutsideException(
+                        e.side(),
+                        e.getMessage() + ". Create it by hand with " + lanes
+                                + " partitions and cleanup.policy=compact, or allow the enqueuer to",
+                        e);
+            }
+        }
+    }
+
+    /** The offset behind the last record of a partition, committed or not. */
+    long highWatermark(TopicPartition partition) {
+        return ask(
+                        "tell the end of " + partition,
+                        admin.listOffsets(Map.of(partition, OffsetSpec.latest()))
+                                .partitionResult(partition))
+                .offset();
+    }
+
+    private <T> T ask(String what, @Nullable KafkaFuture<T> future) {
+        try {
+            if (future == null) {
+                throw new IllegalStateException("not asked: " + what);
+            }
+            return future.get(timeout.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (ExecutionException e) {
+            throw failure(what, e.getCause() == null ? e : e.getCause());
+        } catch (TimeoutException e) {
+            throw failure(what, e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw failure(what, e);
+        }
+    }
+
+    private OutsideException failure(String what, Throwable cause) {
+        return new OutsideException(
+                OutsideException.Side.KAFKA,
+                "Kafka at " + bootstrapServers + " could not " + what + " (" + KafkaErrors.words(timeout, cause) + ")",
+                cause);
+    }
+
+    @Override
+    public void close() {
+        admin.close(CLOSE_MAX);
+    }
+}

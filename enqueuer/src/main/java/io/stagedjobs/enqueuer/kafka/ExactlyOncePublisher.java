@@ -1,0 +1,175 @@
+package io.stagedjobs.enqueuer.kafka;
+
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.binder.kafka.KafkaClientMetrics;
+import io.stagedjobs.enqueuer.Batch;
+import io.stagedjobs.enqueuer.Job;
+import io.stagedjobs.enqueuer.Outcome;
+import io.stagedjobs.enqueuer.Outcome.Refusal;
+import io.stagedjobs.enqueuer.OutsideException;
+import io.stagedjobs.enqueuer.Progress;
+import io.stagedjobs.enqueuer.Publisher;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.KafkaException;
+
+/**
+ * Publishes each batch in one Kafka transaction, together with the lane's progress. Every lane has a transactional
+ * producer of its own; opening a session fences the producer of the lane's earlier owner, and what that one left open is
+ * aborted before the progress is read.
+ */
+public final class ExactlyOncePublisher implements Publisher {
+
+    private final KafkaClientSettings settings;
+    private final MeterRegistry registry;
+    private final String deployment;
+    private final Cluster cluster;
+    private final Topics topics;
+    private final ProgressTopic progressTopic;
+    private final String progressTopicName;
+    private final CloudEvents cloudEvents;
+
+    /**
+     * Connects lazily: nothing is asked of the cluster here.
+     *
+     * @param deployment names this database for Kafka, unlike any other; part of transactional ids and topic names
+     * @throws IllegalArgumentException if the Kafka client refuses a property
+     */
+    public ExactlyOncePublisher(
+            KafkaClientSettings settings, String deployment, String source, MeterRegistry registry) {
+        this.settings = settings;
+        this.registry = registry;
+        this.deployment = deployment;
+        this.cluster = KafkaErrors.configured(() -> new Cluster(settings));
+        this.topics = cluster.topics();
+        this.progressTopicName = "staged-jobs-progress-" + deployment;
+        this.progressTopic = new ProgressTopic(progressTopicName, settings, cluster);
+        this.cloudEvents = new CloudEvents(source);
+    }
+
+    @Override
+    public void check(int lanes) {
+        cluster.check();
+        cluster.requireTransactions();
+        cluster.requireProgressTopic(progressTopicName, lanes);
+    }
+
+    @Override
+    public Optional<Progress> peek(int lane) {
+        return Optional.of(progressTopic.read(lane, false));
+    }
+
+    @Override
+    public Session open(int lane, long generation) {
+        String transactionalId = "staged-jobs-" + deployment + "-" + lane;
+        Producer<byte[], byte[]> producer = KafkaErrors.configured(
+                () -> new KafkaProducer<>(settings.transactionalProducer(transactionalId, lane)));
+        try {
+            producer.initTransactions();
+            return new TransactionalSession(lane, producer, progressTopic.read(lane, true));
+        } catch (KafkaException e) {
+            producer.close(Cluster.CLOSE_MAX);
+            throw new OutsideException(
+                    OutsideException.Side.KAFKA,
+                    "could not start transactions as " + transactionalId + " ("
+                            + KafkaErrors.words(settings.publishTimeout(), e) + ")",
+                    e);
+        } catch (OutsideException e) {
+            producer.close(Cluster.CLOSE_MAX);
+            throw e;
+        }
+    }
+
+    @Override
+    public Map<String, Refusal> refused(Set<String> names) {
+        return topics.refused(names);
+    }
+
+    @Override
+    public void close() {
+        cluster.close();
+    }
+
+    private final class TransactionalSession implements Session {
+        private final int lane;
+        private final Producer<byte[], byte[]> producer;
+        private final Progress progress;
+        private final KafkaClientMetrics metrics;
+
+        TransactionalSession(int lane, Producer<byte[], byte[]> producer, Progress progress) {
+            this.lane = lane;
+            this.producer = producer;
+            this.progress = progress;
+            this.metrics = new KafkaClientMetrics(producer);
+            metrics.bindTo(registry);
+        }
+
+        @Override
+        public Optional<Progress> progress() {
+            return Optional.of(progress);
+        }
+
+        @Override
+        public Outcome publish(Batch batch) {
+            try {
+                Map<String, Refusal> refused = topics.refused(batch.jobs());
+                List<Job> accepted = Topics.without(refused.keySet(), batch.jobs());
+                return accepted.isEmpty()
+                        ? new Outcome(List.of(), refused, null)
+                        : inOneTransaction(batch.number(), accepted, refused);
+            } catch (OutsideException | KafkaException e) {
+                topics.forget();
+                return Outcome.failed(
+                        e instanceof OutsideException ? String.valueOf(e.getMessage()) : KafkaErrors.oneLine(e));
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                return Outcome.failed("the wait for Kafka's acknowledgements was interrupted");
+            }
+        }
+
+        /** One job that is refused takes back all of them: the next batch leaves its topic out. */
+        private Outcome inOneTransaction(long number, List<Job> jobs, Map<String, Refusal> refusedBefore)
+                throws InterruptedException {
+            producer.beginTransaction();
+            Outcome sent = Deliveries.send(jobs, producer, cloudEvents).await(refusedBefore);
+            if (sent.published().size() < jobs.size()) {
+                topics.forget();
+                producer.abortTransaction();
+                // The producer fails all that follows a refused record: that is no failure of its own.
+                boolean newlyRefused = sent.refused().size() > refusedBefore.size();
+                return new Outcome(List.of(), sent.refused(), newlyRefused ? null : sent.failure());
+            }
+            Future<RecordMetadata> progressSent = producer.send(progressTopic.record(lane, number, jobs));
+            try {
+                producer.commitTransaction();
+                return sent;
+            } catch (KafkaException e) {
+                throw progressSent.isDone() ? refusedProgress(progressSent, e) : e;
+            }
+        }
+
+        /** The commit's own error only says that the transaction cannot go on; the record's says why. */
+        private KafkaException refusedProgress(Future<RecordMetadata> progressSent, KafkaException onCommit)
+                throws InterruptedException {
+            try {
+                progressSent.get();
+                return onCommit;
+            } catch (ExecutionException e) {
+                return e.getCause() instanceof KafkaException cause ? cause : onCommit;
+            }
+        }
+
+        @Override
+        public void close() {
+            metrics.close();
+            producer.close(Cluster.CLOSE_MAX);
+        }
+    }
+}

@@ -1,0 +1,144 @@
+package io.stagedjobs.enqueuer.kafka;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import io.stagedjobs.enqueuer.Job;
+import io.stagedjobs.enqueuer.OutsideException;
+import io.stagedjobs.enqueuer.Progress;
+import io.stagedjobs.enqueuer.Progress.JobRef;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.utils.ByteUtils;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The lanes' progress in Kafka: a compacted topic with one partition a lane, because the open transaction of another lane in
+ * the same partition would hide the last record. A record is a version byte, the batch's number and the jobs: ids as
+ * differences, then one digest each.
+ */
+final class ProgressTopic {
+
+    private static final byte VERSION = 1;
+    private static final int ENTRY_BYTES_MAX = ByteUtils.sizeOfVarlong(Long.MIN_VALUE) + Long.BYTES;
+
+    /** How far before the end is looked first: a record, its marker, and some aborted ones. */
+    private static final long WINDOW_FIRST = 16;
+
+    private static final Duration POLL_MAX = Duration.ofMillis(200);
+
+    private final String topic;
+    private final KafkaClientSettings settings;
+    private final Cluster cluster;
+
+    ProgressTopic(String topic, KafkaClientSettings settings, Cluster cluster) {
+        this.topic = topic;
+        this.settings = settings;
+        this.cluster = cluster;
+    }
+
+    ProducerRecord<byte[], byte[]> record(int lane, long batch, List<Job> jobs) {
+        return new ProducerRecord<>(topic, lane, ("lane " + lane).getBytes(UTF_8), encode(batch, jobs));
+    }
+
+    /**
+     * The last committed progress of a lane.
+     *
+     * @param fenced whether nobody else can write any more: then everything up to the end must be readable; else what
+     *     is still open is left out
+     * @throws OutsideException if Kafka does not answer within the publish timeout
+     */
+    Progress read(int lane, boolean fenced) {
+        TopicPartition partition = new TopicPartition(topic, lane);
+        try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(
+                settings.progressReader(), new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
+            consumer.assign(List.of(partition));
+            long begin = consumer.beginningOffsets(List.of(partition)).getOrDefault(partition, 0L);
+            long end = fenced
+                    ? cluster.highWatermark(partition)
+                    : consumer.endOffsets(List.of(partition)).getOrDefault(partition, 0L);
+            for (long window = WINDOW_FIRST; ; window *= 16) {
+                long from = Math.max(begin, end - window);
+                ConsumerRecord<byte[], byte[]> last = lastBetween(consumer, partition, from, end);
+                if (last != null) {
+                    return decode(last.value());
+                }
+                if (from == begin) {
+                    return Progress.NONE;
+                }
+            }
+        } catch (KafkaException e) {
+            throw unreadable(lane, KafkaErrors.words(settings.publishTimeout(), e), e);
+        }
+    }
+
+    private @Nullable ConsumerRecord<byte[], byte[]> lastBetween(
+            KafkaConsumer<byte[], byte[]> consumer, TopicPartition partition, long from, long end) {
+        consumer.seek(partition, from);
+        ConsumerRecord<byte[], byte[]> last = null;
+        long deadline = System.nanoTime() + settings.publishTimeout().toNanos();
+        while (consumer.position(partition) < end) {
+            if (System.nanoTime() - deadline > 0) {
+                throw unreadable(
+                        partition.partition(),
+                        "not read to its end within "
+                                + settings.publishTimeout().toMillis() + " ms",
+                        null);
+            }
+            for (ConsumerRecord<byte[], byte[]> record : consumer.poll(POLL_MAX)) {
+                last = record;
+            }
+        }
+        return last;
+    }
+
+    private OutsideException unreadable(int lane, String reason, @Nullable Throwable cause) {
+        return new OutsideException(
+                OutsideException.Side.KAFKA,
+                "could not read the progress of lane " + lane + " in topic " + topic + " (" + reason + ")",
+                cause);
+    }
+
+    static byte[] encode(long batch, List<Job> jobs) {
+        ByteBuffer buffer = ByteBuffer.allocate(32 + jobs.size() * ENTRY_BYTES_MAX);
+        buffer.put(VERSION);
+        ByteUtils.writeVarlong(batch, buffer);
+        ByteUtils.writeVarint(jobs.size(), buffer);
+        long before = 0;
+        for (Job job : jobs) {
+            ByteUtils.writeVarlong(job.id() - before, buffer);
+            before = job.id();
+        }
+        jobs.forEach(job -> buffer.putLong(JobRef.digest(job.jobId())));
+        byte[] bytes = new byte[buffer.flip().remaining()];
+        buffer.get(bytes);
+        return bytes;
+    }
+
+    static Progress decode(byte[] bytes) {
+        ByteBuffer buffer = ByteBuffer.wrap(bytes);
+        byte version = buffer.get();
+        if (version != VERSION) {
+            throw new KafkaException("progress is written in format " + version + ", this release reads " + VERSION);
+        }
+        long batch = ByteUtils.readVarlong(buffer);
+        long[] ids = new long[ByteUtils.readVarint(buffer)];
+        long before = 0;
+        for (int i = 0; i < ids.length; i++) {
+            before += ByteUtils.readVarlong(buffer);
+            ids[i] = before;
+        }
+        List<JobRef> jobs = new ArrayList<>(ids.length);
+        for (long id : ids) {
+            jobs.add(new JobRef(id, buffer.getLong()));
+        }
+        return new Progress(batch, jobs);
+    }
+}

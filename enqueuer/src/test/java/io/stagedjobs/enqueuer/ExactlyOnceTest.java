@@ -1,0 +1,242 @@
+package io.stagedjobs.enqueuer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.stagedjobs.enqueuer.kafka.ExactlyOncePublisher;
+import io.stagedjobs.enqueuer.postgres.PostgresLanes;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** One lane in the mode exactly-once, step by step, on a real PostgreSQL and a real broker; read as read_committed. */
+class ExactlyOnceTest {
+
+    private static final String KEY = "k";
+
+    private final HeldTopics heldTopics = new HeldTopics(System::nanoTime);
+    private Outbox outbox;
+    private PostgresLanes lanes;
+    private ExactlyOncePublisher publisher;
+    private String topic;
+    private int lane;
+
+    @BeforeEach
+    void open() {
+        outbox = new Outbox("once");
+        lanes = outbox.lanes();
+        publisher = outbox.exactlyOnce();
+        topic = outbox.kafka.newTopic("once", 1);
+        lane = outbox.laneOf(topic, KEY);
+        lanes.beat();
+    }
+
+    @AfterEach
+    void close() throws Exception {
+        outbox.close();
+    }
+
+    private LaneRunner runner(Publisher publisher) {
+        return outbox.runner(lane, lanes, publisher, heldTopics);
+    }
+
+    private void stage(String... names) {
+        for (String name : names) {
+            outbox.stage(topic, KEY, name);
+        }
+    }
+
+    private long settled() {
+        return outbox.dsl()
+                .fetchSingle("SELECT coalesce(max(batch), 0) FROM staged_job_batches WHERE lane = ?", lane)
+                .get(0, long.class);
+    }
+
+    private static boolean worked(Optional<Duration> rest) {
+        return rest.isPresent() && rest.get().isZero();
+    }
+
+    @Test
+    void each_batch_is_one_transaction_with_its_progress_and_its_number() {
+        LaneRunner runner = runner(publisher);
+        stage("1", "2");
+        assertThat(worked(runner.runOnce())).isTrue();
+        stage("3");
+        assertThat(worked(runner.runOnce())).isTrue();
+        assertThat(outbox.namesIn(topic)).containsExactly("1", "2", "3");
+        assertThat(outbox.waiting()).isZero();
+        assertThat(settled()).isEqualTo(2);
+        assertThat(publisher.peek(lane)).hasValueSatisfying(progress -> {
+            assertThat(progress.batch()).isEqualTo(2);
+            assertThat(progress.jobs()).extracting(Progress.JobRef::id).containsExactly(3L);
+        });
+        assertThat(outbox.dsl().fetch("SELECT * FROM staged_job_batches")).hasSize(1);
+    }
+
+    @Test
+    void a_batch_that_kafka_committed_and_the_database_did_not_delete_is_not_published_again() {
+        LaneRunner victim = runner(new WatchedPublisher(publisher) {
+            @Override
+            Outcome published(Outcome outcome) {
+                throw new OutsideException(OutsideException.Side.POSTGRESQL, "the connection was lost", null);
+            }
+        });
+        stage("1", "2");
+        victim.runOnce();
+        assertThat(outbox.namesIn(topic)).containsExactly("1", "2");
+        assertThat(outbox.waiting()).isEqualTo(2);
+
+        stage("3");
+        LaneRunner heir = runner(publisher);
+        while (outbox.waiting() > 0) {
+            heir.runOnce();
+        }
+        assertThat(outbox.namesIn(topic)).containsExactly("1", "2", "3");
+        assertThat(settled()).isEqualTo(2);
+    }
+
+    @Test
+    void a_commit_whose_answer_was_lost_is_found_out_by_acquiring() {
+        List<String> attempts = new ArrayList<>();
+        LaneRunner runner = runner(new WatchedPublisher(publisher) {
+            @Override
+            Outcome published(Outcome outcome) {
+                attempts.add("published");
+                return attempts.size() == 1 ? Outcome.failed("the answer to the commit was lost") : outcome;
+            }
+        });
+        stage("1", "2");
+        runner.runOnce();
+        assertThat(outbox.waiting()).isEqualTo(2);
+        runner.runOnce();
+        assertThat(outbox.waiting()).isZero();
+        assertThat(outbox.namesIn(topic)).containsExactly("1", "2");
+        assertThat(attempts).hasSize(1);
+    }
+
+    @Test
+    void an_owner_that_was_fenced_in_mid_transaction_publishes_nothing_visible() {
+        LaneRunner zombie = runner(new WatchedPublisher(publisher) {
+            @Override
+            void publishing(Batch batch) {
+                publisher.open(lane, 99).close(); // somebody else has taken the lane
+            }
+        });
+        stage("1");
+        assertThat(worked(zombie.runOnce())).isFalse();
+        assertThat(outbox.namesIn(topic)).isEmpty();
+        assertThat(outbox.waiting()).isEqualTo(1);
+    }
+
+    @Test
+    void a_job_that_its_topic_refuses_takes_nothing_along() {
+        String narrow = topic + ".narrow";
+        outbox.kafka.createTopic(narrow, 1, Map.of("max.message.bytes", "2000"));
+        String keyOfSameLane = IntStream.range(0, 1000)
+                .mapToObj(i -> "key " + i)
+                .filter(key -> outbox.laneOf(narrow, key) == lane)
+                .findFirst()
+                .orElseThrow();
+        byte[] random = new byte[10_000];
+        new java.util.Random(7).nextBytes(random);
+        stage("before");
+        outbox.dsl()
+                .execute(
+                        "INSERT INTO staged_jobs (topic, job_key, job_name, payload) VALUES (?, ?, 'too.large', ?)",
+                        narrow,
+                        keyOfSameLane,
+                        random);
+        stage("after");
+        LaneRunner runner = runner(publisher);
+        runner.runOnce();
+        assertThat(outbox.namesIn(topic)).isEmpty();
+        runner.runOnce();
+        assertThat(outbox.namesIn(topic)).containsExactly("before", "after");
+        assertThat(outbox.dsl().fetchValue("SELECT job_name FROM staged_jobs")).isEqualTo("too.large");
+        assertThat(heldTopics.reasons().get(narrow)).contains("too large");
+    }
+
+    @Test
+    void a_database_put_back_to_an_earlier_state_halts_the_lane_and_publishes_nothing() {
+        LaneRunner runner = runner(publisher);
+        for (String name : List.of("1", "2", "3")) {
+            stage(name);
+            runner.runOnce();
+        }
+        outbox.dsl().execute("UPDATE staged_job_batches SET batch = 1 WHERE lane = ?", lane);
+        stage("after.the.restore");
+        LaneRunner restored = runner(publisher);
+        assertThat(worked(restored.runOnce())).isFalse();
+        assertThat(outbox.namesIn(topic)).containsExactly("1", "2", "3");
+        assertThat(outbox.waiting()).isEqualTo(1);
+    }
+
+    @Test
+    void a_copy_of_a_database_is_halted_before_it_fences_the_original() {
+        LaneRunner original = runner(publisher);
+        for (String name : List.of("1", "2", "3")) {
+            stage(name);
+            original.runOnce();
+        }
+        outbox.dsl().execute("UPDATE staged_job_batches SET batch = 1 WHERE lane = ?", lane);
+        List<String> opened = new ArrayList<>();
+        LaneRunner copy = runner(new WatchedPublisher(publisher) {
+            @Override
+            void opening() {
+                opened.add("fenced somebody");
+            }
+        });
+        copy.runOnce();
+        assertThat(opened).isEmpty();
+    }
+
+    @Test
+    void progress_that_is_gone_halts_the_lane() {
+        stage("1");
+        LaneRunner runner = runner(publisher);
+        runner.runOnce();
+        outbox.kafka.deleteTopic("staged-jobs-progress-" + outbox.database.name());
+        ExactlyOncePublisher anew = outbox.exactlyOnce();
+        stage("2");
+        assertThat(worked(runner(anew).runOnce())).isFalse();
+        assertThat(outbox.namesIn(topic)).containsExactly("1");
+        assertThat(outbox.waiting()).isEqualTo(1);
+    }
+
+    @Test
+    void a_topic_of_that_name_that_is_another_one_is_refused() {
+        outbox.kafka.createTopic("staged-jobs-progress-" + outbox.database.name() + "x", 3);
+        ExactlyOncePublisher other = outbox.keep(new ExactlyOncePublisher(
+                new io.stagedjobs.enqueuer.kafka.KafkaClientSettings(
+                        Map.of("bootstrap.servers", outbox.kafka.bootstrapServers()), Duration.ofSeconds(4)),
+                outbox.database.name() + "x",
+                "/tests",
+                new io.micrometer.core.instrument.simple.SimpleMeterRegistry()));
+        assertThatThrownBy(() -> other.check(8))
+                .hasMessageContainingAll("8 partitions", "cleanup.policy=compact", "got 3");
+    }
+
+    @Test
+    void many_batches_and_aborted_transactions_later_the_last_progress_is_found() {
+        LaneRunner runner = runner(publisher);
+        for (int i = 0; i < 12; i++) {
+            stage("job." + i);
+            runner.runOnce();
+        }
+        try (Publisher.Session session = publisher.open(lane, 99)) {
+            assertThat(session.progress())
+                    .hasValueSatisfying(progress -> assertThat(progress.batch()).isEqualTo(12));
+        }
+        for (int i = 0; i < 10; i++) {
+            publisher.open(lane, 99).close();
+        }
+        assertThat(publisher.peek(lane))
+                .hasValueSatisfying(progress -> assertThat(progress.batch()).isEqualTo(12));
+    }
+}
