@@ -121,11 +121,21 @@ public final class TestKafka implements AutoCloseable {
         await("delete topic " + name, admin.deleteTopics(Set.of(name)).all());
     }
 
+    private Map<TopicPartition, Long> highWatermarks(Collection<TopicPartition> partitions) {
+        try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(
+                Map.of("bootstrap.servers", bootstrapServers, "isolation.level", "read_uncommitted"),
+                new ByteArrayDeserializer(),
+                new ByteArrayDeserializer())) {
+            return consumer.endOffsets(partitions, ANSWER_MAX);
+        }
+    }
+
     /**
      * Every committed record that the topics hold at the time of the call, ordered by topic, partition and offset.
      *
-     * <p>Reads as {@code read_committed} and without a consumer group. Records of a transaction that is open at that
-     * time, and what follows them in their partition, are not part of the answer.
+     * <p>Reads as {@code read_committed} and without a consumer group. Waits for transactions that are open at that time:
+     * Kafka answers a commit before the transaction's markers are written, so that the last stable offset may still lie
+     * before records that are known to be committed.
      *
      * @throws IllegalStateException if a topic does not exist, or if this takes more than a minute
      */
@@ -146,7 +156,7 @@ public final class TestKafka implements AutoCloseable {
                     .toList();
             consumer.assign(partitions);
             consumer.seekToBeginning(partitions);
-            Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
+            Map<TopicPartition, Long> ends = highWatermarks(partitions);
             long deadline = System.nanoTime() + ANSWER_MAX.toNanos();
             while (ends.entrySet().stream().anyMatch(end -> consumer.position(end.getKey()) < end.getValue())) {
                 if (System.nanoTime() - deadline > 0) {

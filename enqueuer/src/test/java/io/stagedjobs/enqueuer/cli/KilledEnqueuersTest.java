@@ -85,8 +85,8 @@ class KilledEnqueuersTest {
         outbox.dsl()
                 .execute(
                         "INSERT INTO staged_jobs (topic, job_key, job_name, payload)"
-                                + " SELECT ?, k::text, n::text, '{}' FROM generate_series(?, ?) AS n, generate_series(1, ?) AS k"
-                                + " ORDER BY n",
+                                + " SELECT ?, k::text, seq.n::text, '{}' FROM generate_series(?, ?) AS seq (n), generate_series(1, ?) AS k"
+                                + " ORDER BY seq.n",
                         topic,
                         first,
                         last,
