@@ -23,6 +23,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.stream.IntStream;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.jooq.DSLContext;
 import org.jooq.SQLDialect;
@@ -86,6 +87,15 @@ public final class Outbox implements AutoCloseable {
 
     public int laneOf(String topic, String key) {
         return dsl().fetchSingle("SELECT staged_jobs_lane(?, ?, 0)", topic, key).get(0, int.class);
+    }
+
+    /** Some key whose jobs of that topic are in that lane. */
+    public String keyOfLane(String topic, int lane) {
+        return IntStream.range(0, 1000)
+                .mapToObj(i -> "key " + i)
+                .filter(key -> laneOf(topic, key) == lane)
+                .findFirst()
+                .orElseThrow();
     }
 
     public List<ConsumerRecord<byte[], byte[]>> read(String... topics) {
