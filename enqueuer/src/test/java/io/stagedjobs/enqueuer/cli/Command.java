@@ -19,17 +19,17 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /** Runs commands as an operator does: in this JVM for their words, in a JVM of their own for their life. */
-final class Command {
+public final class Command {
 
     private static final HttpClient HTTP = HttpClient.newHttpClient();
     private static final Pattern STARTED = Pattern.compile("enqueuer started.*admin on (http://[^/]+/)");
 
     /** What a command answered. */
-    record Answer(int exitCode, String out, String err) {}
+    public record Answer(int exitCode, String out, String err) {}
 
     private Command() {}
 
-    static Answer run(Map<String, String> environment, String... args) {
+    public static Answer run(Map<String, String> environment, String... args) {
         StringWriter out = new StringWriter();
         StringWriter err = new StringWriter();
         int exitCode = Cli.execute(List.of(args), environment, new PrintWriter(out, true), new PrintWriter(err, true));
@@ -37,7 +37,7 @@ final class Command {
     }
 
     /** The environment of a command that works on an outbox. */
-    static Map<String, String> environment(Outbox outbox) {
+    public static Map<String, String> environment(Outbox outbox) {
         Map<String, String> environment = new HashMap<>();
         environment.put("STAGED_JOBS_DATABASE_URL", outbox.database.url());
         environment.put("STAGED_JOBS_DATABASE_USERNAME", outbox.database.username());
@@ -50,7 +50,7 @@ final class Command {
         return environment;
     }
 
-    static Map<String, String> with(Map<String, String> environment, String... pairs) {
+    public static Map<String, String> with(Map<String, String> environment, String... pairs) {
         Map<String, String> changed = new HashMap<>(environment);
         for (int i = 0; i < pairs.length; i += 2) {
             changed.put(pairs[i], pairs[i + 1]);
@@ -59,11 +59,11 @@ final class Command {
     }
 
     /** A daemon in a JVM of its own, ended with the outbox. */
-    static final class Daemon implements AutoCloseable {
-        final ChildProcess process;
+    public static final class Daemon implements AutoCloseable {
+        public final ChildProcess process;
         private final String admin;
 
-        Daemon(Outbox outbox, String name, Map<String, String> environment) {
+        public Daemon(Outbox outbox, String name, Map<String, String> environment) {
             process = ChildJvm.start(name, Cli.class.getName(), List.of("-Xmx256m"), List.of("run"), environment);
             outbox.keep(this);
             Matcher started = STARTED.matcher(process.awaitLine(STARTED, Duration.ofSeconds(60)));
@@ -73,7 +73,7 @@ final class Command {
             admin = started.group(1);
         }
 
-        HttpResponse<String> get(String path, String... headers) throws Exception {
+        public HttpResponse<String> get(String path, String... headers) throws Exception {
             HttpRequest.Builder request =
                     HttpRequest.newBuilder(URI.create(admin + path)).timeout(Duration.ofSeconds(30));
             if (headers.length > 0) {
@@ -82,7 +82,7 @@ final class Command {
             return HTTP.send(request.build(), HttpResponse.BodyHandlers.ofString(UTF_8));
         }
 
-        boolean isReady() throws Exception {
+        public boolean isReady() throws Exception {
             return get("health/ready").statusCode() == 200;
         }
 
