@@ -6,6 +6,7 @@ import io.stagedjobs.internal.Backoff;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Random;
 import java.util.SortedSet;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadLocalRandom;
@@ -39,7 +40,7 @@ public final class Enqueuer implements AutoCloseable {
     private final Lanes lanes;
     private final Options options;
     private final Health health;
-    private final HeldTopics heldTopics = new HeldTopics(System::nanoTime);
+    private final Pauses pauses = new Pauses();
     private final Map<Integer, Running> running = new ConcurrentHashMap<>();
     private final StopSignal stop = new StopSignal();
     private final Meters meters;
@@ -51,20 +52,22 @@ public final class Enqueuer implements AutoCloseable {
         this.lanes = lanes;
         this.options = options;
         this.health = health;
-        this.meters =
-                new Meters(registry, running::size, () -> heldTopics.reasons().size());
-        this.tools =
-                new LaneRunner.Tools(lanes, publisher, options.limits, options.idleMax, heldTopics, health, meters);
+        this.meters = new Meters(registry, running::size);
+        this.tools = new LaneRunner.Tools(
+                lanes,
+                publisher,
+                options.limits,
+                options.idleMax,
+                pauses,
+                health,
+                meters,
+                System::nanoTime,
+                new Random());
     }
 
     /** Starts the threads; returns at once. */
     public void start() {
         heart.start();
-    }
-
-    /** Topics whose jobs stay staged for now, each with the reason. */
-    public Map<String, String> topicsHeld() {
-        return heldTopics.reasons();
     }
 
     /** How many jobs this process has published. */
@@ -136,7 +139,9 @@ public final class Enqueuer implements AutoCloseable {
     /** One heartbeat: renew, look, then start and stop lanes so that we own our fair share. */
     private void beatOnce() {
         running.values().removeIf(lane -> !lane.thread.isAlive());
-        SortedSet<Integer> wanted = FairShare.of(lanes.beat());
+        Lanes.Census census = lanes.beat();
+        pauses.set(census.pauses());
+        SortedSet<Integer> wanted = FairShare.of(census);
         running.forEach((lane, run) -> {
             if (!wanted.contains(lane)) {
                 run.runner.stop();

@@ -1,10 +1,18 @@
 package io.stagedjobs.enqueuer;
 
+import io.stagedjobs.enqueuer.LaneTransaction.Deleted;
+import io.stagedjobs.enqueuer.LaneTransaction.Moved;
+import io.stagedjobs.enqueuer.LaneTransaction.Row;
 import io.stagedjobs.enqueuer.OutsideException.Side;
+import io.stagedjobs.enqueuer.Progress.JobRef;
 import java.time.Duration;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.LongSupplier;
+import java.util.random.RandomGenerator;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -25,9 +33,31 @@ final class LaneRunner implements Runnable {
             Publisher publisher,
             Lanes.BatchLimits limits,
             Duration idleMax,
-            HeldTopics heldTopics,
+            Pauses pauses,
             Health health,
-            Meters meters) {}
+            Meters meters,
+            LongSupplier nanoTime,
+            RandomGenerator random) {}
+
+    /** What one ownership of the lane knows; thrown away with the first failure. */
+    private static final class Ownership {
+        final Publisher.Session session;
+        final Aside aside;
+        final boolean keepsProgress;
+        long batchLast;
+        boolean moreWaits = true;
+
+        Ownership(Publisher.Session session, Aside aside, Optional<Progress> progress) {
+            this.session = session;
+            this.aside = aside;
+            this.keepsProgress = progress.isPresent();
+            this.batchLast = progress.map(Progress::batch).orElse(0L);
+        }
+
+        long batchNext() {
+            return keepsProgress ? batchLast + 1 : 0;
+        }
+    }
 
     private final int lane;
     private final Tools tools;
@@ -35,15 +65,12 @@ final class LaneRunner implements Runnable {
     private final StopSignal stop = new StopSignal();
 
     private long generation;
-    private boolean keepsProgress;
-    private long batchLast;
-    private Publisher.@Nullable Session session;
-    private boolean moreWaits;
+    private @Nullable Ownership ownership;
 
     LaneRunner(int lane, Tools tools) {
         this.lane = lane;
         this.tools = tools;
-        this.pace = new Pace(tools.idleMax, ThreadLocalRandom.current());
+        this.pace = new Pace(tools.idleMax, tools.random);
     }
 
     @Override
@@ -63,11 +90,12 @@ final class LaneRunner implements Runnable {
     /** Moves one batch of this lane; returns how long to rest before the next call, empty if the lane is not ours. */
     Optional<Duration> runOnce() {
         try {
-            Publisher.Session current = session;
-            if (current == null) {
-                current = acquire();
+            if (ownership == null && !take()) {
+                return Optional.empty();
             }
-            return current == null ? Optional.empty() : moveBatch(current);
+            Ownership owned = ownership == null ? acquire() : ownership;
+            ownership = owned;
+            return Optional.of(owned == null ? outrun() : turn(owned));
         } catch (OutsideException e) {
             return Optional.of(failed(e.side(), String.valueOf(e.getMessage())));
         } catch (LaneHaltedException e) {
@@ -78,78 +106,180 @@ final class LaneRunner implements Runnable {
         }
     }
 
-    /** @return null if the lane is not ours */
-    private Publisher.@Nullable Session acquire() {
+    /** @return false if another live enqueuer owns the lane */
+    private boolean take() {
         OptionalLong taken = tools.lanes.take(lane);
-        if (taken.isEmpty()) {
-            return null;
-        }
-        generation = taken.getAsLong();
+        generation = taken.orElse(0);
+        return taken.isPresent();
+    }
+
+    /** @return null if the lane has a newer generation meanwhile */
+    private @Nullable Ownership acquire() {
         Optional<Progress> before = tools.publisher.peek(lane);
-        if (before.isPresent() && !agreed(tools.lanes.compare(lane, generation, before.get()))) {
+        if (before.isPresent() && !agrees(before.get())) {
             return null; // nobody was fenced
         }
-        Publisher.Session opened = tools.publisher.open(lane, generation);
-        session = opened; // from here on a failure closes it
-        tools.health.reached(Side.KAFKA);
-        Optional<Progress> progress = opened.progress();
-        if (progress.isPresent() && !agreed(tools.lanes.reconcile(lane, generation, progress.get()))) {
-            return null;
-        }
-        keepsProgress = progress.isPresent();
-        moreWaits = true;
-        tools.health.resumed(lane);
-        log.info("lane {} is ours, generation {}", lane, generation);
-        return opened;
-    }
-
-    /** @throws LaneHaltedException if the two stores contradict each other */
-    private boolean agreed(Reconciliation reconciliation) {
-        if (reconciliation instanceof Reconciliation.Agreed agreed) {
-            batchLast = agreed.batch();
-            return true;
-        }
-        if (reconciliation instanceof Reconciliation.Halted halted) {
-            throw new LaneHaltedException(halted.reason());
-        }
-        return false;
-    }
-
-    private Optional<Duration> moveBatch(Publisher.Session session) {
-        HeldTopics.View held = tools.heldTopics.now();
-        if (!moreWaits && !tools.lanes.anyWaiting(lane, held.topics())) {
-            return Optional.of(pace.idle());
-        }
-        Lanes.Turn turn = new Lanes.Turn(lane, generation, keepsProgress ? batchLast + 1 : Lanes.Turn.UNCOUNTED);
-        Optional<Batch> claimed = tools.lanes.claim(turn, tools.limits, held.topics());
-        if (claimed.isEmpty()) {
-            log.info("lane {} has a newer owner, generation {} lets go", lane, generation);
-            return Optional.empty();
-        }
-        try (Batch batch = claimed.get()) {
-            moreWaits = batch.full();
-            if (batch.jobs().isEmpty()) {
-                return Optional.of(pace.idle());
+        Publisher.Session session = tools.publisher.open(lane, generation);
+        try {
+            tools.health.reached(Side.KAFKA);
+            Ownership owned = reconcile(session);
+            if (owned == null) {
+                session.close();
+                return null;
             }
-            Outcome outcome = session.publish(batch);
-            settle(batch, outcome, held);
-            return Optional.of(
-                    outcome.failure() == null ? afterSuccess(outcome) : failed(Side.KAFKA, outcome.failure()));
+            tools.health.resumed(lane);
+            log.info("lane {} is ours, generation {}", lane, generation);
+            return owned;
+        } catch (RuntimeException e) {
+            session.close();
+            throw e;
         }
     }
 
-    private void settle(Batch batch, Outcome outcome, HeldTopics.View held) {
-        if (!outcome.published().isEmpty()) {
-            tools.meters.settled(outcome.published(), batch.settle(outcome));
-            batchLast = batch.number();
+    /**
+     * Compares with what Kafka has committed so far, and changes nothing.
+     *
+     * @return false if the lane has a newer generation
+     * @throws LaneHaltedException if the two stores contradict each other
+     */
+    private boolean agrees(Progress progress) {
+        try (LaneTransaction transaction = begin()) {
+            if (transaction != null) {
+                compare(transaction, progress);
+            }
+            return transaction != null;
         }
-        tools.heldTopics.learn(outcome, held);
+    }
+
+    /** Compares with what Kafka has committed for good, and deletes the rows of a batch that only Kafka knew. */
+    private @Nullable Ownership reconcile(Publisher.Session session) {
+        Optional<Progress> progress = session.progress();
+        try (LaneTransaction transaction = begin()) {
+            if (transaction == null) {
+                return null;
+            }
+            if (progress.isPresent()) {
+                List<Row> left = compare(transaction, progress.get());
+                if (progress.get().batch() > transaction.settled()) {
+                    int deleted = transaction.delete(left).rows();
+                    transaction.recordSettled(progress.get().batch());
+                    log.info(
+                            "lane {}: batch {} was in Kafka already; {} of its {} jobs were still here and are deleted now",
+                            lane,
+                            progress.get().batch(),
+                            deleted,
+                            progress.get().jobs().size());
+                }
+            }
+            Aside aside = new Aside(lane, transaction.aside(), tools.limits, tools.nanoTime);
+            transaction.commit();
+            return new Ownership(session, aside, progress);
+        }
+    }
+
+    /** @return what of the last batch in Kafka is still in the lane */
+    private List<Row> compare(LaneTransaction transaction, Progress progress) {
+        List<Row> left =
+                transaction.present(progress.jobs().stream().map(JobRef::id).toList());
+        Map<Long, Long> digests = left.stream().collect(Collectors.toMap(Row::id, row -> JobRef.digest(row.jobId())));
+        Reconciliation.compare(transaction.settled(), progress, digests).ifPresent(contradiction -> {
+            throw new LaneHaltedException(contradiction);
+        });
+        return left;
+    }
+
+    private @Nullable LaneTransaction begin() {
+        return tools.lanes.begin(lane, generation).orElse(null);
+    }
+
+    private Duration turn(Ownership owned) {
+        if (tools.pauses.everything()) {
+            return pace.idle();
+        }
+        Map<String, Refusal> paused = tools.pauses.refusals();
+        int tended = tend(owned, paused);
+        if (tended < 0) {
+            return outrun();
+        }
+        if (!owned.moreWaits && tended == 0 && !tools.lanes.anyWaiting(lane)) {
+            return pace.idle();
+        }
+        Outcome outcome;
+        try (LaneTransaction transaction = begin()) {
+            if (transaction == null) {
+                return outrun();
+            }
+            LaneTransaction.Read read = transaction.read(tools.limits, owned.aside.blocked(paused));
+            owned.moreWaits = read.full();
+            if (read.jobs().isEmpty()) {
+                return tended == 0 ? pace.idle() : pace.busy();
+            }
+            Batch batch = new Batch(owned.batchNext(), read.jobs(), read.full());
+            outcome = owned.session.publish(batch);
+            settle(owned, transaction, batch, outcome);
+        }
+        return outcome.failure() == null ? afterSuccess(outcome) : failed(Side.KAFKA, outcome.failure());
+    }
+
+    /**
+     * Returns held jobs of topics that take them again, and moves blocked ones aside, in a transaction of its own.
+     *
+     * @return how many jobs were moved, -1 if the lane has a newer generation
+     */
+    private int tend(Ownership owned, Map<String, Refusal> paused) {
+        var topics = owned.aside.toLookAt();
+        if (!topics.isEmpty()) {
+            owned.aside.looked(tools.publisher.refused(topics));
+        }
+        if (!owned.aside.needsTending(paused)) {
+            return 0;
+        }
+        try (LaneTransaction transaction = begin()) {
+            if (transaction == null) {
+                return -1;
+            }
+            int moved = owned.aside.tend(transaction, paused);
+            transaction.commit();
+            return moved;
+        }
+    }
+
+    /** Deletes what Kafka holds, moves aside what it refuses, and commits both. */
+    private void settle(Ownership owned, LaneTransaction transaction, Batch batch, Outcome outcome) {
+        List<Moved> moved = Aside.toMove(batch.jobs(), outcome);
+        if (outcome.published().isEmpty() && moved.isEmpty()) {
+            return;
+        }
+        Deleted deleted =
+                transaction.delete(outcome.published().stream().map(Row::of).toList());
+        if (!outcome.published().isEmpty() && owned.keepsProgress) {
+            transaction.recordSettled(batch.number());
+            owned.batchLast = batch.number();
+        }
+        transaction.moveAside(moved);
+        transaction.commit();
+        owned.aside.moved(moved, outcome);
+        owned.moreWaits |=
+                outcome.published().size() + moved.size() < batch.jobs().size();
+        tools.meters.settled(outcome.published(), deleted);
+        tell(batch, outcome, deleted, moved);
+    }
+
+    private void tell(Batch batch, Outcome outcome, Deleted deleted, List<Moved> moved) {
+        int published = outcome.published().size();
         log.debug(
-                "lane {} published {} of {} jobs, {} topics refused",
+                "lane {}: of {} jobs {} published, {} moved aside",
                 lane,
-                outcome.published().size(),
                 batch.jobs().size(),
-                outcome.refused().size());
+                published,
+                moved.size());
+        if (deleted.rows() < published) {
+            log.warn(
+                    "lane {}: {} of {} published jobs were deleted by somebody else meanwhile",
+                    lane,
+                    published - deleted.rows(),
+                    published);
+        }
     }
 
     private Duration afterSuccess(Outcome outcome) {
@@ -158,7 +288,17 @@ final class LaneRunner implements Runnable {
         }
         tools.health.reached(Side.KAFKA);
         tools.health.reached(Side.ENQUEUER);
-        return outcome.published().isEmpty() ? pace.idle() : pace.busy();
+        boolean moved = !outcome.published().isEmpty()
+                || !outcome.refusedTopics().isEmpty()
+                || !outcome.refusedJobs().isEmpty();
+        return moved ? pace.busy() : pace.idle();
+    }
+
+    /** Somebody took the lane or moved jobs of it by hand: begins again, after a rest so that owners do not chase each other. */
+    private Duration outrun() {
+        log.info("lane {} has a newer generation than {}; beginning again", lane, generation);
+        closeSession();
+        return pace.failed();
     }
 
     /** Takes the step back and says how long to rest; warns at first, then now and then. */
@@ -202,9 +342,9 @@ final class LaneRunner implements Runnable {
     }
 
     private void closeSession() {
-        if (session != null) {
-            session.close();
-            session = null;
+        if (ownership != null) {
+            ownership.session.close();
+            ownership = null;
         }
     }
 }

@@ -10,12 +10,12 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The port to PostgreSQL: the lanes, who owns them, and the jobs in them. Each method is one transaction of its own,
- * except that {@link #claim} leaves its transaction open in the batch. All throw {@link OutsideException} when the
- * database does not answer or refuses. Safe for use by many threads.
+ * except that {@link #begin} leaves its transaction open. All throw {@link OutsideException} when the database does not
+ * answer or refuses. Safe for use by many threads.
  */
 public interface Lanes {
 
-    /** Renews this enqueuer's row, forgets long dead ones, and says who lives and who owns what. */
+    /** Renews this enqueuer's row, forgets long dead ones, and says who lives, who owns what and what is paused. */
     Census beat();
 
     /**
@@ -28,38 +28,30 @@ public interface Lanes {
     /** Frees the lane if that generation still owns it. */
     void giveBack(int lane, long generation);
 
-    /**
-     * Compares what the database has settled with what Kafka has committed, and changes nothing: asked before the
-     * publisher fences anybody, so that a copy of a database does not disturb the original.
-     */
-    Reconciliation compare(int lane, long generation, Progress progress);
-
-    /** As {@link #compare}; where Kafka is one batch ahead, deletes the rows of that batch that are still there. */
-    Reconciliation reconcile(int lane, long generation, Progress progress);
-
-    /** Whether a job of another topic than those waits; reads without any lock. */
-    boolean anyWaiting(int lane, Set<String> heldTopics);
+    /** Whether a job waits in the lane; reads without any lock. */
+    boolean anyWaiting(int lane);
 
     /**
-     * Locks the lane and reads its next jobs in id order, those of held topics left out.
+     * Begins a transaction and locks the lane in it.
      *
-     * @return empty if the lane has a newer generation
+     * @return empty, with nothing left open, if the lane has another generation
      */
-    Optional<Batch> claim(Turn turn, BatchLimits limits, Set<String> heldTopics);
+    Optional<LaneTransaction> begin(int lane, long generation);
 
-    /** How much waits, cheaply: the count is exact up to a bound and an estimate beyond it. */
+    /** How much waits, cheaply: counts are exact up to a bound and an estimate beyond it. */
     Backlog backlog();
 
     /** Frees all our lanes and removes our row. */
     void leave();
 
     /**
-     * What waits in all lanes.
+     * What waits in all lanes. Counts are exact up to 100 000, beyond that what PostgreSQL estimates.
      *
-     * @param jobs exact up to 100 000, beyond that what PostgreSQL estimates
-     * @param oldestAge since the oldest was staged, by the database's clock; zero if nothing waits
+     * @param jobs that are staged
+     * @param oldestAge since the oldest of them was staged, by the database's clock; zero if nothing waits
+     * @param aside jobs that were moved aside, held and parked ones
      */
-    record Backlog(long jobs, Duration oldestAge) {}
+    record Backlog(long jobs, Duration oldestAge, long aside) {}
 
     /**
      * Who lives and who owns what.
@@ -67,19 +59,9 @@ public interface Lanes {
      * @param me this enqueuer
      * @param owners one entry a lane, by lane number; null where no live enqueuer owns it
      * @param enqueuers the live ones, ordered by id, this one among them
+     * @param pauses topics that an operator has paused, {@link Pauses#ALL} for all of them
      */
-    record Census(UUID me, List<@Nullable UUID> owners, List<UUID> enqueuers) {}
-
-    /**
-     * Which batch of which ownership.
-     *
-     * @param number one more than the lane's last batch, or {@link #UNCOUNTED}
-     */
-    record Turn(int lane, long generation, long number) {
-
-        /** The delivery mode keeps no progress, so that batches need no numbers. */
-        public static final long UNCOUNTED = 0;
-    }
+    record Census(UUID me, List<@Nullable UUID> owners, List<UUID> enqueuers, Set<String> pauses) {}
 
     /**
      * How much is read at once.

@@ -16,9 +16,9 @@ final class Meters {
     private final Counter published;
     private final DistributionSummary batchSize;
     private final Timer lag;
-    private volatile Lanes.Backlog backlog = new Lanes.Backlog(0, Duration.ZERO);
+    private volatile Lanes.Backlog backlog = new Lanes.Backlog(0, Duration.ZERO, 0);
 
-    Meters(MeterRegistry registry, Supplier<Number> lanesOwned, Supplier<Number> topicsHeld) {
+    Meters(MeterRegistry registry, Supplier<Number> lanesOwned) {
         this.registry = registry;
         published = Counter.builder("staged.jobs.published")
                 .description("Jobs that Kafka acknowledged and that were deleted")
@@ -47,16 +47,19 @@ final class Meters {
         Gauge.builder("staged.jobs.lanes.owned", lanesOwned)
                 .description("Lanes that this enqueuer moves")
                 .register(registry);
-        Gauge.builder("staged.jobs.topics.held", topicsHeld)
-                .description("Topics whose jobs stay staged because Kafka does not take them")
+        Gauge.builder("staged.jobs.aside", () -> backlog.aside())
+                .description("Jobs that were moved aside, held or parked; an estimate beyond 100 000")
                 .register(registry);
     }
 
-    void settled(List<Job> jobs, Batch.Settlement settlement) {
+    void settled(List<Job> jobs, LaneTransaction.Deleted deleted) {
+        if (jobs.isEmpty()) {
+            return;
+        }
         published.increment(jobs.size());
         batchSize.record(jobs.size());
         for (Job job : jobs) {
-            lag.record(Duration.between(job.stagedAt(), settlement.at()));
+            lag.record(Duration.between(job.stagedAt(), deleted.at()));
         }
     }
 

@@ -5,26 +5,25 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What became of a batch.
+ * What became of a batch. Jobs that appear nowhere here were not published and are free to try again.
  *
- * @param published the jobs that Kafka acknowledged, in id order: these rows may go, all others stay
- * @param refused topic by topic, why Kafka does not take its jobs now; other topics are not concerned
+ * @param published the jobs that Kafka acknowledged, in id order
+ * @param refusedTopics topic by topic, why Kafka takes none of its jobs now; nothing of them was published
+ * @param refusedJobs by id, why Kafka does not take that one job; it was not published
  * @param failure why the batch could not be finished, null if it was; the session is then not used again
  */
 public record Outcome(
         List<Job> published,
-        Map<String, Refusal> refused,
+        Map<String, Refusal> refusedTopics,
+        Map<Long, Refusal> refusedJobs,
         @Nullable String failure) {
 
-    /**
-     * Why a topic's jobs stay where they are.
-     *
-     * @param reason one line for a person
-     * @param ofOneJob true if a single job is to blame (too large, for instance) and not the topic as a whole
-     */
-    public record Refusal(String reason, boolean ofOneJob) {}
-
     public static Outcome failed(String failure) {
-        return new Outcome(List.of(), Map.of(), failure);
+        return new Outcome(List.of(), Map.of(), Map.of(), failure);
+    }
+
+    /** Nothing was tried, since these topics take nothing. */
+    public static Outcome refused(Map<String, Refusal> topics) {
+        return new Outcome(List.of(), topics, Map.of(), null);
     }
 }

@@ -36,7 +36,7 @@ public interface Publisher extends AutoCloseable {
      *
      * @throws OutsideException if Kafka does not answer within the publish timeout
      */
-    Map<String, Outcome.Refusal> refused(Set<String> topics);
+    Map<String, Refusal> refused(Set<String> topics);
 
     @Override
     void close();
@@ -51,12 +51,12 @@ public interface Publisher extends AutoCloseable {
         Optional<Progress> progress();
 
         /**
-         * Publishes the jobs of a batch in their order and waits until each is acknowledged or failed, at most about the
-         * publish timeout. Throws nothing for what Kafka answers: that is the outcome.
+         * Publishes the first jobs of a batch in their order, most often all of them, and waits until each is acknowledged or
+         * failed, at most the publish timeout in all. Throws nothing for what Kafka answers: that is the outcome.
          */
         Outcome publish(Batch batch);
 
-        /** Never throws. */
+        /** Waits until nothing of this session can reach Kafka any more, at most about the publish timeout; never throws. */
         @Override
         void close();
     }

@@ -27,9 +27,7 @@ class DurabilityTest {
             try (Connection writer = outbox.transaction();
                     var statement = writer.createStatement()) {
                 LaneRunner runner = outbox.runner(
-                        outbox.laneOf(topic, "k"),
-                        lanes,
-                        new WatchedPublisher(outbox.publisher(Map.of())) {
+                        outbox.laneOf(topic, "k"), lanes, new WatchedPublisher(outbox.publisher(Map.of())) {
                             @Override
                             void publishing(Batch batch) throws Exception {
                                 var row = statement.executeQuery(
@@ -37,8 +35,7 @@ class DurabilityTest {
                                 row.next();
                                 flushed.add(row.getBoolean(1));
                             }
-                        },
-                        new HeldTopics(System::nanoTime));
+                        });
                 statement.execute("CREATE TEMP TABLE end_of_log (written pg_lsn)");
                 statement.execute("SET synchronous_commit = off");
                 writer.commit();

@@ -9,10 +9,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
-import java.util.Set;
 import java.util.UUID;
-import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -20,10 +17,8 @@ import org.junit.jupiter.api.Test;
 /** One lane, step by step, on a real PostgreSQL and a real broker. */
 class LaneRunnerTest {
 
-    private static final Lanes.BatchLimits LIMITS = new Lanes.BatchLimits(500, 1_000_000);
     private static final String KEY = "k";
 
-    private final HeldTopics heldTopics = new HeldTopics(System::nanoTime);
     private Outbox outbox;
     private PostgresLanes lanes;
     private Publisher publisher;
@@ -46,7 +41,7 @@ class LaneRunnerTest {
     }
 
     private LaneRunner runner(Publisher publisher) {
-        return outbox.runner(lane, lanes, publisher, heldTopics);
+        return outbox.runner(lane, lanes, publisher);
     }
 
     @Test
@@ -161,20 +156,36 @@ class LaneRunnerTest {
     }
 
     @Test
-    void whoever_finds_a_newer_generation_lets_go_and_publishes_nothing() {
-        outbox.stage(topic, KEY, "job");
+    void whoever_finds_a_newer_generation_publishes_nothing_and_lets_go_if_the_lane_is_another_ones() {
         LaneRunner runner = runner(publisher);
+        outbox.stage(topic, KEY, "job");
         runner.runOnce();
-        outbox.dsl().execute("UPDATE staged_job_lanes SET generation = generation + 1 WHERE lane = ?", lane);
+        outbox.dsl()
+                .execute(
+                        "UPDATE staged_job_lanes SET generation = generation + 1, owner = ? WHERE lane = ?",
+                        liveEnqueuer(),
+                        lane);
         outbox.stage(topic, KEY, "of.the.next.owner");
-        assertThat(untilIdleOrGone(runner)).isEmpty();
+        assertThat(runner.runOnce()).isPresent();
+        assertThat(runner.runOnce()).isEmpty();
         assertThat(outbox.namesIn(topic)).containsExactly("job");
         assertThat(outbox.waiting()).isEqualTo(1);
     }
 
-    private static Optional<Duration> untilIdleOrGone(LaneRunner runner) {
-        Optional<Duration> rest = runner.runOnce();
-        return rest.isPresent() && rest.get().isZero() ? runner.runOnce() : rest;
+    private UUID liveEnqueuer() {
+        return outbox.lanes().beat().me();
+    }
+
+    @Test
+    void an_owner_whose_lane_was_changed_by_hand_begins_again() {
+        LaneRunner runner = runner(publisher);
+        outbox.stage(topic, KEY, "before");
+        runner.runOnce();
+        outbox.dsl().execute("UPDATE staged_job_lanes SET generation = generation + 1 WHERE lane = ?", lane);
+        outbox.stage(topic, KEY, "after");
+        assertThat(runner.runOnce()).hasValueSatisfying(rest -> assertThat(rest).isPositive());
+        assertThat(runner.runOnce()).contains(Duration.ZERO);
+        assertThat(outbox.namesIn(topic)).containsExactly("before", "after");
     }
 
     @Test
@@ -186,7 +197,7 @@ class LaneRunnerTest {
         outbox.dsl().execute("UPDATE staged_job_enqueuers SET seen_at = seen_at - interval '1 hour'");
         other.beat();
         assertThat(other.take(lane)).hasValue(2);
-        assertThat(lanes.claim(new Lanes.Turn(lane, 1, 1), LIMITS, Set.of())).isEmpty();
+        assertThat(lanes.begin(lane, 1)).isEmpty();
     }
 
     @Test
@@ -250,7 +261,7 @@ class LaneRunnerTest {
                         sizes.add(batch.jobs().size());
                     }
                 },
-                heldTopics,
+                System::nanoTime,
                 new Lanes.BatchLimits(3, 1_000_000));
         runner.runOnce();
         runner.runOnce();
@@ -277,7 +288,7 @@ class LaneRunnerTest {
                 sizes.add(batch.jobs().size());
             }
         };
-        LaneRunner runner = outbox.runner(lane, lanes, watching, heldTopics, new Lanes.BatchLimits(500, 600_000));
+        LaneRunner runner = outbox.runner(lane, lanes, watching, System::nanoTime, new Lanes.BatchLimits(500, 600_000));
         runner.runOnce();
         runner.runOnce();
         assertThat(sizes).containsExactly(2, 2);
@@ -287,54 +298,10 @@ class LaneRunnerTest {
                         topic,
                         KEY,
                         new byte[800_000]);
-        LaneRunner narrow = outbox.runner(lane, lanes, watching, heldTopics, new Lanes.BatchLimits(500, 1_000));
+        LaneRunner narrow = outbox.runner(lane, lanes, watching, System::nanoTime, new Lanes.BatchLimits(500, 1_000));
         narrow.runOnce();
         assertThat(sizes).containsExactly(2, 2, 1);
         assertThat(outbox.waiting()).isZero();
-    }
-
-    @Test
-    void a_missing_topic_holds_its_own_jobs_and_no_others_until_it_exists() {
-        String missing = topic + ".missing";
-        String keyOfSameLane = outbox.keyOfLane(missing, lane);
-        AtomicLong now = new AtomicLong();
-        HeldTopics held = new HeldTopics(now::get);
-        LaneRunner runner = outbox.runner(lane, lanes, publisher, held);
-        outbox.stage(missing, keyOfSameLane, "held.1");
-        outbox.stage(topic, KEY, "flows");
-        outbox.stage(missing, keyOfSameLane, "held.2");
-        runner.runOnce();
-        assertThat(outbox.namesIn(topic)).containsExactly("flows");
-        assertThat(held.reasons()).containsOnlyKeys(missing);
-        assertThat(held.reasons().get(missing)).contains("does not exist");
-        assertThat(outbox.waiting()).isEqualTo(2);
-
-        outbox.kafka.createTopic(missing, 1);
-        now.addAndGet(HeldTopics.RETRY_TOPIC.toNanos());
-        runner.runOnce();
-        assertThat(outbox.namesIn(missing)).containsExactly("held.1", "held.2");
-        assertThat(held.reasons()).isEmpty();
-        assertThat(outbox.waiting()).isZero();
-    }
-
-    @Test
-    void a_job_that_its_topic_refuses_is_kept_and_told_and_the_other_topics_flow() {
-        String narrow = topic + ".narrow";
-        outbox.kafka.createTopic(narrow, 1, Map.of("max.message.bytes", "2000"));
-        String keyOfSameLane = outbox.keyOfLane(narrow, lane);
-        byte[] random = new byte[10_000];
-        new java.util.Random(7).nextBytes(random); // lz4 must not make it fit
-        outbox.dsl()
-                .execute(
-                        "INSERT INTO staged_jobs (topic, job_key, job_name, payload) VALUES (?, ?, 'too.large', ?)",
-                        narrow,
-                        keyOfSameLane,
-                        random);
-        outbox.stage(topic, KEY, "flows");
-        runner(publisher).runOnce();
-        assertThat(outbox.namesIn(topic)).containsExactly("flows");
-        assertThat(outbox.dsl().fetchValue("SELECT job_name FROM staged_jobs")).isEqualTo("too.large");
-        assertThat(heldTopics.reasons().get(narrow)).contains("too large", "max.message.bytes");
     }
 
     @Test
@@ -346,7 +313,7 @@ class LaneRunnerTest {
         PostgresLanes fresh = outbox.lanes();
         fresh.beat();
         outbox.stage(topic, KEY, "job");
-        LaneRunner runner = outbox.runner(lane, fresh, publisher, heldTopics);
+        LaneRunner runner = outbox.runner(lane, fresh, publisher);
         assertThat(runner.runOnce()).contains(Duration.ZERO);
         assertThat(outbox.waiting()).isZero();
     }

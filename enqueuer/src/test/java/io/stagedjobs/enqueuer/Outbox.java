@@ -22,7 +22,9 @@ import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.UUID;
+import java.util.function.LongSupplier;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.jooq.DSLContext;
@@ -37,6 +39,7 @@ public final class Outbox implements AutoCloseable {
 
     public final TestDatabase database;
     public final TestKafka kafka;
+    final Pauses pauses = new Pauses();
     private final Deque<AutoCloseable> opened = new ArrayDeque<>();
 
     public Outbox(String prefix) {
@@ -83,6 +86,12 @@ public final class Outbox implements AutoCloseable {
 
     public long waiting() {
         return dsl().fetchSingle("SELECT count(*) FROM staged_jobs").get(0, long.class);
+    }
+
+    /** What was moved aside, as "name state: reason", in id order. */
+    public List<String> aside() {
+        return dsl().fetch("SELECT job_name || ' ' || state || ': ' || reason FROM parked_jobs ORDER BY id")
+                .getValues(0, String.class);
     }
 
     public int laneOf(String topic, String key) {
@@ -166,11 +175,15 @@ public final class Outbox implements AutoCloseable {
                 new SimpleMeterRegistry()));
     }
 
-    LaneRunner runner(int lane, Lanes lanes, Publisher publisher, HeldTopics heldTopics) {
-        return runner(lane, lanes, publisher, heldTopics, new Lanes.BatchLimits(500, 1_000_000));
+    LaneRunner runner(int lane, Lanes lanes, Publisher publisher) {
+        return runner(lane, lanes, publisher, System::nanoTime);
     }
 
-    LaneRunner runner(int lane, Lanes lanes, Publisher publisher, HeldTopics heldTopics, Lanes.BatchLimits limits) {
+    LaneRunner runner(int lane, Lanes lanes, Publisher publisher, LongSupplier nanoTime) {
+        return runner(lane, lanes, publisher, nanoTime, new Lanes.BatchLimits(500, 1_000_000));
+    }
+
+    LaneRunner runner(int lane, Lanes lanes, Publisher publisher, LongSupplier nanoTime, Lanes.BatchLimits limits) {
         return new LaneRunner(
                 lane,
                 new LaneRunner.Tools(
@@ -178,9 +191,11 @@ public final class Outbox implements AutoCloseable {
                         publisher,
                         limits,
                         Duration.ofMillis(50),
-                        heldTopics,
+                        pauses,
                         new Health(),
-                        new Meters(new SimpleMeterRegistry(), () -> 0, () -> 0)));
+                        new Meters(new SimpleMeterRegistry(), () -> 0),
+                        nanoTime,
+                        new Random()));
     }
 
     /** Closed with this outbox, the last one first. */

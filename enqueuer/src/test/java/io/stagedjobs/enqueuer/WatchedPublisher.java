@@ -59,7 +59,7 @@ abstract class WatchedPublisher implements Publisher {
     }
 
     @Override
-    public Map<String, Outcome.Refusal> refused(Set<String> topics) {
+    public Map<String, Refusal> refused(Set<String> topics) {
         return real.refused(topics);
     }
 

@@ -3,7 +3,7 @@ package io.stagedjobs.enqueuer.cli;
 /** A command could not do its work for a reason of this machine; the message says what was kept and what to do. */
 final class CommandFailedException extends RuntimeException {
 
-    CommandFailedException(String message, Throwable cause) {
+    CommandFailedException(String message, @org.jspecify.annotations.Nullable Throwable cause) {
         super(message, cause);
     }
 }

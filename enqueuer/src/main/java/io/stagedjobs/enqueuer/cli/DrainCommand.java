@@ -14,7 +14,6 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
@@ -52,48 +51,49 @@ final class DrainCommand implements Callable<Integer> {
         try (Wiring wiring = new Wiring(settings, health, new SimpleMeterRegistry());
                 Connection connection = Wiring.database(settings).connect()) {
             StatusReader reader = new StatusReader(connection, Wiring.schema(settings));
-            long before = reader.waiting();
+            if (reader.everythingPaused()) {
+                throw new CommandFailedException(
+                        "everything is paused, so that nothing would be published. Nothing was changed. End that with"
+                                + " `staged-jobs resume` and drain again.",
+                        null);
+            }
+            long before = reader.count();
             long lastId = reader.lastId();
             wiring.enqueuer().start();
-            Map<String, String> refused = new TreeMap<>();
-            boolean drained = await(reader, lastId, patience, wiring, refused);
-            List<StatusReader.Topic> left = reader.waitingByTopic(lastId);
-            long remaining =
-                    left.stream().mapToLong(StatusReader.Topic::backlog).sum();
-            spec.commandLine().getOut().println("published " + jobs(Math.max(0, before - remaining)));
-            if (remaining == 0) {
+            boolean drained = await(reader, lastId, patience, wiring);
+            List<StatusReader.Topic> staged = reader.waitingByTopic(lastId);
+            List<StatusReader.Aside> aside = reader.aside(lastId);
+            long left = staged.stream().mapToLong(StatusReader.Topic::backlog).sum()
+                    + aside.stream().mapToLong(StatusReader.Aside::jobs).sum();
+            spec.commandLine().getOut().println("published " + jobs(Math.max(0, before - left)));
+            if (left == 0) {
                 return 0;
             }
-            String otherwise = "nothing was published for " + patience.toSeconds()
-                    + " s; another enqueuer may own their lanes, see `staged-jobs status`";
-            explain(left, refused, otherwise, drained ? Map.of() : health.problems());
+            explain(staged, aside, patience, drained ? Map.of() : health.problems());
             return 1;
         }
     }
 
     /**
-     * Waits until nothing is left but jobs of topics that refuse; false if nothing moved for too long. While nothing moves
-     * here, another enqueuer may be at work, or may hold a topic that this process never tried: both are looked at.
+     * Waits until nothing is left but jobs that were moved aside and stay there; false if nothing moved for too long. While
+     * nothing moves here, another enqueuer may be at work: that is looked at too.
      */
-    private static boolean await(
-            StatusReader reader, long lastId, Duration patience, Wiring wiring, Map<String, String> refused)
+    private static boolean await(StatusReader reader, long lastId, Duration patience, Wiring wiring)
             throws InterruptedException {
         double published = -1;
-        List<StatusReader.Topic> waiting = List.of();
+        List<?> left = List.of();
         long movedAt = System.nanoTime();
         long lookedAt = movedAt;
-        while (reader.anyWaiting(lastId, refused.keySet())) {
-            refused.putAll(wiring.enqueuer().topicsHeld());
+        while (reader.anyWaiting(lastId) || anyReturns(reader, lastId, wiring)) {
             long now = System.nanoTime();
             if (wiring.enqueuer().published() != published) {
                 published = wiring.enqueuer().published();
                 movedAt = now;
                 lookedAt = now;
             } else if (now - lookedAt > LOOK_AROUND_AFTER.toNanos()) {
-                List<StatusReader.Topic> left = reader.waitingByTopic(lastId);
-                refused.putAll(refused(left, wiring));
-                movedAt = left.equals(waiting) ? movedAt : now;
-                waiting = left;
+                List<?> leftNow = List.of(reader.waitingByTopic(lastId), reader.aside(lastId));
+                movedAt = leftNow.equals(left) ? movedAt : now;
+                left = leftNow;
                 lookedAt = now;
             }
             if (now - movedAt > patience.toNanos()) {
@@ -104,23 +104,35 @@ final class DrainCommand implements Callable<Integer> {
         return true;
     }
 
-    private static Map<String, String> refused(List<StatusReader.Topic> waiting, Wiring wiring) {
-        Set<String> names = waiting.stream().map(StatusReader.Topic::topic).collect(Collectors.toSet());
-        Map<String, String> reasons = new TreeMap<>();
+    /** Whether some topic of held jobs takes jobs now, so that they are about to return. */
+    private static boolean anyReturns(StatusReader reader, long lastId, Wiring wiring) {
+        Set<String> held = reader.aside(lastId).stream()
+                .filter(StatusReader.Aside::held)
+                .map(StatusReader.Aside::topic)
+                .collect(Collectors.toSet());
+        held.removeAll(reader.pauses());
         try {
-            wiring.publisher().refused(names).forEach((topic, refusal) -> reasons.put(topic, refusal.reason()));
+            return !held.isEmpty() && !wiring.publisher().refused(held).keySet().containsAll(held);
         } catch (OutsideException away) {
-            return Map.of(); // the lanes find out too, and health tells
+            return true; // the lanes find out too, and health tells
         }
-        return reasons;
     }
 
     private void explain(
-            List<StatusReader.Topic> left, Map<String, String> refused, String otherwise, Map<?, String> problems) {
+            List<StatusReader.Topic> staged,
+            List<StatusReader.Aside> aside,
+            Duration patience,
+            Map<?, String> problems) {
         PrintWriter err = spec.commandLine().getErr();
-        for (StatusReader.Topic topic : left) {
-            err.println("drain: " + jobs(topic.backlog()) + " of topic " + topic.topic() + " left staged: "
-                    + refused.getOrDefault(topic.topic(), otherwise));
+        for (StatusReader.Topic topic : staged) {
+            err.println("drain: " + jobs(topic.backlog()) + " of topic " + topic.topic()
+                    + " left staged: nothing was published for " + patience.toSeconds()
+                    + " s; another enqueuer may own their lanes, see `staged-jobs status`");
+        }
+        for (StatusReader.Aside group : aside) {
+            err.println("drain: " + jobs(group.jobs()) + " of topic " + group.topic() + " "
+                    + (group.held() ? "held" : "parked, see `staged-jobs parked list`") + ": " + group.reason()
+                    + (group.error().isEmpty() ? "" : ": " + group.error()));
         }
         problems.values().forEach(problem -> err.println("drain: " + problem));
         err.println("drain: nothing is lost. Put right what is named above and drain again.");

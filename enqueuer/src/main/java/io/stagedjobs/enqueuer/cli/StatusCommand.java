@@ -64,6 +64,17 @@ final class StatusCommand implements Callable<Integer> {
                 status.backlog(),
                 status.oldestAgeSeconds());
         status.topics().forEach(topic -> out.printf("  %,10d  %s%n", topic.backlog(), topic.topic()));
+        status.aside()
+                .forEach(group -> out.printf(
+                        Locale.ROOT,
+                        "  %,10d  %s %s: %s%n",
+                        group.jobs(),
+                        group.topic(),
+                        group.state(),
+                        group.reason()));
+        if (!status.paused().isEmpty()) {
+            out.println("paused: " + String.join(", ", status.paused()).replace("*", "everything"));
+        }
         out.printf("%n%-5s %-32s %10s %10s %10s%n", "lane", "owner", "generation", "waiting", "oldest");
         status.lanes()
                 .forEach(lane -> out.printf(

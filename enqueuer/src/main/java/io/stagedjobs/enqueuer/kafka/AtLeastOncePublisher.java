@@ -5,16 +5,20 @@ import io.micrometer.core.instrument.binder.kafka.KafkaClientMetrics;
 import io.stagedjobs.enqueuer.Batch;
 import io.stagedjobs.enqueuer.Job;
 import io.stagedjobs.enqueuer.Outcome;
-import io.stagedjobs.enqueuer.Outcome.Refusal;
 import io.stagedjobs.enqueuer.OutsideException;
 import io.stagedjobs.enqueuer.Progress;
 import io.stagedjobs.enqueuer.Publisher;
+import io.stagedjobs.enqueuer.Refusal;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Publishes with one idempotent producer that all lanes share: batches of several lanes fill the same requests. It works on
@@ -23,6 +27,9 @@ import org.apache.kafka.clients.producer.Producer;
  */
 public final class AtLeastOncePublisher implements Publisher {
 
+    private static final Logger log = LoggerFactory.getLogger(AtLeastOncePublisher.class);
+
+    private final KafkaClientSettings settings;
     private final Cluster cluster;
     private final Producer<byte[], byte[]> producer;
     private final KafkaClientMetrics metrics;
@@ -35,9 +42,10 @@ public final class AtLeastOncePublisher implements Publisher {
      * @throws IllegalArgumentException if the Kafka client refuses a property
      */
     public AtLeastOncePublisher(KafkaClientSettings settings, String source, MeterRegistry registry) {
+        this.settings = settings;
         this.producer = KafkaErrors.configured(() -> new KafkaProducer<>(settings.producer()));
         this.cluster = KafkaErrors.configured(() -> new Cluster(settings));
-        this.topics = cluster.topics();
+        this.topics = new Topics(cluster, settings.requestBytesMax());
         this.cloudEvents = new CloudEvents(source);
         this.metrics = new KafkaClientMetrics(producer);
         metrics.bindTo(registry);
@@ -74,6 +82,8 @@ public final class AtLeastOncePublisher implements Publisher {
 
     private final class SharedProducerSession implements Session {
 
+        private @Nullable Deliveries last;
+
         @Override
         public Optional<Progress> progress() {
             return Optional.empty();
@@ -81,12 +91,18 @@ public final class AtLeastOncePublisher implements Publisher {
 
         @Override
         public Outcome publish(Batch batch) {
+            long deadline = System.nanoTime() + settings.publishTimeout().toNanos();
             try {
-                Map<String, Refusal> refused = topics.refused(batch.jobs());
-                List<Job> accepted = Topics.without(refused.keySet(), batch.jobs());
-                Outcome outcome =
-                        Deliveries.send(accepted, producer, cloudEvents).await(refused);
-                if (outcome.failure() != null || !outcome.refused().isEmpty()) {
+                Map<String, Refusal> refused =
+                        topics.refused(batch.jobs().stream().map(Job::topic).collect(Collectors.toSet()));
+                List<Job> accepted = topics.together(batch.jobs().stream()
+                        .filter(job -> !refused.containsKey(job.topic()))
+                        .toList());
+                Deliveries deliveries = Deliveries.send(accepted, producer, cloudEvents);
+                last = deliveries;
+                deliveries.await(deadline);
+                Outcome outcome = deliveries.outcome(refused);
+                if (outcome.published().size() < batch.jobs().size()) {
                     topics.forget();
                 }
                 return outcome;
@@ -98,9 +114,19 @@ public final class AtLeastOncePublisher implements Publisher {
             }
         }
 
+        /** Records that are still under way must not come after those of the next try; the producer itself gives up in time. */
         @Override
         public void close() {
-            // the producer is shared
+            try {
+                if (last != null
+                        && !last.await(System.nanoTime()
+                                + 2 * settings.publishTimeout().toNanos())) {
+                    log.warn(
+                            "records of a batch were neither acknowledged nor given up in time; they may come again later");
+                }
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
         }
     }
 }

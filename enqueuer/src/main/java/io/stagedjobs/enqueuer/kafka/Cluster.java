@@ -8,7 +8,10 @@ import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.Config;
+import org.apache.kafka.clients.admin.DescribeTopicsOptions;
 import org.apache.kafka.clients.admin.FinalizedVersionRange;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
@@ -33,16 +36,35 @@ final class Cluster implements AutoCloseable {
 
     private final Admin admin;
     private final Duration timeout;
+    private final Duration lookUpMax;
     private final String bootstrapServers;
 
     Cluster(KafkaClientSettings settings) {
         this.admin = Admin.create(settings.admin());
         this.timeout = settings.publishTimeout();
+        this.lookUpMax = settings.lookUpMax();
         this.bootstrapServers = settings.operator().getOrDefault("bootstrap.servers", "");
     }
 
-    Topics topics() {
-        return new Topics(admin, timeout);
+    /** Asks for topics, and for what we may do with them. */
+    Map<String, KafkaFuture<TopicDescription>> describe(Set<String> topics) {
+        return admin.describeTopics(topics, new DescribeTopicsOptions().includeAuthorizedOperations(true))
+                .topicNameValues();
+    }
+
+    /** Asks for the configurations of topics. */
+    Map<String, KafkaFuture<Config>> configurations(Set<String> topics) {
+        return admin.describeConfigs(topics.stream().map(Cluster::resource).toList()).values().entrySet().stream()
+                .collect(Collectors.toMap(entry -> entry.getKey().name(), Map.Entry::getValue));
+    }
+
+    private static ConfigResource resource(String topic) {
+        return new ConfigResource(ConfigResource.Type.TOPIC, topic);
+    }
+
+    /** Waits for an answer about a topic, as long as a batch may wait for it. */
+    <T> T lookUp(String what, @Nullable KafkaFuture<T> future) {
+        return ask(what, future, lookUpMax);
     }
 
     /**
@@ -98,10 +120,8 @@ final class Cluster implements AutoCloseable {
             create(topic, lanes);
             return;
         }
-        ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
         String policy = ask(
-                        "describe topic " + topic,
-                        admin.describeConfigs(Set.of(resource)).values().get(resource))
+                        "describe topic " + topic, configurations(Set.of(topic)).get(topic))
                 .get(TopicConfig.CLEANUP_POLICY_CONFIG)
                 .value();
         if (there.partitions().size() != lanes || !policy.equals(TopicConfig.CLEANUP_POLICY_COMPACT)) {
@@ -144,22 +164,26 @@ final class Cluster implements AutoCloseable {
     }
 
     private <T> T ask(String what, @Nullable KafkaFuture<T> future) {
+        return ask(what, future, timeout);
+    }
+
+    private <T> T ask(String what, @Nullable KafkaFuture<T> future, Duration timeout) {
         try {
             if (future == null) {
                 throw new IllegalStateException("not asked: " + what);
             }
             return future.get(timeout.toMillis(), TimeUnit.MILLISECONDS);
         } catch (ExecutionException e) {
-            throw failure(what, e.getCause() == null ? e : e.getCause());
+            throw failure(what, timeout, e.getCause() == null ? e : e.getCause());
         } catch (TimeoutException e) {
-            throw failure(what, e);
+            throw failure(what, timeout, e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw failure(what, e);
+            throw failure(what, timeout, e);
         }
     }
 
-    private OutsideException failure(String what, Throwable cause) {
+    private OutsideException failure(String what, Duration timeout, Throwable cause) {
         return new OutsideException(
                 OutsideException.Side.KAFKA,
                 "Kafka at " + bootstrapServers + " could not " + what + " (" + KafkaErrors.words(timeout, cause) + ")",

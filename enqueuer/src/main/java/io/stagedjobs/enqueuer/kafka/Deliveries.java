@@ -2,12 +2,14 @@ package io.stagedjobs.enqueuer.kafka;
 
 import io.stagedjobs.enqueuer.Job;
 import io.stagedjobs.enqueuer.Outcome;
-import io.stagedjobs.enqueuer.Outcome.Refusal;
+import io.stagedjobs.enqueuer.Refusal;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.producer.Callback;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.common.KafkaException;
@@ -76,41 +78,43 @@ final class Deliveries {
             errors[index] = error;
             if (error != null
                     && failure == null
-                    && KafkaErrors.refusal(error, jobs.get(index).id()).isEmpty()) {
+                    && KafkaErrors.refusalOfTopic(error).isEmpty()
+                    && KafkaErrors.refusalOfJob(error).isEmpty()) {
                 failure = error;
             }
             open.countDown();
         }
     }
 
-    /** Waits until every record is answered, then says what became of them. */
-    Outcome await(Map<String, Refusal> refusedBefore) throws InterruptedException {
-        open.await();
-        return outcome(refusedBefore);
+    /** Waits until every record is answered, at most until that moment of {@link System#nanoTime}. */
+    boolean await(long deadline) throws InterruptedException {
+        return open.await(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
     }
 
-    private synchronized Outcome outcome(Map<String, Refusal> refusedBefore) {
+    /** What became of the batch up to now; a record without an answer counts as failed. */
+    synchronized Outcome outcome(Map<String, Refusal> refusedBefore) {
         List<Job> published = new ArrayList<>(jobs.size());
-        Map<String, Refusal> refused = new HashMap<>(refusedBefore);
+        Map<String, Refusal> refusedTopics = new HashMap<>(refusedBefore);
+        Map<Long, Refusal> refusedJobs = new HashMap<>();
         int failed = 0;
         for (int i = 0; i < jobs.size(); i++) {
             Job job = jobs.get(i);
             Exception error = errors[i];
-            if (error == null) {
+            if (answered[i] && error == null) {
                 published.add(job);
-                continue;
-            }
-            Refusal refusal = KafkaErrors.refusal(error, job.id()).orElse(null);
-            if (refusal != null) {
-                refused.putIfAbsent(job.topic(), refusal);
-            } else {
+            } else if (error == null) {
                 failed++;
+            } else {
+                Optional<Refusal> ofTopic = KafkaErrors.refusalOfTopic(error);
+                Optional<Refusal> ofJob = KafkaErrors.refusalOfJob(error);
+                ofTopic.ifPresent(refusal -> refusedTopics.putIfAbsent(job.topic(), refusal));
+                ofJob.ifPresent(refusal -> refusedJobs.put(job.id(), refusal));
+                failed += ofTopic.isEmpty() && ofJob.isEmpty() ? 1 : 0;
             }
         }
-        String reason = failure == null
-                ? null
-                : "Kafka did not take " + failed + " of " + jobs.size() + " jobs (" + KafkaErrors.oneLine(failure)
-                        + ")";
-        return new Outcome(published, refused, reason);
+        String why = failure == null ? "no answer in time" : KafkaErrors.oneLine(failure);
+        String reason =
+                failed == 0 ? null : "Kafka did not take " + failed + " of " + jobs.size() + " jobs (" + why + ")";
+        return new Outcome(published, refusedTopics, refusedJobs, reason);
     }
 }

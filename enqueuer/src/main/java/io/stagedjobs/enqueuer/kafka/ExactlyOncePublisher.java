@@ -5,16 +5,17 @@ import io.micrometer.core.instrument.binder.kafka.KafkaClientMetrics;
 import io.stagedjobs.enqueuer.Batch;
 import io.stagedjobs.enqueuer.Job;
 import io.stagedjobs.enqueuer.Outcome;
-import io.stagedjobs.enqueuer.Outcome.Refusal;
 import io.stagedjobs.enqueuer.OutsideException;
 import io.stagedjobs.enqueuer.Progress;
 import io.stagedjobs.enqueuer.Publisher;
+import io.stagedjobs.enqueuer.Refusal;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
+import java.util.stream.Collectors;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.RecordMetadata;
@@ -48,7 +49,7 @@ public final class ExactlyOncePublisher implements Publisher {
         this.registry = registry;
         this.deployment = deployment;
         this.cluster = KafkaErrors.configured(() -> new Cluster(settings));
-        this.topics = cluster.topics();
+        this.topics = new Topics(cluster, settings.requestBytesMax());
         this.progressTopicName = "staged-jobs-progress-" + deployment;
         this.progressTopic = new ProgressTopic(progressTopicName, settings, cluster);
         this.cloudEvents = new CloudEvents(source);
@@ -79,7 +80,7 @@ public final class ExactlyOncePublisher implements Publisher {
             throw new OutsideException(
                     OutsideException.Side.KAFKA,
                     "could not start transactions as " + transactionalId + " ("
-                            + KafkaErrors.words(settings.publishTimeout(), e) + ")",
+                            + KafkaErrors.words(settings.blockMax(), e) + ")",
                     e);
         } catch (OutsideException e) {
             producer.close(Cluster.CLOSE_MAX);
@@ -118,12 +119,16 @@ public final class ExactlyOncePublisher implements Publisher {
 
         @Override
         public Outcome publish(Batch batch) {
+            long deadline = System.nanoTime() + settings.deliveredAfterMax().toNanos();
             try {
-                Map<String, Refusal> refused = topics.refused(batch.jobs());
-                List<Job> accepted = Topics.without(refused.keySet(), batch.jobs());
+                Map<String, Refusal> refused =
+                        topics.refused(batch.jobs().stream().map(Job::topic).collect(Collectors.toSet()));
+                List<Job> accepted = topics.together(batch.jobs().stream()
+                        .filter(job -> !refused.containsKey(job.topic()))
+                        .toList());
                 return accepted.isEmpty()
-                        ? new Outcome(List.of(), refused, null)
-                        : inOneTransaction(batch.number(), accepted, refused);
+                        ? Outcome.refused(refused)
+                        : inOneTransaction(batch.number(), accepted, refused, deadline);
             } catch (OutsideException | KafkaException e) {
                 topics.forget();
                 return Outcome.failed(
@@ -134,17 +139,23 @@ public final class ExactlyOncePublisher implements Publisher {
             }
         }
 
-        /** One job that is refused takes back all of them: the next batch leaves its topic out. */
-        private Outcome inOneTransaction(long number, List<Job> jobs, Map<String, Refusal> refusedBefore)
+        /** One job that is refused takes back all of them: it is moved aside, and the next batch leaves it out. */
+        private Outcome inOneTransaction(long number, List<Job> jobs, Map<String, Refusal> refusedBefore, long deadline)
                 throws InterruptedException {
             producer.beginTransaction();
-            Outcome sent = Deliveries.send(jobs, producer, cloudEvents).await(refusedBefore);
+            Deliveries deliveries = Deliveries.send(jobs, producer, cloudEvents);
+            deliveries.await(deadline);
+            Outcome sent = deliveries.outcome(refusedBefore);
             if (sent.published().size() < jobs.size()) {
                 topics.forget();
-                producer.abortTransaction();
+                boolean refused = sent.refusedTopics().size() > refusedBefore.size()
+                        || !sent.refusedJobs().isEmpty();
+                if (!refused) {
+                    return Outcome.failed(String.valueOf(sent.failure()));
+                }
                 // The producer fails all that follows a refused record: that is no failure of its own.
-                boolean newlyRefused = sent.refused().size() > refusedBefore.size();
-                return new Outcome(List.of(), sent.refused(), newlyRefused ? null : sent.failure());
+                producer.abortTransaction();
+                return new Outcome(List.of(), sent.refusedTopics(), sent.refusedJobs(), null);
             }
             Future<RecordMetadata> progressSent = producer.send(progressTopic.record(lane, number, jobs));
             try {

@@ -16,7 +16,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  * are not the operator's to set.
  *
  * @param operator Kafka client properties by their own names
- * @param publishTimeout after which a record that was not acknowledged counts as failed
+ * @param publishTimeout how long a batch may wait for Kafka in all: looking up topics, deliveries, the commit
  */
 public record KafkaClientSettings(Map<String, String> operator, Duration publishTimeout) {
 
@@ -45,6 +45,27 @@ public record KafkaClientSettings(Map<String, String> operator, Duration publish
         return key != null && key.type == ConfigDef.Type.PASSWORD;
     }
 
+    /** How long a batch may wait to hear about topics that are new to it. */
+    Duration lookUpMax() {
+        return publishTimeout.dividedBy(4);
+    }
+
+    /** How long the producer may block: for metadata, and for the end of a transaction. */
+    Duration blockMax() {
+        return publishTimeout.multipliedBy(3).dividedBy(8);
+    }
+
+    /** How long after its start a batch waits for acknowledgements, so that the commit still fits. */
+    Duration deliveredAfterMax() {
+        return publishTimeout.minus(blockMax());
+    }
+
+    /** The largest request of the producer, as the operator sets it. */
+    int requestBytesMax() {
+        Object bytes = producer().getOrDefault(ProducerConfig.MAX_REQUEST_SIZE_CONFIG, 1 << 20);
+        return Integer.parseInt(String.valueOf(bytes).trim());
+    }
+
     Map<String, Object> producer() {
         Map<String, Object> properties = new HashMap<>();
         properties.put(ProducerConfig.COMPRESSION_TYPE_CONFIG, "lz4");
@@ -55,7 +76,7 @@ public record KafkaClientSettings(Map<String, String> operator, Duration publish
         properties.put(ProducerConfig.ACKS_CONFIG, "all");
         properties.put(ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, true);
         properties.put(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, (int) publishTimeout.toMillis());
-        properties.put(ProducerConfig.MAX_BLOCK_MS_CONFIG, publishTimeout.toMillis());
+        properties.put(ProducerConfig.MAX_BLOCK_MS_CONFIG, blockMax().toMillis());
         properties.put(ProducerConfig.KEY_SERIALIZER_CLASS_CONFIG, ByteArraySerializer.class);
         properties.put(ProducerConfig.VALUE_SERIALIZER_CLASS_CONFIG, ByteArraySerializer.class);
         return properties;

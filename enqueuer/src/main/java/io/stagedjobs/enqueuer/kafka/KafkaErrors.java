@@ -1,6 +1,7 @@
 package io.stagedjobs.enqueuer.kafka;
 
-import io.stagedjobs.enqueuer.Outcome.Refusal;
+import io.stagedjobs.enqueuer.Refusal;
+import io.stagedjobs.enqueuer.Refusal.Reason;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.function.Supplier;
@@ -11,28 +12,43 @@ import org.apache.kafka.common.errors.PolicyViolationException;
 import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.TopicAuthorizationException;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 
 /** What Kafka's errors mean for us: a topic refuses, a job is refused, or anything else, which is tried again. */
 final class KafkaErrors {
 
+    static final Refusal FORBIDDEN =
+            new Refusal(Reason.TOPIC_FORBIDDEN, "the enqueuer may not write to the topic; grant it DESCRIBE and WRITE");
+
     private KafkaErrors() {}
 
-    /** Why the topic's jobs cannot be published now; empty if the error does not concern one topic alone. */
-    static Optional<Refusal> refusal(Throwable error, long id) {
+    /** Why a whole topic takes nothing now; empty if the error says nothing of the kind. */
+    static Optional<Refusal> refusalOfTopic(Throwable error) {
+        if (error instanceof UnknownTopicOrPartitionException) {
+            return Optional.of(new Refusal(Reason.TOPIC_MISSING, "the topic does not exist; create it"));
+        }
         if (error instanceof TopicAuthorizationException) {
-            return Optional.of(new Refusal("the enqueuer may not write to the topic; grant it WRITE", false));
+            return Optional.of(FORBIDDEN);
         }
         if (error instanceof InvalidTopicException) {
-            return Optional.of(new Refusal("Kafka does not take its name: " + error.getMessage(), false));
+            return Optional.of(
+                    new Refusal(Reason.TOPIC_REFUSED, "Kafka does not take the topic's name: " + oneLine(error)));
         }
+        return Optional.empty();
+    }
+
+    /** Why one job is not taken; empty if the error says nothing about the job alone. */
+    static Optional<Refusal> refusalOfJob(Throwable error) {
         if (error instanceof RecordTooLargeException) {
             return Optional.of(new Refusal(
-                    "the job with id " + id + " is too large for it (" + oneLine(error)
-                            + "); raise the topic's max.message.bytes or the enqueuer's kafka.max.request.size",
-                    true));
+                    Reason.TOO_LARGE,
+                    "the job is too large for its topic or for the client (" + oneLine(error)
+                            + "); raise the topic's max.message.bytes or the enqueuer's kafka.max.request.size and requeue"
+                            + " it, or discard it"));
         }
         if (error instanceof InvalidRecordException || error instanceof PolicyViolationException) {
-            return Optional.of(new Refusal("the job with id " + id + " is refused (" + oneLine(error) + ")", true));
+            return Optional.of(new Refusal(
+                    Reason.REFUSED, "Kafka refuses the job (" + oneLine(error) + "); requeue or discard it"));
         }
         return Optional.empty();
     }

@@ -19,6 +19,7 @@ public final class StatusReader {
 
     private final DSLContext dsl;
     private final String jobs;
+    private final String parked;
     private final String lanes;
     private final String enqueuers;
     private final Schema schema;
@@ -30,6 +31,7 @@ public final class StatusReader {
         this.dsl = DSL.using(connection, SQLDialect.POSTGRES);
         this.schema = schema;
         this.jobs = schema.qualified("staged_jobs");
+        this.parked = schema.qualified("parked_jobs");
         this.lanes = schema.qualified("staged_job_lanes");
         this.enqueuers = schema.qualified("staged_job_enqueuers");
     }
@@ -70,15 +72,30 @@ public final class StatusReader {
                     byLane.stream().mapToLong(Lane::backlog).sum(),
                     byLane.stream().mapToDouble(Lane::oldestAgeSeconds).max().orElse(0),
                     waitingByTopic(Long.MAX_VALUE),
+                    aside(Long.MAX_VALUE),
+                    pauses().stream().sorted().toList(),
                     byLane,
                     instances);
         });
     }
 
-    /** How many jobs wait now. */
-    public long waiting() {
-        return asked("count what waits", () -> dsl.fetchSingle("SELECT count(*) FROM " + jobs)
+    /** How many jobs are staged or moved aside now. */
+    public long count() {
+        return asked("count the jobs", () -> dsl.fetchSingle(
+                        "SELECT (SELECT count(*) FROM " + jobs + ") + (SELECT count(*) FROM " + parked + ")")
                 .get(0, long.class));
+    }
+
+    /** Whether an operator has paused everything. */
+    public boolean everythingPaused() {
+        return pauses().contains("*");
+    }
+
+    /** What an operator has paused; {@code *} stands for everything. */
+    public Set<String> pauses() {
+        return asked(
+                "read what is paused", () -> dsl.fetch("SELECT topic FROM " + schema.qualified("staged_job_pauses"))
+                        .intoSet(0, String.class));
     }
 
     /** The highest id drawn so far: every job that is committed now has it or a lower one, every later job a higher one. */
@@ -89,15 +106,27 @@ public final class StatusReader {
                 .get(0, long.class));
     }
 
-    /** Whether a job up to that id waits, those of some topics left out. */
-    public boolean anyWaiting(long lastId, Set<String> withoutTopics) {
+    /** Whether a job up to that id is staged. */
+    public boolean anyWaiting(long lastId) {
         return asked("look for jobs", () -> dsl.fetchSingle(
                         "SELECT EXISTS (SELECT FROM " + lanes + " AS l CROSS JOIN LATERAL (SELECT FROM " + jobs
-                                + " AS j WHERE j.lane = l.lane AND j.id <= ? AND j.topic <> ALL (?::text[])"
-                                + " LIMIT 1) AS first)",
-                        lastId,
-                        withoutTopics.toArray(new String[0]))
+                                + " AS j WHERE j.lane = l.lane AND j.id <= ? LIMIT 1) AS first)",
+                        lastId)
                 .get(0, boolean.class));
+    }
+
+    /** The jobs up to that id that were moved aside, most first. */
+    public List<Aside> aside(long lastId) {
+        return asked("count what is moved aside", () -> dsl.fetch(
+                        "SELECT topic, state, reason, coalesce(max(error), ''), count(*) FROM " + parked
+                                + " WHERE id <= ? GROUP BY topic, state, reason ORDER BY 5 DESC, 1, 2, 3",
+                        lastId)
+                .map(row -> new Aside(
+                        row.get(0, String.class),
+                        row.get(1, String.class),
+                        row.get(2, String.class),
+                        row.get(3, String.class),
+                        row.get(4, long.class))));
     }
 
     /** The topics of the jobs up to that id that wait, most jobs first. */
@@ -127,17 +156,35 @@ public final class StatusReader {
      * @param backlog jobs that wait
      * @param oldestAgeSeconds since the oldest of them was staged
      * @param topics of the jobs that wait, most jobs first
+     * @param aside what was moved aside, most jobs first
+     * @param paused topics, {@code *} for everything
      */
     public record Status(
             int schemaVersion,
             long backlog,
             double oldestAgeSeconds,
             List<Topic> topics,
+            List<Aside> aside,
+            List<String> paused,
             List<Lane> lanes,
             List<Instance> enqueuers) {}
 
     /** A topic and how many jobs wait for it. */
     public record Topic(String topic, long backlog) {}
+
+    /**
+     * Jobs that were moved aside for the same reason.
+     *
+     * @param state {@code held} or {@code parked}
+     * @param error one of their errors, empty if there is none
+     */
+    public record Aside(String topic, String state, String reason, String error, long jobs) {
+
+        /** Whether they return by themselves. */
+        public boolean held() {
+            return state.equals("held");
+        }
+    }
 
     /**
      * A lane.

@@ -1,0 +1,117 @@
+package io.stagedjobs.enqueuer;
+
+import java.time.Instant;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalLong;
+import java.util.Set;
+import java.util.UUID;
+
+/**
+ * One open transaction that holds the lock of one lane, so that nobody else moves, deletes or returns its jobs. It
+ * belongs to one thread. Closing without {@link #commit} takes everything back. All methods throw
+ * {@link OutsideException}; the transaction is then not used any more.
+ */
+public interface LaneTransaction extends AutoCloseable {
+
+    /** The number of the lane's last batch whose jobs were deleted, 0 if there was none. */
+    long settled();
+
+    /** Writes down that the jobs of that batch are deleted. */
+    void recordSettled(long batch);
+
+    /** Those of the ids that are still in the lane. */
+    List<Row> present(Collection<Long> ids);
+
+    /**
+     * Reads the lane's next jobs in id order, in one statement, what is blocked left out.
+     *
+     * @return the jobs, and whether the read stopped at a bound; what was read is on PostgreSQL's disk
+     */
+    Read read(Lanes.BatchLimits limits, Blocked blocked);
+
+    /** Deletes exactly these, where both halves match. */
+    Deleted delete(Collection<Row> rows);
+
+    /** What of the lane is moved aside at this moment. */
+    Stored aside();
+
+    /** Moves exactly these jobs aside. */
+    void moveAside(Collection<Moved> jobs);
+
+    /**
+     * Moves aside what is blocked among the lane's first jobs: held where the topic refuses, parked where an earlier job of
+     * the key is.
+     *
+     * @param refused the topics whose jobs are to be held
+     * @param limits {@code rowsMax} of the jobs that are looked at, {@code bytesMax} of those that are moved
+     * @return how many were moved
+     */
+    int sweep(Map<String, Refusal> refused, Lanes.BatchLimits limits);
+
+    /** Puts the first held jobs of a topic back into the lane, with id, identity and time as they were. */
+    PutBack putBack(String topic, Lanes.BatchLimits limits);
+
+    /** Commits; if this throws, whether it took effect is unknown. */
+    void commit();
+
+    /** Rolls back unless committed; never throws. */
+    @Override
+    void close();
+
+    /** A job by its position and its identity. */
+    record Row(long id, UUID jobId) {
+
+        /** Where a job is. */
+        public static Row of(Job job) {
+            return new Row(job.id(), job.jobId());
+        }
+    }
+
+    /** See {@link #read}. */
+    record Read(List<Job> jobs, boolean full) {}
+
+    /**
+     * What was deleted.
+     *
+     * @param rows fewer than asked if somebody else deleted some
+     * @param at by the database's clock
+     */
+    record Deleted(int rows, Instant at) {}
+
+    /**
+     * A job to move aside.
+     *
+     * @param held whether it returns by itself; else a person decides
+     */
+    record Moved(Row row, boolean held, Refusal why) {}
+
+    /**
+     * What is moved aside of a lane.
+     *
+     * @param heldTopics topics of which jobs are held
+     * @param anyParked whether any job is parked
+     */
+    record Stored(Set<String> heldTopics, boolean anyParked) {}
+
+    /**
+     * What was put back.
+     *
+     * @param nextHeld the lowest id of the topic that is still held, empty if none is
+     */
+    record PutBack(int rows, OptionalLong nextHeld) {}
+
+    /**
+     * What a read leaves out.
+     *
+     * @param topics that take nothing: all of their jobs
+     * @param from by topic, the id from which on its jobs wait, because earlier ones are held
+     * @param followers whether jobs may follow a parked one of their key: those are left out
+     */
+    record Blocked(Set<String> topics, Map<String, Long> from, boolean followers) {
+
+        /** Nothing is left out. */
+        public static final Blocked NOTHING = new Blocked(Set.of(), Map.of(), false);
+    }
+}

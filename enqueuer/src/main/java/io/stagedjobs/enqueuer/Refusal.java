@@ -1,0 +1,38 @@
+package io.stagedjobs.enqueuer;
+
+/**
+ * Why a job cannot be published now, or ever.
+ *
+ * @param reason the kind, from a fixed set
+ * @param detail one line for a person: what happened and what to do
+ */
+public record Refusal(Reason reason, String detail) {
+
+    /** The refusal of whatever comes after a job that is parked, under its key. */
+    public static Refusal follows(long id) {
+        return new Refusal(Reason.FOLLOWS, "follows the job with id " + id + " of the same key, which is parked");
+    }
+
+    /** The kinds of reasons. Those of a topic pass when the topic changes; those of a job wait for a person. */
+    public enum Reason {
+        TOPIC_MISSING("topic missing"),
+        TOPIC_FORBIDDEN("topic forbidden"),
+        TOPIC_REFUSED("topic refused"),
+        TOPIC_PAUSED("topic paused"),
+        TOO_LARGE("too large"),
+        REFUSED("refused"),
+        /** Nothing is wrong with the job itself: an earlier one of its key is parked. */
+        FOLLOWS("follows");
+
+        private final String label;
+
+        Reason(String label) {
+            this.label = label;
+        }
+
+        /** As it stands in column {@code reason} of {@code parked_jobs}. */
+        public String label() {
+            return label;
+        }
+    }
+}

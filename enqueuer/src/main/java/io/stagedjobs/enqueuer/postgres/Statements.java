@@ -1,0 +1,178 @@
+package io.stagedjobs.enqueuer.postgres;
+
+import io.stagedjobs.enqueuer.Refusal;
+import io.stagedjobs.schema.Schema;
+
+/**
+ * The statements of the enqueuer, with the schema's name in them. Above each: the index it needs and the rows it locks. Times
+ * are compared by the database's clock only.
+ */
+final class Statements {
+    final String sameDeployment;
+    final String renew;
+    final String forgetDead;
+    final String living;
+    final String owners;
+    final String endDeadOwner;
+    final String take;
+    final String giveBack;
+    final String giveBackAll;
+    final String forgetMe;
+    final String lock;
+    final String anyWaiting;
+    final String read;
+    final String pauses;
+    final String heldTopics;
+    final String anyParked;
+    final String moveAside;
+    final String sweep;
+    final String putBack;
+    final String nextHeld;
+    final String logFlushed;
+    final String writeToLog;
+    final String delete;
+    final String settled;
+    final String present;
+    final String recordBatch;
+    final String forgetBatches;
+    final String countBounded;
+    final String countEstimated;
+    final String countAsideBounded;
+    final String countAsideEstimated;
+    final String oldestAge;
+
+    Statements(Schema schema) {
+        String jobs = schema.qualified("staged_jobs");
+        String lanes = schema.qualified("staged_job_lanes");
+        String batches = schema.qualified("staged_job_batches");
+        String enqueuers = schema.qualified("staged_job_enqueuers");
+        String parked = schema.qualified("parked_jobs");
+        String aliveFor = "clock_timestamp() - ? * interval '1 ms'";
+
+        // spotless:off
+        // One row, changed by Deployment.change only: a process of the time before must take no lane.
+        sameDeployment = "SELECT deployment::text LIKE ? || '%' FROM " + schema.qualified("staged_job_delivery");
+        // Small tables, primary key; locks the row written.
+        renew = "INSERT INTO " + enqueuers + " AS e (enqueuer, name, delivery) VALUES (?, ?, ?)"
+                + " ON CONFLICT (enqueuer) DO UPDATE SET seen_at = clock_timestamp()";
+        // Long after anybody could have counted them among the living.
+        forgetDead = "DELETE FROM " + enqueuers + " WHERE seen_at < clock_timestamp() - ? * interval '100 ms'";
+        living = "SELECT enqueuer FROM " + enqueuers + " WHERE seen_at >= " + aliveFor + " ORDER BY enqueuer";
+        owners = "SELECT owner FROM " + lanes + " ORDER BY lane";
+
+        // A stopped process keeps its transaction open and the lane locked; PostgreSQL itself may not notice, since such a
+        // process answers keepalives, and in mid-fetch its backend counts as active. Locks nothing.
+        endDeadOwner = "SELECT pg_terminate_backend(a.pid, 2000) FROM pg_stat_activity AS a"
+                + " WHERE a.datname = current_database() AND a.usename = current_user AND a.pid <> pg_backend_pid()"
+                + " AND a.application_name = (SELECT '" + Transactions.APPLICATION_NAME_PREFIX + "' || l.owner FROM "
+                + lanes + " AS l WHERE l.lane = ? AND l.owner <> ? AND NOT EXISTS (SELECT FROM " + enqueuers
+                + " AS e WHERE e.enqueuer = l.owner AND e.seen_at >= " + aliveFor + "))";
+
+        // Primary key of the lane; waits for a batch of the lane that is still open, at most lock_timeout.
+        take = "UPDATE " + lanes + " AS l SET owner = ?, generation = generation + 1, taken_at = clock_timestamp()"
+                + " WHERE lane = ? AND (owner IS NULL OR owner = ? OR NOT EXISTS"
+                + " (SELECT FROM " + enqueuers + " AS e WHERE e.enqueuer = l.owner AND e.seen_at >= " + aliveFor + "))"
+                + " AND (" + sameDeployment + ") RETURNING generation";
+        giveBack = "UPDATE " + lanes + " SET owner = NULL WHERE lane = ? AND generation = ? AND owner = ?";
+        giveBackAll = "UPDATE " + lanes + " SET owner = NULL WHERE owner = ?";
+        forgetMe = "DELETE FROM " + enqueuers + " WHERE enqueuer = ?";
+
+        // Primary key; locks the lane's row until the batch ends. Readers and other lanes are not concerned.
+        lock = "SELECT generation FROM " + lanes + " WHERE lane = ? FOR NO KEY UPDATE";
+
+        // Primary key, from the lane's start to the first row; no lock.
+        anyWaiting = "SELECT EXISTS (SELECT FROM " + jobs + " WHERE lane = ?)";
+
+        // Of a key (topic and job_key) of j, an earlier job is parked: index parked_jobs_key. False without a key.
+        String follows = "EXISTS (SELECT FROM " + parked + " AS p WHERE p.lane = j.lane AND p.topic = j.topic"
+                + " AND hashtextextended(p.job_key COLLATE \"C\", 0) = hashtextextended(j.job_key COLLATE \"C\", 0)"
+                + " AND p.job_key = j.job_key AND p.state = 'parked' AND p.id < j.id)";
+        String size = "(64 + coalesce(octet_length(payload), 0) + coalesce(octet_length(job_key), 0)"
+                + " + coalesce(pg_column_size(headers), 0))";
+
+        // Primary key in id order; locks no row, since only the lane's owner deletes. Sizes are read without
+        // fetching large values from where they are stored out of line.
+        read = "SELECT id, job_id, topic, job_key, job_name, payload, headers::text, staged_at, bytes_through FROM ("
+                + " SELECT *, sum(bytes) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) AS bytes_through FROM ("
+                + "  SELECT *, " + size + " AS bytes FROM " + jobs + " AS j WHERE lane = ? AND topic <> ALL (?::text[])"
+                + "   AND NOT EXISTS (SELECT FROM unnest(?::text[], ?::bigint[]) AS h (topic, from_id)"
+                + "     WHERE h.topic = j.topic AND j.id >= h.from_id)"
+                + "   AND NOT (? AND " + follows + ") ORDER BY id LIMIT ?) AS next) AS sized"
+                + " WHERE bytes_through - bytes < ? ORDER BY id";
+
+        // At most one row a topic that was paused.
+        pauses = "SELECT topic FROM " + schema.qualified("staged_job_pauses");
+
+        // Index parked_jobs_held, one probe a topic.
+        heldTopics = "WITH RECURSIVE held (topic) AS ("
+                + " (SELECT topic FROM " + parked + " WHERE lane = ? AND state = 'held' ORDER BY topic LIMIT 1)"
+                + " UNION ALL SELECT (SELECT p.topic FROM " + parked + " AS p WHERE p.lane = ? AND p.state = 'held'"
+                + "  AND p.topic > held.topic ORDER BY p.topic LIMIT 1) FROM held WHERE held.topic IS NOT NULL)"
+                + " SELECT topic FROM held WHERE topic IS NOT NULL";
+        // Index parked_jobs_key, its first entry of the lane.
+        anyParked = "SELECT EXISTS (SELECT FROM " + parked + " WHERE lane = ? AND state = 'parked')";
+
+        String columns = "id, job_id, topic, job_key, job_name, payload, headers, staged_at";
+        // Primary key, one probe a pair; locks the rows it deletes.
+        moveAside = "WITH gone AS (DELETE FROM " + jobs + " AS j"
+                + " USING unnest(?::bigint[], ?::uuid[], ?::text[], ?::text[], ?::text[]) AS m (id, job_id, state, reason, error)"
+                + " WHERE j.lane = ? AND j.id = m.id AND j.job_id = m.job_id"
+                + " RETURNING j.*, m.state, m.reason, m.error)"
+                + " INSERT INTO " + parked + " (lane, " + columns + ", state, reason, error)"
+                + " SELECT lane, " + columns + ", state, reason, error FROM gone";
+        // Primary key, the first rows of the lane and no more; locks the rows it moves.
+        sweep = "WITH looked AS (SELECT j.id, j.lane, " + size + " AS bytes, h.reason, h.error"
+                + "  FROM (SELECT * FROM " + jobs + " WHERE lane = ? ORDER BY id LIMIT ?) AS j"
+                + "  LEFT JOIN unnest(?::text[], ?::text[], ?::text[]) AS h (topic, reason, error) ON h.topic = j.topic"
+                + "  WHERE h.topic IS NOT NULL OR " + follows + "),"
+                + " bounded AS (SELECT *, sum(bytes) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) - bytes AS before FROM looked),"
+                + " gone AS (DELETE FROM " + jobs + " AS j USING bounded AS b"
+                + "  WHERE j.lane = b.lane AND j.id = b.id AND b.before < ? RETURNING j.*, b.reason, b.error)"
+                + " INSERT INTO " + parked + " (lane, " + columns + ", state, reason, error)"
+                + " SELECT lane, " + columns + ", CASE WHEN reason IS NULL THEN 'parked' ELSE 'held' END,"
+                + "  coalesce(reason, '" + Refusal.Reason.FOLLOWS.label() + "'), error FROM gone";
+        // Index parked_jobs_held, the first of the topic; locks the rows it moves.
+        putBack = "WITH next AS (SELECT lane, id, " + size + " AS bytes FROM " + parked
+                + "  WHERE lane = ? AND topic = ? AND state = 'held' ORDER BY id LIMIT ?),"
+                + " bounded AS (SELECT *, sum(bytes) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) - bytes AS before FROM next),"
+                + " gone AS (DELETE FROM " + parked + " AS p USING bounded AS b"
+                + "  WHERE p.lane = b.lane AND p.id = b.id AND b.before < ? RETURNING p.*)"
+                + " INSERT INTO " + jobs + " (" + columns + ") OVERRIDING SYSTEM VALUE SELECT " + columns + " FROM gone";
+        // Index parked_jobs_held, the first entry of the topic.
+        nextHeld = "SELECT min(id) FROM " + parked + " WHERE lane = ? AND topic = ? AND state = 'held'";
+
+        logFlushed = "SELECT pg_current_wal_insert_lsn() <= pg_current_wal_flush_lsn()";
+        writeToLog = "SELECT pg_logical_emit_message(true, 'staged-jobs', '')";
+
+        // Primary key, one probe a pair; locks the rows it deletes. Both halves of the pair must match.
+        delete = "WITH gone AS (DELETE FROM " + jobs + " AS j USING unnest(?::bigint[], ?::uuid[]) AS p (id, job_id)"
+                + " WHERE j.lane = ? AND j.id = p.id AND j.job_id = p.job_id RETURNING 1)"
+                + " SELECT count(*), clock_timestamp() FROM gone";
+
+        // Primary key from its end: an old snapshot keeps dead entries only before it.
+        settled = "SELECT coalesce((SELECT batch FROM " + batches + " WHERE lane = ? ORDER BY batch DESC LIMIT 1), 0)";
+        // Primary key, one probe an id; no lock beyond the lane's, which keeps everybody else from deleting.
+        present = "SELECT j.id, j.job_id FROM unnest(?::bigint[]) AS p (id) JOIN " + jobs + " AS j"
+                + " ON j.lane = ? AND j.id = p.id";
+        recordBatch = "INSERT INTO " + batches + " (lane, batch) VALUES (?, ?)";
+        forgetBatches = "DELETE FROM " + batches + " WHERE lane = ? AND batch < ?";
+
+        countBounded = countBounded(jobs);
+        countEstimated = countEstimated(jobs);
+        countAsideBounded = countBounded(parked);
+        countAsideEstimated = countEstimated(parked);
+        // Primary key, the first row of each lane.
+        oldestAge = "SELECT coalesce(max(extract(epoch FROM clock_timestamp() - first.staged_at)), 0) FROM " + lanes
+                + " AS l CROSS JOIN LATERAL (SELECT staged_at FROM " + jobs + " AS j WHERE j.lane = l.lane"
+                + " ORDER BY id LIMIT 1) AS first";
+        // spotless:on
+    }
+
+    private static String countBounded(String table) {
+        return "SELECT count(*) FROM (SELECT FROM " + table + " LIMIT ?) AS counted";
+    }
+
+    private static String countEstimated(String table) {
+        return "SELECT coalesce(pg_stat_get_live_tuples('" + table.replace("'", "''") + "'::regclass), 0)";
+    }
+}
