@@ -15,6 +15,9 @@ import org.jspecify.annotations.Nullable;
  */
 public interface Lanes {
 
+    /** Stands for every topic where topics are paused; no topic has this name. */
+    String ALL_TOPICS = "*";
+
     /** Renews this enqueuer's row, forgets long dead ones, and says who lives, who owns what and what is paused. */
     Census beat();
 
@@ -59,7 +62,7 @@ public interface Lanes {
      * @param me this enqueuer
      * @param owners one entry a lane, by lane number; null where no live enqueuer owns it
      * @param enqueuers the live ones, ordered by id, this one among them
-     * @param pauses topics that an operator has paused, {@link Pauses#ALL} for all of them
+     * @param pauses topics that an operator has paused, {@link #ALL_TOPICS} for all of them
      */
     record Census(UUID me, List<@Nullable UUID> owners, List<UUID> enqueuers, Set<String> pauses) {}
 

@@ -7,9 +7,6 @@ import java.util.stream.Collectors;
 /** What an operator has paused, as the last heartbeat saw it. Safe for use by many threads. */
 final class Pauses {
 
-    /** Stands for every topic; no topic has this name. */
-    static final String ALL = "*";
-
     private static final Refusal PAUSED =
             new Refusal(Refusal.Reason.TOPIC_PAUSED, "an operator paused the topic; `staged-jobs resume` ends that");
 
@@ -21,7 +18,7 @@ final class Pauses {
 
     /** Whether nothing at all is to be published now. */
     boolean everything() {
-        return topics.contains(ALL);
+        return topics.contains(Lanes.ALL_TOPICS);
     }
 
     /** The paused topics, each with the reason for its jobs. */

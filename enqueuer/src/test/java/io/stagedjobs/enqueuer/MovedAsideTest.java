@@ -130,7 +130,7 @@ class MovedAsideTest {
         turns(runner, 1);
         assertThat(outbox.aside()).hasSize(1);
         outbox.dsl().execute("INSERT INTO staged_job_pauses (topic) VALUES (?)", missing);
-        outbox.pauses.set(Set.of(Pauses.ALL));
+        outbox.pauses.set(Set.of(Lanes.ALL_TOPICS));
         lanes.begin(lane, 1).ifPresent(transaction -> {
             assertThat(transaction
                             .putBack(missing, new Lanes.BatchLimits(10, 1_000_000))
@@ -223,7 +223,7 @@ class MovedAsideTest {
     @Test
     void while_everything_is_paused_nothing_moves() {
         LaneRunner runner = runner();
-        outbox.pauses.set(Set.of(Pauses.ALL));
+        outbox.pauses.set(Set.of(Lanes.ALL_TOPICS));
         outbox.stage(topic, KEY, "1");
         turns(runner, 3);
         assertThat(outbox.waiting()).isEqualTo(1);

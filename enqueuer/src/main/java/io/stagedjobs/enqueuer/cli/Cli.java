@@ -15,6 +15,7 @@ import java.sql.SQLException;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 import org.jooq.exception.DataAccessException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -29,7 +30,15 @@ import picocli.CommandLine.ParseResult;
 @Command(
         name = "staged-jobs",
         description = "Publishes the jobs that applications stage in PostgreSQL to Kafka.",
-        subcommands = {MigrateCommand.class, RunCommand.class, DrainCommand.class, StatusCommand.class},
+        subcommands = {
+            MigrateCommand.class,
+            RunCommand.class,
+            DrainCommand.class,
+            StatusCommand.class,
+            ParkedCommand.class,
+            PauseCommand.class,
+            PauseCommand.Resume.class
+        },
         mixinStandardHelpOptions = true,
         versionProvider = Cli.Version.class,
         synopsisSubcommandLabel = "COMMAND")
@@ -82,7 +91,7 @@ public final class Cli implements Runnable {
         take(parsed, "--config-file", "config.file", flags);
         Map<String, String> kafka = parsed.matchedOptionValue("--kafka", Map.of());
         kafka.forEach((property, value) -> flags.put(Setting.KAFKA_PREFIX + property, value));
-        Cli cli = (Cli) command.parent().userObject();
+        Cli cli = (Cli) command.root().userObject();
         return Settings.read(flags, cli.environment);
     }
 
@@ -95,6 +104,20 @@ public final class Cli implements Runnable {
         }
     }
 
+    /** A count in words. */
+    static String jobs(long count) {
+        return count + (count == 1 ? " job" : " jobs");
+    }
+
+    /** Text from elsewhere as one line that cannot play tricks with a terminal. */
+    static String printable(String text) {
+        return text.codePoints()
+                .mapToObj(c -> Character.isISOControl(c) || Character.getType(c) == Character.FORMAT
+                        ? String.format("\\u%04x", c)
+                        : Character.toString(c))
+                .collect(Collectors.joining());
+    }
+
     private static void take(ParseResult parsed, String flag, String key, Map<String, String> flags) {
         String value = parsed.matchedOptionValue(flag, (String) null);
         if (value != null) {
@@ -103,6 +126,10 @@ public final class Cli implements Runnable {
     }
 
     private static void addSettings(CommandLine command) {
+        if (!command.getSubcommands().isEmpty()) {
+            command.getSubcommands().values().forEach(Cli::addSettings);
+            return;
+        }
         CommandSpec spec = command.getCommandSpec();
         spec.usageMessage().sortOptions(false);
         spec.addOption(OptionSpec.builder("--config-file")

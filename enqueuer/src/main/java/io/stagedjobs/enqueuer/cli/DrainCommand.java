@@ -65,7 +65,7 @@ final class DrainCommand implements Callable<Integer> {
             List<StatusReader.Aside> aside = reader.aside(lastId);
             long left = staged.stream().mapToLong(StatusReader.Topic::backlog).sum()
                     + aside.stream().mapToLong(StatusReader.Aside::jobs).sum();
-            spec.commandLine().getOut().println("published " + jobs(Math.max(0, before - left)));
+            spec.commandLine().getOut().println("published " + Cli.jobs(Math.max(0, before - left)));
             if (left == 0) {
                 return 0;
             }
@@ -125,21 +125,17 @@ final class DrainCommand implements Callable<Integer> {
             Map<?, String> problems) {
         PrintWriter err = spec.commandLine().getErr();
         for (StatusReader.Topic topic : staged) {
-            err.println("drain: " + jobs(topic.backlog()) + " of topic " + topic.topic()
+            err.println("drain: " + Cli.jobs(topic.backlog()) + " of topic " + topic.topic()
                     + " left staged: nothing was published for " + patience.toSeconds()
                     + " s; another enqueuer may own their lanes, see `staged-jobs status`");
         }
         for (StatusReader.Aside group : aside) {
-            err.println("drain: " + jobs(group.jobs()) + " of topic " + group.topic() + " "
+            err.println("drain: " + Cli.jobs(group.jobs()) + " of topic " + group.topic() + " "
                     + (group.held() ? "held" : "parked, see `staged-jobs parked list`") + ": " + group.reason()
                     + (group.error().isEmpty() ? "" : ": " + group.error()));
         }
         problems.values().forEach(problem -> err.println("drain: " + problem));
         err.println("drain: nothing is lost. Put right what is named above and drain again.");
-    }
-
-    private static String jobs(long count) {
-        return count + (count == 1 ? " job" : " jobs");
     }
 
     private Duration patience() {

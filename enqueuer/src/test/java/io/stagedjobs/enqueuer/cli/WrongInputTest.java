@@ -237,7 +237,7 @@ class WrongInputTest {
         assertRefused(
                 answerTo("drain"),
                 COULD_NOT,
-                "1 job of topic some.topic left staged: the topic does not exist; create it");
+                "1 job of topic some.topic held: topic missing: the topic does not exist; create it");
     }
 
     @Test
@@ -248,7 +248,7 @@ class WrongInputTest {
         assertRefused(
                 answer,
                 COULD_NOT,
-                "1 job of topic some.topic left staged: the topic does not exist; create it",
+                "1 job of topic some.topic held: topic missing: the topic does not exist; create it",
                 "nothing is lost");
         assertThat(answer.out()).isEqualToNormalizingNewlines("published 1 job\n");
         assertThat(outbox.namesIn(topic)).containsExactly("flows");
