@@ -9,6 +9,7 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -16,7 +17,6 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
@@ -134,15 +134,13 @@ final class Checker {
         return outbox.read(topic).stream()
                 .filter(record -> new String(record.key(), UTF_8).startsWith(prefix))
                 .map(record -> Duration.between(
-                        java.time.Instant.parse(Outbox.header(record, "ce_time")),
-                        java.time.Instant.ofEpochMilli(record.timestamp())))
+                        Instant.parse(Outbox.header(record, "ce_time")), Instant.ofEpochMilli(record.timestamp())))
                 .max(Comparator.naturalOrder())
                 .orElseThrow();
     }
 
     private Map<Sequence, List<Integer>> read() {
-        Map<Sequence, List<Integer>> numbers =
-                new TreeMap<>(Comparator.comparing(Sequence::topic).thenComparing(Sequence::key));
+        Map<Sequence, List<Integer>> numbers = new HashMap<>();
         for (ConsumerRecord<byte[], byte[]> record : outbox.read(topics.toArray(String[]::new))) {
             String key = new String(record.key(), UTF_8);
             String number = Outbox.header(record, "ce_type");

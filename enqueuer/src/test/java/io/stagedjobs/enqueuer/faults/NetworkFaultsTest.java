@@ -3,22 +3,15 @@ package io.stagedjobs.enqueuer.faults;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.stagedjobs.enqueuer.Eventually;
-import io.stagedjobs.enqueuer.Outbox;
 import io.stagedjobs.enqueuer.cli.Command;
-import io.stagedjobs.testkit.FaultProxy;
+import io.stagedjobs.testkit.FaultProxy.Direction;
 import io.stagedjobs.testkit.FaultProxy.Ending;
 import io.stagedjobs.testkit.FaultProxy.Loss;
 import io.stagedjobs.testkit.FaultProxy.Then;
 import io.stagedjobs.testkit.Incident;
-import io.stagedjobs.testkit.KafkaFaultProxy;
-import io.stagedjobs.testkit.PostgresFaultProxy;
-import io.stagedjobs.testkit.PostgresFaultProxy.Exchange;
 import io.stagedjobs.testkit.TestKafka;
-import io.stagedjobs.testkit.TestPostgres;
 import java.time.Duration;
 import java.util.Map;
-import java.util.function.Predicate;
-import java.util.regex.Pattern;
 import org.apache.kafka.common.protocol.ApiKeys;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -29,95 +22,79 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * The daemon behind networks that fail. It reaches both servers by proxies; the test goes past them. Mode exactly-once,
- * unless a name says otherwise.
+ * One enqueuer of the mode exactly-once that lives through every fault of its networks, one test after the other. Each test
+ * has topics of its own.
  */
 class NetworkFaultsTest {
 
     private static final int KEYS = 40;
-    private static final int JOBS_OF_A_KEY = 50;
-    private static final int BATCH_SIZE = 100;
-    private static final int LANES = 8;
+    private static final int JOBS_OF_A_KEY = 25;
+    private static final int BATCH_SIZE = 50;
     private static final Duration SOON = Duration.ofSeconds(60);
 
-    /** The deletion of a batch is the one thing that every way to settle it has in common. */
-    private static final Pattern DELETION = Pattern.compile("DELETE FROM \\S*\"staged_jobs\"");
-
     private static TestKafka kafka;
-    private static KafkaFaultProxy toKafka;
+    private static Network network;
+    private static Map<String, String> environment;
+    private static Command.Daemon enqueuer;
 
-    private PostgresFaultProxy toPostgres;
-    private Outbox outbox;
     private Checker checker;
-    private Map<String, String> environment;
 
     @BeforeAll
-    static void startBroker() {
+    static void start() {
         kafka = TestKafka.startEmbeddedBehindProxy(Map.of());
-        toKafka = kafka.proxy();
+        network = new Network(kafka, "network");
+        environment = environment(network);
+        enqueuer = new Command.Daemon(network.outbox, "enqueuer", environment);
+    }
+
+    /** Small batches, so that each fault finds one under way; short patience, so that silence ends soon. */
+    private static Map<String, String> environment(Network network) {
+        return network.environment(
+                "?socketTimeout=2&connectTimeout=2",
+                "STAGED_JOBS_PUBLISH_TIMEOUT",
+                "3s",
+                "STAGED_JOBS_BATCH_SIZE",
+                "" + BATCH_SIZE);
     }
 
     @AfterAll
-    static void stopBroker() {
+    static void stop() throws Exception {
+        network.close();
         kafka.close();
     }
 
+    /** What comes next shall meet connections and producers at work. */
     @BeforeEach
-    void open() {
-        toPostgres = PostgresFaultProxy.before(TestPostgres.shared());
-        outbox = new Outbox(TestPostgres.shared(), kafka, "network");
-        checker = new Checker(outbox, kafka.newTopic("network", 3), kafka.newTopic("network", 3));
-        environment = Command.with(
-                Command.environment(outbox),
-                "STAGED_JOBS_DELIVERY",
-                "exactly-once",
-                "STAGED_JOBS_PUBLISH_TIMEOUT",
-                "2s",
-                "STAGED_JOBS_BATCH_SIZE",
-                "" + BATCH_SIZE,
-                "STAGED_JOBS_KAFKA_BOOTSTRAP_SERVERS",
-                toKafka.address(),
-                "STAGED_JOBS_DATABASE_URL",
-                toPostgres.through(outbox.database).url() + "?socketTimeout=3&connectTimeout=2");
+    void move_a_first_job_of_each_key() throws Exception {
+        checker = network.checker();
+        checker.stage(KEYS, 1);
+        checker.awaitDrained();
     }
 
     @AfterEach
-    void close() throws Exception {
-        outbox.close();
-        toPostgres.close();
-        toKafka.heal();
+    void heal() {
+        network.heal();
     }
 
-    private Command.Daemon daemon(String name) {
-        return new Command.Daemon(outbox, name, environment);
+    private void awaitTrouble() throws Exception {
+        Eventually.until("it is not ready", () -> !enqueuer.isReady());
+        assertThat(network.outbox.waiting()).isPositive();
     }
 
-    /** An enqueuer that has moved its first jobs, so that what comes next meets connections and producers at work. */
-    private Command.Daemon workingDaemon() throws Exception {
-        Command.Daemon daemon = daemon("enqueuer");
-        checker.stage(KEYS, 1);
-        checker.awaitDrained();
-        return daemon;
-    }
-
-    private static Predicate<Exchange> deletion() {
-        return Exchange.statement(DELETION);
-    }
-
-    private static Predicate<Exchange> commitOfBatch() {
-        return Exchange.commitAfter(DELETION);
+    private void assertItCameBack() throws Exception {
+        checker.assertExactlyOnce();
+        Eventually.until("it is ready", enqueuer::isReady);
     }
 
     @ParameterizedTest
     @EnumSource(
             value = ApiKeys.class,
             names = {"PRODUCE", "END_TXN"})
-    void a_request_to_kafka_whose_answer_is_lost_has_no_effect_twice(ApiKeys request) throws Exception {
-        workingDaemon();
+    void a_request_to_kafka_that_is_lost_or_whose_answer_is_lost_has_its_effect_once(ApiKeys request) throws Exception {
         for (Then then : Then.values()) {
             for (Loss loss : Loss.values()) {
-                Incident lost = toKafka.lose(loss, request, 3, then);
-                checker.stage(KEYS, JOBS_OF_A_KEY / 2);
+                Incident lost = network.toKafka.lose(loss, request, 3, then);
+                checker.stage(KEYS, JOBS_OF_A_KEY);
                 lost.await(SOON);
                 checker.awaitDrained();
             }
@@ -125,143 +102,135 @@ class NetworkFaultsTest {
         checker.assertExactlyOnce();
     }
 
-    @ParameterizedTest
-    @EnumSource(Then.class)
-    void an_init_producer_id_whose_answer_is_lost_is_asked_again(Then then) throws Exception {
-        Incident atFirst = toKafka.lose(Loss.ANSWER, ApiKeys.INIT_PRODUCER_ID, 1, then);
-        Incident later = toKafka.lose(Loss.ANSWER, ApiKeys.INIT_PRODUCER_ID, LANES + 2, then);
-        checker.stage(KEYS, JOBS_OF_A_KEY);
-        daemon("enqueuer");
-        atFirst.await(SOON);
-        checker.awaitDrained();
-        toPostgres.cut(Ending.CLOSE); // lanes are acquired anew after that, each with a new producer
-        checker.stage(KEYS, JOBS_OF_A_KEY);
-        toPostgres.heal();
-        later.await(SOON);
-        checker.assertExactlyOnce();
+    @Test
+    void an_init_producer_id_whose_answer_is_lost_is_asked_again() throws Exception {
+        for (Then then : Then.values()) {
+            Incident lost = network.toKafka.lose(Loss.ANSWER, ApiKeys.INIT_PRODUCER_ID, 3, then);
+            network.toPostgres.cut(Ending.RESET); // the lanes are acquired anew after that, with new producers
+            checker.stage(KEYS, JOBS_OF_A_KEY);
+            awaitTrouble();
+            network.heal();
+            lost.await(SOON);
+            checker.awaitDrained();
+        }
+        assertItCameBack();
     }
 
     @Test
     void a_kafka_commit_of_which_no_answer_comes_is_found_out_by_acquiring() throws Exception {
-        Command.Daemon daemon = workingDaemon();
-        Incident committed = toKafka.lose(Loss.ANSWER, ApiKeys.END_TXN, 1, Then.SILENCE);
-        int before = checker.readable();
+        long foundOutBefore = foundOut();
+        int readableBefore = checker.readable();
+        Incident committed = network.toKafka.lose(Loss.ANSWER, ApiKeys.END_TXN, 1, Then.SILENCE);
         checker.stage(KEYS, JOBS_OF_A_KEY);
         committed.await(SOON);
-        toKafka.stall(FaultProxy.Direction.TO_CLIENT); // nor of the client's next tries
-        Eventually.until("it is not ready", () -> !daemon.isReady());
-        assertThat(checker.readable()).as("in Kafka and not deleted").isGreaterThan(before);
-        assertThat(outbox.waiting()).isPositive();
-        toKafka.heal();
-        checker.assertExactlyOnce();
-        assertThat(String.join("\n", daemon.process.output())).contains("was in Kafka already");
+        network.toKafka.stall(Direction.TO_CLIENT); // nor of the client's next tries
+        awaitTrouble();
+        assertThat(checker.readable()).as("in Kafka and not deleted").isGreaterThan(readableBefore);
+        network.heal();
+        assertItCameBack();
+        assertThat(foundOut()).isGreaterThan(foundOutBefore);
+    }
+
+    private static long foundOut() {
+        return enqueuer.process.output().stream()
+                .filter(line -> line.contains("was in Kafka already"))
+                .count();
     }
 
     @ParameterizedTest
     @EnumSource(Then.class)
-    void a_commit_of_a_batch_that_postgresql_does_or_does_not_see_is_found_out_by_acquiring(Then then)
+    void a_commit_of_a_batch_that_postgresql_has_done_or_never_seen_is_found_out_by_acquiring(Then then)
             throws Exception {
-        workingDaemon();
         for (Loss loss : Loss.values()) {
-            Incident lost = toPostgres.lose(loss, commitOfBatch(), 3, then);
+            long foundOutBefore = foundOut();
+            Incident lost = network.toPostgres.lose(loss, Network.commitOfBatch(), 3, then);
             checker.stage(KEYS, JOBS_OF_A_KEY);
             lost.await(SOON);
-            toPostgres.heal(); // PostgreSQL learns of the connection's end when the client gives up
+            network.heal(); // now PostgreSQL hears of it when the client gives the connection up
             checker.awaitDrained();
+            assertThat(foundOut()).isEqualTo(foundOutBefore + (loss == Loss.REQUEST ? 1 : 0));
         }
-        checker.assertExactlyOnce();
-    }
-
-    @Test
-    void at_least_once_repeats_a_batch_whose_commit_postgresql_did_not_see_and_none_that_it_saw() throws Exception {
-        environment.put("STAGED_JOBS_DELIVERY", "at-least-once");
-        workingDaemon();
-        Incident answer = toPostgres.lose(Loss.ANSWER, commitOfBatch(), 3, Then.CUT);
-        checker.stage(KEYS, JOBS_OF_A_KEY);
-        answer.await(SOON);
-        assertThat(checker.assertAtLeastOnce()).as("duplicates").isZero();
-        Incident request = toPostgres.lose(Loss.REQUEST, commitOfBatch(), 3, Then.CUT);
-        checker.stage(KEYS, JOBS_OF_A_KEY);
-        request.await(SOON);
-        assertThat(checker.assertAtLeastOnce()).as("duplicates").isBetween(1, BATCH_SIZE);
+        assertItCameBack();
     }
 
     @ParameterizedTest
     @EnumSource(Ending.class)
     void a_connection_to_kafka_that_is_cut_in_mid_batch_costs_no_job(Ending ending) throws Exception {
-        Command.Daemon daemon = workingDaemon();
-        Incident inMidBatch = toKafka.lose(Loss.REQUEST, ApiKeys.PRODUCE, 3, Then.SILENCE);
+        Incident inMidBatch = network.toKafka.lose(Loss.REQUEST, ApiKeys.PRODUCE, 3, Then.SILENCE);
         checker.stage(KEYS, JOBS_OF_A_KEY);
         inMidBatch.await(SOON);
-        toKafka.cut(ending);
-        Eventually.until("it is not ready", () -> !daemon.isReady());
-        toKafka.heal();
-        checker.assertExactlyOnce();
-        Eventually.until("it is ready", daemon::isReady);
+        network.toKafka.cut(ending);
+        awaitTrouble();
+        network.heal();
+        assertItCameBack();
     }
 
     @ParameterizedTest
     @EnumSource(Ending.class)
     void a_connection_to_postgresql_that_is_cut_in_mid_batch_costs_no_job(Ending ending) throws Exception {
-        Command.Daemon daemon = workingDaemon();
-        Incident inMidBatch = toPostgres.lose(Loss.REQUEST, deletion(), 3, Then.SILENCE);
+        Incident inMidBatch = network.toPostgres.lose(Loss.REQUEST, Network.deletion(), 3, Then.SILENCE);
         checker.stage(KEYS, JOBS_OF_A_KEY);
         inMidBatch.await(SOON);
-        toPostgres.cut(ending);
-        Eventually.until("it is not ready", () -> !daemon.isReady());
-        assertThat(outbox.waiting()).isPositive();
-        toPostgres.heal();
-        checker.assertExactlyOnce();
-        Eventually.until("it is ready", daemon::isReady);
+        network.toPostgres.cut(ending);
+        awaitTrouble();
+        network.heal();
+        assertItCameBack();
     }
 
     @Test
     void a_black_hole_before_kafka_in_mid_batch_costs_no_job() throws Exception {
-        Command.Daemon daemon = workingDaemon();
-        Incident inMidBatch = toKafka.lose(Loss.REQUEST, ApiKeys.PRODUCE, 3, Then.SILENCE);
+        Incident inMidBatch = network.toKafka.lose(Loss.REQUEST, ApiKeys.PRODUCE, 3, Then.SILENCE);
         checker.stage(KEYS, JOBS_OF_A_KEY);
         inMidBatch.await(SOON);
-        toKafka.stall();
-        Eventually.until("it is not ready", () -> !daemon.isReady());
-        assertThat(outbox.waiting()).isPositive();
-        toKafka.heal();
-        checker.assertExactlyOnce();
-        Eventually.until("it is ready", daemon::isReady);
+        network.toKafka.stall();
+        awaitTrouble();
+        network.heal();
+        assertItCameBack();
     }
 
     @Test
     void a_black_hole_before_postgresql_in_mid_batch_costs_no_job() throws Exception {
-        Command.Daemon daemon = workingDaemon();
-        Incident inMidBatch = toPostgres.lose(Loss.REQUEST, deletion(), 3, Then.SILENCE);
+        Incident inMidBatch = network.toPostgres.lose(Loss.REQUEST, Network.deletion(), 3, Then.SILENCE);
         checker.stage(KEYS, JOBS_OF_A_KEY);
         inMidBatch.await(SOON);
-        toPostgres.stall();
-        Eventually.until("it is not ready", () -> !daemon.isReady());
-        assertThat(outbox.waiting()).isPositive();
-        toPostgres.heal();
-        checker.assertExactlyOnce();
-        Eventually.until("it is ready", daemon::isReady);
+        network.toPostgres.stall();
+        awaitTrouble();
+        network.heal();
+        assertItCameBack();
     }
 
     @Test
     void an_owner_in_a_black_hole_before_postgresql_is_relieved_and_comes_back_without_harm() throws Exception {
-        workingDaemon();
-        Incident inMidBatch = toPostgres.lose(Loss.REQUEST, commitOfBatch(), 3, Then.SILENCE);
+        Incident inMidBatch = network.toPostgres.lose(Loss.REQUEST, Network.commitOfBatch(), 3, Then.SILENCE);
         checker.stage(KEYS, JOBS_OF_A_KEY);
         inMidBatch.await(SOON);
-        toPostgres.stall();
-        environment.put("STAGED_JOBS_DATABASE_URL", outbox.database.url());
-        daemon("heir");
-        checker.awaitDrained();
-        toPostgres.heal();
-        Eventually.until("both own lanes", () -> owners() == 2);
-        checker.stage(KEYS, JOBS_OF_A_KEY);
-        checker.assertExactlyOnce();
+        network.toPostgres.stall();
+        Map<String, String> past = Command.with(environment, "STAGED_JOBS_DATABASE_URL", network.outbox.database.url());
+        try (Command.Daemon heir = new Command.Daemon(network.outbox, "heir", past)) {
+            checker.awaitDrained();
+            network.heal();
+            Eventually.until("both own lanes", () -> network.owners() == 2);
+            checker.stage(KEYS, JOBS_OF_A_KEY);
+            assertItCameBack();
+        }
     }
 
-    private long owners() {
-        return outbox.dsl()
-                .fetchSingle("SELECT count(DISTINCT owner) FROM staged_job_lanes")
-                .get(0, long.class);
+    @Test
+    void at_least_once_repeats_a_batch_whose_commit_postgresql_never_saw_and_none_that_it_has_done() throws Exception {
+        try (Network other = new Network(kafka, "at_least_once")) {
+            new Command.Daemon(
+                    other.outbox,
+                    "at-least-once",
+                    Command.with(environment(other), "STAGED_JOBS_DELIVERY", "at-least-once"));
+            Checker jobs = other.checker();
+            Incident answer = other.toPostgres.lose(Loss.ANSWER, Network.commitOfBatch(), 3, Then.CUT);
+            jobs.stage(KEYS, JOBS_OF_A_KEY);
+            answer.await(SOON);
+            assertThat(jobs.assertAtLeastOnce()).as("duplicates").isZero();
+            Incident request = other.toPostgres.lose(Loss.REQUEST, Network.commitOfBatch(), 3, Then.CUT);
+            jobs.stage(KEYS, JOBS_OF_A_KEY);
+            request.await(SOON);
+            assertThat(jobs.assertAtLeastOnce()).as("duplicates").isBetween(1, BATCH_SIZE);
+        }
     }
 }
