@@ -81,8 +81,8 @@ final class Checker {
         }
     }
 
-    int stagedJobs() {
-        return staged.values().stream().mapToInt(Integer::intValue).sum();
+    String[] topics() {
+        return topics.toArray(String[]::new);
     }
 
     /** Waits until no job waits any more; returns how long that took. */
@@ -124,15 +124,9 @@ final class Checker {
         return duplicates;
     }
 
-    /** What a reader sees at this moment. */
-    int readable() {
-        return outbox.read(topics.toArray(String[]::new)).size();
-    }
-
-    /** The longest time between staging and publishing among the records of a topic whose keys begin so. */
-    Duration longestDelay(String topic, String prefix) {
+    /** The longest time between staging and publishing among the records of a topic. */
+    Duration longestDelay(String topic) {
         return outbox.read(topic).stream()
-                .filter(record -> new String(record.key(), UTF_8).startsWith(prefix))
                 .map(record -> Duration.between(
                         Instant.parse(Outbox.header(record, "ce_time")), Instant.ofEpochMilli(record.timestamp())))
                 .max(Comparator.naturalOrder())
@@ -141,7 +135,7 @@ final class Checker {
 
     private Map<Sequence, List<Integer>> read() {
         Map<Sequence, List<Integer>> numbers = new HashMap<>();
-        for (ConsumerRecord<byte[], byte[]> record : outbox.read(topics.toArray(String[]::new))) {
+        for (ConsumerRecord<byte[], byte[]> record : outbox.read(topics())) {
             String key = new String(record.key(), UTF_8);
             String number = Outbox.header(record, "ce_type");
             assertThat(new String(record.value(), UTF_8)).as("payload").isEqualTo(key + ":" + number);
