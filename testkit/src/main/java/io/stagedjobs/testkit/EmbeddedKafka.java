@@ -12,11 +12,16 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.common.Uuid;
 import org.jspecify.annotations.Nullable;
 
-/** One Kafka node, broker and controller in one, as a child JVM with its data in a temporary directory. */
+/**
+ * One Kafka node, broker and controller in one, as a child JVM with its data in a temporary directory. It stands alone or
+ * is one of a cluster.
+ */
 final class EmbeddedKafka implements AutoCloseable {
 
     private static final Duration START_MAX = Duration.ofSeconds(60);
@@ -24,6 +29,8 @@ final class EmbeddedKafka implements AutoCloseable {
 
     /** What the broker logs once it has registered, caught up with the metadata and been let in. */
     private static final Pattern STARTED = Pattern.compile("KafkaRaftServer .*Kafka Server started");
+
+    private static final int REPLICAS_MAX = 3;
 
     private static final List<String> JVM_ARGS = List.of(
             "-Xmx512m",
@@ -35,25 +42,52 @@ final class EmbeddedKafka implements AutoCloseable {
             "-Dslf4j.provider=" + BrokerLog.class.getName());
 
     private final TempDirectory directory;
-    private final String clusterId = Uuid.randomUuid().toString();
+    private final String clusterId;
+    private final int id;
     private final int port = FreePort.find();
     private final int controllerPort = FreePort.find();
+    private final int portBehindProxy = FreePort.find();
+
+    /** Null if clients reach the broker directly only. */
+    private final @Nullable KafkaFaultProxy proxy;
+
     private volatile @Nullable ChildProcess broker;
 
-    private EmbeddedKafka(TempDirectory directory) {
-        this.directory = directory;
+    private EmbeddedKafka(String clusterId, int id, boolean behindProxy) {
+        this.directory = TempDirectory.create("staged-jobs-kafka");
+        this.clusterId = clusterId;
+        this.id = id;
+        this.proxy = behindProxy ? new KafkaFaultProxy(FreePort.find(), portBehindProxy) : null;
     }
 
+    /** A node that stands alone. */
     static EmbeddedKafka start(Map<String, String> settings) {
-        EmbeddedKafka kafka = new EmbeddedKafka(TempDirectory.create("staged-jobs-kafka"));
+        return startCluster(1, false, settings).get(0);
+    }
+
+    /** Nodes numbered from 1. They start together, because a minority would wait for the others. */
+    static List<EmbeddedKafka> startCluster(int nodes, boolean behindProxy, Map<String, String> settings) {
+        String clusterId = Uuid.randomUuid().toString();
+        List<EmbeddedKafka> cluster = IntStream.rangeClosed(1, nodes)
+                .mapToObj(id -> new EmbeddedKafka(clusterId, id, behindProxy))
+                .toList();
         try {
-            kafka.configure(settings);
-            kafka.start();
-            return kafka;
+            cluster.forEach(node -> node.configure(cluster, settings));
+            startAll(cluster);
+            return cluster;
         } catch (RuntimeException | Error e) {
-            kafka.close();
+            cluster.forEach(EmbeddedKafka::close);
             throw e;
         }
+    }
+
+    static void startAll(List<EmbeddedKafka> nodes) {
+        nodes.forEach(EmbeddedKafka::launch);
+        nodes.forEach(EmbeddedKafka::awaitStarted);
+    }
+
+    void start() {
+        startAll(List.of(this));
     }
 
     String bootstrapServers() {
@@ -67,21 +101,35 @@ final class EmbeddedKafka implements AutoCloseable {
         return broker;
     }
 
-    void start() {
+    KafkaFaultProxy proxy() {
+        if (proxy == null) {
+            throw new UnsupportedOperationException(
+                    "this Kafka stands behind no proxy; one that does comes from startEmbeddedBehindProxy()");
+        }
+        return proxy;
+    }
+
+    private void launch() {
+        if (proxy != null) {
+            proxy.listen();
+        }
         if (broker != null && broker.isRunning()) {
             throw new IllegalStateException("the embedded Kafka at " + bootstrapServers() + " already runs");
         }
         broker = ChildJvm.start(
-                "kafka-" + port,
+                "kafka-" + id + "-" + port,
                 BrokerMain.class,
                 JVM_ARGS,
                 List.of(directory.path().toString(), clusterId),
                 Map.of());
+    }
+
+    private void awaitStarted() {
         try {
-            broker.awaitLine(STARTED, START_MAX);
+            broker().awaitLine(STARTED, START_MAX);
             awaitAnswer();
         } catch (AssertionError e) {
-            broker.kill();
+            broker().kill();
             throw new IllegalStateException("the embedded Kafka does not start: " + e.getMessage(), e);
         }
     }
@@ -102,6 +150,9 @@ final class EmbeddedKafka implements AutoCloseable {
         if (broker != null) {
             broker.kill();
         }
+        if (proxy != null) {
+            proxy.close();
+        }
         directory.close();
     }
 
@@ -116,26 +167,43 @@ final class EmbeddedKafka implements AutoCloseable {
         }
     }
 
-    private void configure(Map<String, String> settings) {
+    private void configure(List<EmbeddedKafka> cluster, Map<String, String> settings) {
         Properties all = new Properties();
         all.put("process.roles", "broker,controller");
-        all.put("node.id", "1");
-        all.put("listeners", "PLAINTEXT://" + bootstrapServers() + ",CONTROLLER://127.0.0.1:" + controllerPort);
-        all.put("advertised.listeners", "PLAINTEXT://" + bootstrapServers());
+        all.put("node.id", "" + id);
+        String controller = ",CONTROLLER://127.0.0.1:" + controllerPort;
+        if (proxy == null) {
+            all.put("listeners", "PLAINTEXT://" + bootstrapServers() + controller);
+            all.put("advertised.listeners", "PLAINTEXT://" + bootstrapServers());
+        } else {
+            // Who came by the proxy is told to come by the proxy again, and who did not, not.
+            String behindProxy = ",PROXIED://127.0.0.1:" + portBehindProxy;
+            all.put("listeners", "PLAINTEXT://" + bootstrapServers() + behindProxy + controller);
+            all.put("advertised.listeners", "PLAINTEXT://" + bootstrapServers() + ",PROXIED://" + proxy.address());
+        }
         all.put("controller.listener.names", "CONTROLLER");
-        all.put("controller.quorum.voters", "1@127.0.0.1:" + controllerPort);
-        all.put("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT");
+        all.put(
+                "controller.quorum.voters",
+                cluster.stream()
+                        .map(node -> node.id + "@127.0.0.1:" + node.controllerPort)
+                        .collect(Collectors.joining(",")));
+        all.put("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT");
         all.put("log.dirs", directory.path().resolve("data").toString());
         // A missing topic must be missing.
         all.put("auto.create.topics.enable", "false");
-        // One node, few partitions: the internal topics are made on first use, and each partition costs time.
-        all.put("offsets.topic.replication.factor", "1");
+        // One node can be lost where there are three.
+        String replicas = "" + Math.min(cluster.size(), REPLICAS_MAX);
+        String inSyncMin = cluster.size() < REPLICAS_MAX ? "1" : "2";
+        all.put("default.replication.factor", replicas);
+        all.put("min.insync.replicas", inSyncMin);
+        // Few partitions: the internal topics are made on first use, and each partition costs time.
+        all.put("offsets.topic.replication.factor", replicas);
         all.put("offsets.topic.num.partitions", "4");
-        all.put("transaction.state.log.replication.factor", "1");
-        all.put("transaction.state.log.min.isr", "1");
+        all.put("transaction.state.log.replication.factor", replicas);
+        all.put("transaction.state.log.min.isr", inSyncMin);
         all.put("transaction.state.log.num.partitions", "4");
-        all.put("share.coordinator.state.topic.replication.factor", "1");
-        all.put("share.coordinator.state.topic.min.isr", "1");
+        all.put("share.coordinator.state.topic.replication.factor", replicas);
+        all.put("share.coordinator.state.topic.min.isr", inSyncMin);
         all.put("share.coordinator.state.topic.num.partitions", "4");
         all.put("group.initial.rebalance.delay.ms", "0");
         // A killed broker is let in again only when its old session has run out, 9 s by default. Longer than any pause

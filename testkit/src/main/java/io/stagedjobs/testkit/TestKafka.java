@@ -13,6 +13,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -21,14 +22,13 @@ import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.testcontainers.kafka.KafkaContainer;
 import org.testcontainers.utility.DockerImageName;
 
 /**
- * A real Kafka broker.
+ * A real Kafka broker, or a cluster of them.
  *
  * <p>{@link #shared()} is for nearly every test: each takes {@linkplain #newTopic new topics}. A test that stops, kills
  * or freezes its broker, and the demonstration, have one of their own from {@link #startEmbedded()}. Methods that ask
@@ -47,13 +47,13 @@ public final class TestKafka implements AutoCloseable {
 
     private final String bootstrapServers;
 
-    /** The broker that {@link #stop} and its like act on; null if it is not this object's to stop. */
-    private final @Nullable EmbeddedKafka owned;
+    /** The nodes that {@link #stop} and its like act on, in the order of their numbers; empty if they are not ours to stop. */
+    private final List<EmbeddedKafka> owned;
 
     private final Admin admin;
     private final AtExit atExit;
 
-    private TestKafka(String bootstrapServers, @Nullable EmbeddedKafka owned) {
+    private TestKafka(String bootstrapServers, List<EmbeddedKafka> owned) {
         this.bootstrapServers = bootstrapServers;
         this.owned = owned;
         this.admin = Admin.create(Map.of("bootstrap.servers", bootstrapServers));
@@ -81,8 +81,39 @@ public final class TestKafka implements AutoCloseable {
      * @throws IllegalStateException with the broker's last words, if it does not start
      */
     public static TestKafka startEmbedded(Map<String, String> brokerSettings) {
-        EmbeddedKafka embedded = EmbeddedKafka.start(brokerSettings);
-        return new TestKafka(embedded.bootstrapServers(), embedded);
+        return owning(EmbeddedKafka.startCluster(1, false, brokerSettings));
+    }
+
+    /**
+     * As {@link #startEmbedded(Map)}, with a {@link #proxy} that clients can reach the broker by. Those that connect to
+     * {@link #bootstrapServers} go past it, so that a test reads what happened while a fault lasts.
+     */
+    public static TestKafka startEmbeddedBehindProxy(Map<String, String> brokerSettings) {
+        return owning(EmbeddedKafka.startCluster(1, true, brokerSettings));
+    }
+
+    /**
+     * Starts a cluster of embedded nodes, each broker and controller. With three of them every topic has three replicas,
+     * of which two must be in sync, and one node may be lost.
+     *
+     * @throws IllegalStateException with the last words of a node that does not start
+     */
+    public static TestKafka startEmbeddedCluster(int nodes, Map<String, String> brokerSettings) {
+        return owning(EmbeddedKafka.startCluster(nodes, false, brokerSettings));
+    }
+
+    private static TestKafka owning(List<EmbeddedKafka> nodes) {
+        return new TestKafka(
+                nodes.stream().map(EmbeddedKafka::bootstrapServers).collect(Collectors.joining(",")), nodes);
+    }
+
+    /**
+     * The network in front of the broker; it is closed together with this object.
+     *
+     * @throws UnsupportedOperationException if this is not from {@link #startEmbeddedBehindProxy}
+     */
+    public KafkaFaultProxy proxy() {
+        return node(1).proxy();
     }
 
     public String bootstrapServers() {
@@ -171,6 +202,9 @@ public final class TestKafka implements AutoCloseable {
                         && record.topic().equals(end.getKey().topic())
                         && record.offset() >= end.getValue());
             }
+        } catch (org.apache.kafka.common.errors.TimeoutException e) {
+            // For example of a topic that is just being deleted, which some of its metadata still knows.
+            throw new IllegalStateException("could not read " + topics + " to the end: " + e.getMessage(), e);
         }
         records.sort(Comparator.comparing((ConsumerRecord<byte[], byte[]> record) -> record.topic())
                 .thenComparing(ConsumerRecord::partition)
@@ -178,43 +212,53 @@ public final class TestKafka implements AutoCloseable {
         return records;
     }
 
-    /** Ends the broker by SIGKILL, and waits until it is gone. */
+    /** Ends the broker by SIGKILL, and waits until it is gone; of a cluster all nodes. */
     public void kill() {
-        owned().broker().kill();
+        owned().forEach(node -> node.broker().kill());
     }
 
-    /** Lets the broker end cleanly (SIGTERM), and waits until it is gone. */
+    /** Ends one node of a cluster by SIGKILL, and waits until it is gone; the first one has number 1. */
+    public void kill(int node) {
+        node(node).broker().kill();
+    }
+
+    /** Lets the broker end cleanly (SIGTERM), and waits until it is gone; of a cluster all nodes. */
     public void stop() {
-        owned().stop();
+        owned().forEach(EmbeddedKafka::stop);
     }
 
-    /** Starts the stopped or killed broker again, with its data, on the same ports. */
+    /** Starts the stopped or killed broker again, with its data, on the same ports; of a cluster all nodes. */
     public void startAgain() {
-        owned().start();
+        EmbeddedKafka.startAll(owned());
     }
 
-    /** Freezes the broker (SIGSTOP): connections stay, answers do not come. */
+    /** Starts one stopped or killed node of a cluster again, with its data, on the same ports. */
+    public void startAgain(int node) {
+        node(node).start();
+    }
+
+    /** Freezes the broker (SIGSTOP): connections stay, answers do not come; of a cluster all nodes. */
     public void suspend() {
-        owned().broker().suspend();
+        owned().forEach(node -> node.broker().suspend());
     }
 
     /** Lets a frozen broker go on (SIGCONT). */
     public void resume() {
-        owned().broker().resume();
+        owned().forEach(node -> node.broker().resume());
     }
 
-    /** The process of an embedded broker since its last start: its id, its log. */
+    /** The process of an embedded broker since its last start: its id, its log; of a cluster the first node's. */
     public ChildProcess process() {
-        return owned().broker();
+        return node(1).broker();
     }
 
     /** Kills the broker and deletes its data. */
     @Override
     public void close() {
-        EmbeddedKafka closing = owned();
+        List<EmbeddedKafka> closing = owned();
         atExit.cancel();
         admin.close(Duration.ZERO);
-        closing.close();
+        closing.forEach(EmbeddedKafka::close);
     }
 
     private static List<PartitionInfo> partitions(KafkaConsumer<?, ?> consumer, String topic) {
@@ -225,8 +269,12 @@ public final class TestKafka implements AutoCloseable {
         return partitions;
     }
 
-    private EmbeddedKafka owned() {
-        if (owned == null) {
+    private EmbeddedKafka node(int number) {
+        return owned().get(number - 1);
+    }
+
+    private List<EmbeddedKafka> owned() {
+        if (owned.isEmpty()) {
             throw new UnsupportedOperationException(
                     "the shared Kafka serves other tests too; one that may be stopped comes from startEmbedded()");
         }
@@ -237,7 +285,7 @@ public final class TestKafka implements AutoCloseable {
         String bootstrapServers = System.getenv("TEST_KAFKA");
         if (bootstrapServers != null) {
             LOG.info("Tests use the existing Kafka that TEST_KAFKA names: {}.", bootstrapServers);
-            TestKafka existing = new TestKafka(bootstrapServers, null);
+            TestKafka existing = new TestKafka(bootstrapServers, List.of());
             await(
                     "reach the Kafka that TEST_KAFKA names",
                     existing.admin.describeCluster().nodes());
@@ -249,10 +297,10 @@ public final class TestKafka implements AutoCloseable {
                     .withEnv("KAFKA_AUTO_CREATE_TOPICS_ENABLE", "false")
                     .withEnv("KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS", "0");
             container.start();
-            return new TestKafka(container.getBootstrapServers(), null);
+            return new TestKafka(container.getBootstrapServers(), List.of());
         }
         LOG.info("Tests use an embedded Kafka: TEST_KAFKA is not set and no Docker engine answers.");
-        return new TestKafka(EmbeddedKafka.start(Map.of()).bootstrapServers(), null);
+        return new TestKafka(EmbeddedKafka.start(Map.of()).bootstrapServers(), List.of());
     }
 
     private static void await(String what, KafkaFuture<?> answer) {

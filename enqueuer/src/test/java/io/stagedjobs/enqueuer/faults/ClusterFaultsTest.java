@@ -1,0 +1,134 @@
+package io.stagedjobs.enqueuer.faults;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.stagedjobs.enqueuer.Eventually;
+import io.stagedjobs.enqueuer.Outbox;
+import io.stagedjobs.enqueuer.cli.Command;
+import io.stagedjobs.testkit.TestKafka;
+import io.stagedjobs.testkit.TestPostgres;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.TransactionListing;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+/** A cluster of three nodes that loses one under an enqueuer of the mode exactly-once. */
+@Tag("long")
+class ClusterFaultsTest {
+
+    private static final int KEYS = 200;
+    private static final int JOBS_OF_A_KEY = 50;
+    private static final Duration TRANSACTION_AGE_MAX = Duration.ofSeconds(5);
+
+    private static TestKafka kafka;
+
+    private Outbox outbox;
+
+    @BeforeAll
+    static void startCluster() {
+        kafka = TestKafka.startEmbeddedCluster(3, Map.of());
+    }
+
+    @AfterAll
+    static void stopCluster() {
+        kafka.close();
+    }
+
+    @BeforeEach
+    void open() {
+        outbox = new Outbox(TestPostgres.shared(), kafka, "cluster");
+    }
+
+    @AfterEach
+    void close() throws Exception {
+        outbox.close();
+    }
+
+    private Command.Daemon enqueuer() {
+        return new Command.Daemon(
+                outbox,
+                "enqueuer",
+                Command.with(
+                        Command.environment(outbox),
+                        "STAGED_JOBS_DELIVERY",
+                        "exactly-once",
+                        "STAGED_JOBS_BATCH_SIZE",
+                        "100"));
+    }
+
+    @Test
+    void a_leader_and_coordinator_that_is_killed_is_replaced_by_another_node_and_costs_no_job() throws Exception {
+        Checker checker = new Checker(outbox, kafka.newTopic("leaders", 6));
+        enqueuer();
+        checker.stage(KEYS, 1);
+        checker.awaitDrained();
+        int victim = coordinator();
+        try (TransactionAges ages = new TransactionAges(outbox)) {
+            checker.stage(KEYS, JOBS_OF_A_KEY);
+            long waiting = outbox.waiting();
+            Eventually.until("some are published", () -> outbox.waiting() < waiting);
+            assertThat(outbox.waiting()).isPositive();
+            kafka.kill(victim);
+            Duration drained = checker.awaitDrained();
+            System.out.printf(
+                    "node %d killed: drained by the other two within %d ms; oldest transaction %d ms%n",
+                    victim, drained.toMillis(), ages.oldest().toMillis());
+            checker.assertExactlyOnce();
+            kafka.startAgain(victim);
+            checker.stage(KEYS, 1);
+            checker.assertExactlyOnce();
+            assertThat(ages.oldest()).isLessThanOrEqualTo(TRANSACTION_AGE_MAX);
+        }
+    }
+
+    /** The node that coordinates the transactions of some lane, which with three nodes leads partitions too. */
+    private int coordinator() throws Exception {
+        String transactionalId = kafka.admin().listTransactions().all().get(30, TimeUnit.SECONDS).stream()
+                .map(TransactionListing::transactionalId)
+                .filter(id -> id.startsWith("staged-jobs-"))
+                .findFirst()
+                .orElseThrow();
+        return kafka.admin()
+                .describeTransactions(Set.of(transactionalId))
+                .description(transactionalId)
+                .get(30, TimeUnit.SECONDS)
+                .coordinatorId();
+    }
+
+    @Test
+    void a_topic_with_too_few_replicas_in_sync_takes_its_jobs_when_they_are_back() throws Exception {
+        String strict = "strict-" + outbox.database.name();
+        kafka.admin()
+                .createTopics(Set.of(new NewTopic(strict, Map.of(0, List.of(1, 2), 1, List.of(2, 1)))))
+                .all()
+                .get(30, TimeUnit.SECONDS);
+        Checker checker = new Checker(outbox, strict);
+        Command.Daemon enqueuer = enqueuer();
+        checker.stage(KEYS, 1);
+        checker.awaitDrained();
+        try (TransactionAges ages = new TransactionAges(outbox)) {
+            kafka.kill(2);
+            checker.stage(KEYS, JOBS_OF_A_KEY);
+            Eventually.until("it is not ready", () -> !enqueuer.isReady());
+            assertThat(enqueuer.get("health/ready").body()).contains("\"kafka\":");
+            assertThat(outbox.waiting()).isEqualTo(KEYS * JOBS_OF_A_KEY);
+            kafka.startAgain(2);
+            Duration drained = checker.awaitDrained();
+            System.out.printf(
+                    "replicas back: drained within %d ms; oldest transaction %d ms%n",
+                    drained.toMillis(), ages.oldest().toMillis());
+            checker.assertExactlyOnce();
+            Eventually.until("it is ready", enqueuer::isReady);
+            assertThat(ages.oldest()).isLessThanOrEqualTo(TRANSACTION_AGE_MAX);
+        }
+    }
+}

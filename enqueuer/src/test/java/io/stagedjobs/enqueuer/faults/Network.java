@@ -1,0 +1,74 @@
+package io.stagedjobs.enqueuer.faults;
+
+import io.stagedjobs.enqueuer.Outbox;
+import io.stagedjobs.enqueuer.cli.Command;
+import io.stagedjobs.testkit.KafkaFaultProxy;
+import io.stagedjobs.testkit.PostgresFaultProxy;
+import io.stagedjobs.testkit.PostgresFaultProxy.Exchange;
+import io.stagedjobs.testkit.TestKafka;
+import io.stagedjobs.testkit.TestPostgres;
+import java.util.Map;
+import java.util.function.Predicate;
+import java.util.regex.Pattern;
+
+/** An outbox whose enqueuers reach both servers through networks that a test can break; the test itself goes past them. */
+final class Network implements AutoCloseable {
+
+    /** Whatever way a batch is settled, its rows are deleted. */
+    private static final Pattern DELETION = Pattern.compile("DELETE FROM \\S*\"staged_jobs\"");
+
+    final PostgresFaultProxy toPostgres;
+    final KafkaFaultProxy toKafka;
+    final Outbox outbox;
+
+    /** @param kafka one that stands behind a proxy; it stays the caller's to close */
+    Network(TestKafka kafka, String prefix) {
+        toPostgres = PostgresFaultProxy.before(TestPostgres.shared());
+        toKafka = kafka.proxy();
+        outbox = new Outbox(TestPostgres.shared(), kafka, prefix);
+    }
+
+    /** The statement that deletes the rows of a batch. */
+    static Predicate<Exchange> deletion() {
+        return Exchange.statement(DELETION);
+    }
+
+    /** The COMMIT behind {@link #deletion}. */
+    static Predicate<Exchange> commitOfBatch() {
+        return Exchange.commitAfter(DELETION);
+    }
+
+    /** The environment of an enqueuer, with more settings. */
+    Map<String, String> environment(String urlParameters, String... pairs) {
+        Map<String, String> environment = Command.with(
+                Command.environment(outbox),
+                "STAGED_JOBS_DELIVERY",
+                "exactly-once",
+                "STAGED_JOBS_KAFKA_BOOTSTRAP_SERVERS",
+                toKafka.address(),
+                "STAGED_JOBS_DATABASE_URL",
+                toPostgres.through(outbox.database).url() + urlParameters);
+        return Command.with(environment, pairs);
+    }
+
+    Checker checker() {
+        return new Checker(outbox, outbox.kafka.newTopic("network", 3), outbox.kafka.newTopic("network", 3));
+    }
+
+    long owners() {
+        return outbox.dsl()
+                .fetchSingle("SELECT count(DISTINCT owner) FROM staged_job_lanes")
+                .get(0, long.class);
+    }
+
+    void heal() {
+        toKafka.heal();
+        toPostgres.heal();
+    }
+
+    @Override
+    public void close() throws Exception {
+        outbox.close();
+        toPostgres.close();
+    }
+}

@@ -1,0 +1,197 @@
+package io.stagedjobs.enqueuer.faults;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.stagedjobs.enqueuer.Eventually;
+import io.stagedjobs.enqueuer.cli.Command;
+import io.stagedjobs.testkit.FaultProxy.Ending;
+import io.stagedjobs.testkit.FaultProxy.Loss;
+import io.stagedjobs.testkit.FaultProxy.Then;
+import io.stagedjobs.testkit.Incident;
+import io.stagedjobs.testkit.TestKafka;
+import java.sql.Connection;
+import java.time.Duration;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.apache.kafka.common.protocol.ApiKeys;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * Faults that last, under an enqueuer of the mode exactly-once with default timeouts. The system property {@code
+ * faults.outage.seconds} makes them longer or shorter.
+ */
+@Tag("long")
+class OutagesTest {
+
+    private static final Duration OUTAGE = Duration.ofSeconds(Integer.getInteger("faults.outage.seconds", 120));
+    private static final Duration LATE_COMMIT_AFTER = Duration.ofSeconds(60);
+
+    /** No transaction of ours may hold back PostgreSQL's clean-up for longer. */
+    private static final Duration TRANSACTION_AGE_MAX = Duration.ofSeconds(5);
+
+    private static final int LANES = 8;
+    private static final int KEYS = 400;
+    private static final Duration SOON = Duration.ofSeconds(60);
+    private static final Pattern FAILURES =
+            Pattern.compile("staged_jobs_failures_total\\{cause=\"kafka\"\\} ([0-9.E]+)");
+
+    /** How a broker can be away. */
+    enum Absence {
+        /** Its process is gone: connections are refused. */
+        KILLED,
+        /** It neither answers nor refuses. */
+        BLACK_HOLE,
+        /** Its process is gone, and a proxy or balancer before it takes connections and drops them. */
+        DROPPED
+    }
+
+    private TestKafka kafka;
+    private Network network;
+    private Checker checker;
+
+    @BeforeEach
+    void start() {
+        // Or a transaction that has timed out is aborted only up to 10 s later.
+        kafka = TestKafka.startEmbeddedBehindProxy(
+                Map.of("transaction.abort.timed.out.transaction.cleanup.interval.ms", "500"));
+        network = new Network(kafka, "outages");
+        checker = network.checker();
+    }
+
+    @AfterEach
+    void stop() throws Exception {
+        network.close();
+        kafka.close();
+    }
+
+    private Command.Daemon enqueuer(String... settings) {
+        return new Command.Daemon(network.outbox, "enqueuer", network.environment("", settings));
+    }
+
+    private static double kafkaFailures(Command.Daemon daemon) throws Exception {
+        Matcher found = FAILURES.matcher(daemon.get("metrics").body());
+        assertThat(found.find()).isTrue();
+        return Double.parseDouble(found.group(1));
+    }
+
+    @ParameterizedTest
+    @EnumSource(Absence.class)
+    void a_broker_that_is_away_for_long_in_the_middle_of_a_drain_holds_no_transaction_open_and_is_not_run_against(
+            Absence absence) throws Exception {
+        Command.Daemon enqueuer = enqueuer("STAGED_JOBS_BATCH_SIZE", "200");
+        checker.stage(KEYS, 1);
+        checker.awaitDrained();
+        double failuresBefore = kafkaFailures(enqueuer);
+        int linesBefore = enqueuer.process.output().size();
+        try (TransactionAges ages = new TransactionAges(network.outbox)) {
+            Incident inMidDrain = network.toKafka.forwarded(ApiKeys.PRODUCE, 20);
+            checker.stage(KEYS, 50);
+            inMidDrain.await(SOON);
+            leave(absence);
+            long connectionsBefore = network.toKafka.connectionsAccepted();
+            assertThat(network.outbox.waiting()).isPositive();
+            TimeUnit.NANOSECONDS.sleep(OUTAGE.toNanos()); // this long, and not until something happens
+            long connections = network.toKafka.connectionsAccepted() - connectionsBefore;
+            double failures = kafkaFailures(enqueuer) - failuresBefore;
+            int lines = enqueuer.process.output().size() - linesBefore;
+            long waiting = network.outbox.waiting();
+            Duration oldest = ages.oldest();
+            comeBack(absence);
+            Duration drained = checker.awaitDrained();
+            System.out.printf(
+                    "%s for %d s: oldest transaction %d ms in %d samples, %.0f failed steps, %d connections, %d lines of"
+                            + " log; %d jobs drained in %d ms%n",
+                    absence,
+                    OUTAGE.toSeconds(),
+                    oldest.toMillis(),
+                    ages.samples(),
+                    failures,
+                    connections,
+                    lines,
+                    waiting,
+                    drained.toMillis());
+            checker.assertExactlyOnce();
+            Eventually.until("it is ready", enqueuer::isReady);
+            // A lane rests up to 10 s after a failure: far less than one failure a second.
+            assertThat(failures).as("failed steps").isBetween(1.0, 10.0 + LANES * OUTAGE.toSeconds() / 2.0);
+            assertThat(lines).as("lines of log").isLessThan(100 + LANES * 10);
+            // The clients' own back-off is up to one try a second for each.
+            assertThat(connections).as("connections tried").isLessThan(100 + 3 * LANES * OUTAGE.toSeconds());
+            assertThat(oldest).as("oldest transaction").isLessThanOrEqualTo(TRANSACTION_AGE_MAX);
+        }
+    }
+
+    private void leave(Absence absence) {
+        switch (absence) {
+            case KILLED -> {
+                kafka.kill();
+                network.toKafka.cut(Ending.RESET);
+            }
+            case BLACK_HOLE -> network.toKafka.stall();
+            case DROPPED -> kafka.kill();
+        }
+    }
+
+    private void comeBack(Absence absence) {
+        if (absence != Absence.BLACK_HOLE) {
+            kafka.startAgain();
+        }
+        network.heal();
+    }
+
+    @Test
+    void a_kafka_transaction_whose_owner_is_stopped_blocks_readers_no_longer_than_its_timeout() throws Exception {
+        Command.Daemon owner = enqueuer("STAGED_JOBS_PUBLISH_TIMEOUT", "2s");
+        checker.stage(KEYS, 1);
+        checker.awaitDrained();
+        Incident allSent = network.toKafka.lose(Loss.REQUEST, ApiKeys.END_TXN, 1, Then.SILENCE);
+        checker.stage(KEYS, 10);
+        allSent.await(SOON);
+        owner.process.suspend();
+        long stopped = System.nanoTime();
+        network.outbox.read(checker.topics()); // waits for the end of what is open
+        Duration blocked = Duration.ofNanos(System.nanoTime() - stopped);
+        owner.process.resume();
+        checker.assertExactlyOnce();
+        System.out.printf("readers were blocked for %d ms%n", blocked.toMillis());
+        assertThat(blocked).isBetween(Duration.ofSeconds(2), Duration.ofSeconds(3 * 2 + 3));
+    }
+
+    @Test
+    void a_transaction_that_stays_open_for_a_minute_is_published_after_its_commit_and_delays_nobody() throws Exception {
+        enqueuer();
+        checker.stage(KEYS, 1);
+        checker.awaitDrained();
+        String topic = checker.topics()[0];
+        try (Connection late = network.outbox.transaction();
+                TransactionAges ages = new TransactionAges(network.outbox)) {
+            checker.stage(late, "late ", KEYS, 2);
+            long deadline = System.nanoTime() + LATE_COMMIT_AFTER.toNanos();
+            while (System.nanoTime() < deadline) {
+                checker.stage(KEYS, 1);
+                checker.awaitDrained();
+                TimeUnit.MILLISECONDS.sleep(250); // a steady trickle, not a flood
+            }
+            assertThat(network.outbox.read(topic))
+                    .noneMatch(record ->
+                            new String(record.key(), java.nio.charset.StandardCharsets.UTF_8).startsWith("late"));
+            Duration longest = checker.longestDelay(topic);
+            late.commit();
+            Duration drained = checker.awaitDrained();
+            System.out.printf(
+                    "others waited %d ms at most; the late ones were published %d ms after their commit; oldest"
+                            + " transaction %d ms%n",
+                    longest.toMillis(), drained.toMillis(), ages.oldest().toMillis());
+            assertThat(longest).isLessThan(Duration.ofSeconds(3));
+            assertThat(drained).isLessThan(Duration.ofSeconds(3));
+        }
+        checker.assertExactlyOnce();
+    }
+}
