@@ -122,6 +122,9 @@ final class Transactions {
                 ? " (SQLSTATE " + sql.getSQLState() + ")"
                 : "";
         String words = String.valueOf(said.getMessage()).replaceAll("\\s*\\R\\s*", " ");
+        if (said.getCause() instanceof SQLException why) { // the pool only says that it has no connection
+            words += ": " + String.valueOf(why.getMessage()).replaceAll("\\s*\\R\\s*", " ");
+        }
         return new OutsideException(
                 OutsideException.Side.POSTGRESQL, "PostgreSQL could not " + what + state + ": " + words, e);
     }
