@@ -33,7 +33,7 @@ final class Ledger {
 
     private static final int KEYS_USUALLY = 40;
     private static final int JOBS_OF_A_TRANSACTION = 8;
-    private static final int REST_MILLIS = 10;
+    private static final int REST_MILLIS = 25;
 
     private static final String STAGE = "WITH entries AS (INSERT INTO ledger (name, job_key, n)"
             + " SELECT ? || '.' || (n % ?) || '#' || n, ? || '.' || (n % ?), n FROM generate_series(?, ?) AS n"
@@ -128,6 +128,23 @@ final class Ledger {
         return names;
     }
 
+    /** Enters one job that the caller stages in its own way, under the key that {@link #key} gives; returns its name. */
+    String enter(Connection connection, String writer) throws SQLException {
+        long n = lastNumber.incrementAndGet();
+        String name = writer + "." + n % keys + "#" + n;
+        try (PreparedStatement insert = connection.prepareStatement("INSERT INTO ledger VALUES (?, ?, ?)")) {
+            insert.setString(1, name);
+            insert.setString(2, key(name));
+            insert.setLong(3, n);
+            insert.executeUpdate();
+        }
+        return name;
+    }
+
+    static String key(String name) {
+        return name.substring(0, name.indexOf('#'));
+    }
+
     void committed(List<String> names) {
         acknowledged.addAll(names);
     }
@@ -151,8 +168,7 @@ final class Ledger {
         private final AtomicLong commits = new AtomicLong();
         private volatile boolean ending;
 
-        /** The last thing that a writer was refused. */
-        volatile String lastFailure = "none";
+        private volatile String lastFailure = "none";
 
         private Load(int writers, String prelude) {
             for (int i = 0; i < writers; i++) {
@@ -166,6 +182,11 @@ final class Ledger {
         /** Transactions acknowledged so far. */
         long commits() {
             return commits.get();
+        }
+
+        /** SQLSTATE and words of the last refusal that a writer met. */
+        String lastFailure() {
+            return lastFailure;
         }
 
         /** Waits until that many more transactions were acknowledged. */
@@ -204,7 +225,7 @@ final class Ledger {
 
         private void rest() {
             try {
-                TimeUnit.MILLISECONDS.sleep(5 * REST_MILLIS);
+                TimeUnit.MILLISECONDS.sleep(2 * REST_MILLIS);
             } catch (InterruptedException e) {
                 ending = true;
             }
