@@ -58,6 +58,7 @@ final class EmbeddedPostgres implements AutoCloseable {
     private final int port = FreePort.find();
     private volatile @Nullable ChildProcess server;
     private @Nullable AtExit atExit;
+    private int copies;
 
     private EmbeddedPostgres(TempDirectory directory) throws IOException {
         this.directory = directory;
@@ -77,6 +78,39 @@ final class EmbeddedPostgres implements AutoCloseable {
             throw new UncheckedIOException("cannot set up the embedded PostgreSQL in " + directory.path(), e);
         } catch (RuntimeException | Error e) {
             directory.close();
+            throw e;
+        }
+    }
+
+    /**
+     * Starts another server on a cold copy of this one's files, on a port of its own.
+     *
+     * @param settings on top of those that the copy brings along
+     * @param asStandby whether it follows this server, and serves readers only until it is promoted
+     */
+    EmbeddedPostgres startCopy(Path copy, Map<String, String> settings, boolean asStandby) {
+        TempDirectory copysDirectory = TempDirectory.create("staged-jobs-postgres");
+        try {
+            EmbeddedPostgres other = new EmbeddedPostgres(copysDirectory);
+            copyTree(copy, other.dataDirectory());
+            Map<String, String> all = new LinkedHashMap<>(settings);
+            all.put("port", "" + other.port);
+            if (asStandby) {
+                all.put(
+                        "primary_conninfo",
+                        "host=127.0.0.1 port=" + port + " user=" + USERNAME + " password=" + PASSWORD
+                                + " application_name=standby");
+                Path signal = Files.createFile(other.dataDirectory().resolve("standby.signal"));
+                other.own(signal);
+            }
+            other.configure(all);
+            other.start();
+            return other;
+        } catch (IOException e) {
+            copysDirectory.close();
+            throw new UncheckedIOException("cannot start a copy of the embedded PostgreSQL on port " + port, e);
+        } catch (RuntimeException | Error e) {
+            copysDirectory.close();
             throw e;
         }
     }
@@ -126,6 +160,48 @@ final class EmbeddedPostgres implements AutoCloseable {
         server.awaitExit(STOP_MAX);
     }
 
+    /** Copies the files of the stopped server; the copy is deleted together with the server. */
+    Path copyData() {
+        requireStopped();
+        Path copy = directory.path().resolve("copy-" + ++copies);
+        copyTree(dataDirectory(), copy);
+        return copy;
+    }
+
+    /** Replaces the files of the stopped server by those of a copy, which stays. */
+    void putBack(Path copy) {
+        requireStopped();
+        try {
+            TempDirectory.deleteTree(dataDirectory());
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot delete " + dataDirectory(), e);
+        }
+        copyTree(copy, dataDirectory());
+    }
+
+    /** Makes a standby a primary, and waits until it is one. */
+    void promote() {
+        run("pg_ctl", "promote", "-D", dataDirectory().toString(), "-t", "" + START_MAX.toSeconds());
+    }
+
+    private void requireStopped() {
+        if (server != null && server.isRunning()) {
+            throw new IllegalStateException(
+                    "the embedded PostgreSQL on port " + port + " runs: only a stopped one's files fit each other");
+        }
+    }
+
+    /** By a program, because it keeps owners and permissions, about which PostgreSQL is strict. */
+    private static void copyTree(Path from, Path to) {
+        try (ChildProcess copying =
+                ChildProcess.start("cp", List.of("cp", "-a", from.toString(), to.toString()), Map.of())) {
+            int exitCode = copying.awaitExit(START_MAX);
+            if (exitCode != 0) {
+                throw new IllegalStateException("cannot copy " + from + " to " + to + ". " + copying.tail());
+            }
+        }
+    }
+
     @Override
     public void close() {
         stop("immediate");
@@ -155,10 +231,15 @@ final class EmbeddedPostgres implements AutoCloseable {
         all.put("unix_socket_directories", "");
         all.putAll(TestPostgres.SERVER_SETTINGS);
         all.putAll(settings);
+        configure(all);
+    }
+
+    /** Appends settings to the server's file, where the last one counts. */
+    private void configure(Map<String, String> settings) throws IOException {
         // In the file and not on the command line, which would overrule a test's ALTER SYSTEM.
         Files.writeString(
                 dataDirectory().resolve("postgresql.conf"),
-                all.entrySet().stream()
+                settings.entrySet().stream()
                         .map(setting ->
                                 setting.getKey() + " = '" + setting.getValue().replace("'", "''") + "'\n")
                         .collect(Collectors.joining("", "\n", "")),

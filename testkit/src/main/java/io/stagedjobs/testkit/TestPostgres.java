@@ -84,7 +84,10 @@ public final class TestPostgres implements AutoCloseable {
      * @throws IllegalStateException with the server's last words, if it does not start
      */
     public static TestPostgres startEmbedded(Map<String, String> settings) {
-        EmbeddedPostgres embedded = EmbeddedPostgres.start(settings);
+        return onItsOwn(EmbeddedPostgres.start(settings));
+    }
+
+    private static TestPostgres onItsOwn(EmbeddedPostgres embedded) {
         return new TestPostgres(administrationOf(embedded), embedded, false);
     }
 
@@ -122,7 +125,7 @@ public final class TestPostgres implements AutoCloseable {
         if (outlivesJvm) {
             AtExit.run(() -> administer("DROP DATABASE IF EXISTS " + name + " WITH (FORCE)"));
         }
-        return database(withName(administration.url(), name), username(), password());
+        return database(name);
     }
 
     /** Stops the server as an administrator would: connections are cut, what is committed is on disk. */
@@ -143,6 +146,36 @@ public final class TestPostgres implements AutoCloseable {
     /** Where an embedded server keeps its data, for tests that copy it while the server is stopped. */
     public Path dataDirectory() {
         return owned().dataDirectory();
+    }
+
+    /** A cold copy of the stopped server's files, as a backup tool would take it; deleted together with the server. */
+    public Path copyData() {
+        return owned().copyData();
+    }
+
+    /** Replaces the stopped server's files by those of an earlier copy, as a restore does. */
+    public void putBack(Path copy) {
+        owned().putBack(copy);
+    }
+
+    /** Starts a server of its own on a copy of this one's files: the same databases, the same system identifier. */
+    public TestPostgres startCopy(Path copy) {
+        return onItsOwn(owned().startCopy(copy, Map.of(), false));
+    }
+
+    /** As {@link #startCopy}, as a standby that streams from this server, if that runs, until it is promoted. */
+    public TestPostgres startStandby(Path copy) {
+        return onItsOwn(owned().startCopy(copy, Map.of(), true));
+    }
+
+    /** Makes a standby a primary, and waits until it accepts writers. */
+    public void promote() {
+        owned().promote();
+    }
+
+    /** The database of that name, made here or brought along by a copy; whether it exists is not looked at. */
+    public TestDatabase database(String name) {
+        return database(withName(administration.url(), name), username(), password());
     }
 
     /** What an embedded server has logged since its last start. */

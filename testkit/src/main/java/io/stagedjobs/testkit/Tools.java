@@ -41,12 +41,27 @@ public final class Tools {
         if (found.isPresent()) {
             return found.get();
         }
+        throw withoutIt(program, "is not on the PATH", required);
+    }
+
+    /**
+     * For a program that is there and not allowed to do its work, such as {@code mount} in a container.
+     *
+     * @param why as the words that follow the program's name
+     * @throws TestAbortedException as {@link #require}
+     * @throws AssertionError as {@link #require}
+     */
+    public static RuntimeException unusable(String program, String why) {
+        throw withoutIt(program, why, System.getenv(REQUIRED));
+    }
+
+    private static TestAbortedException withoutIt(String program, String why, @Nullable String required) {
         if (entries(required, ",").anyMatch(program::equals)) {
-            throw new AssertionError(program + " is not on the PATH, but " + REQUIRED
+            throw new AssertionError(program + " " + why + ", but " + REQUIRED
                     + " requires it. Install it, or take it off that list to have its tests skipped.");
         }
-        throw new TestAbortedException(program + " is not on the PATH. Install it to run this test; name it in "
-                + REQUIRED + " to have its absence fail.");
+        return new TestAbortedException(program + " " + why + ". Install it to run this test; name it in " + REQUIRED
+                + " to have its absence fail.");
     }
 
     private static Stream<String> entries(@Nullable String list, String separator) {

@@ -117,7 +117,7 @@ final class Wiring implements AutoCloseable {
         return new Database(
                 settings.get(Setting.DATABASE_URL),
                 settings.find(Setting.DATABASE_USERNAME),
-                settings.find(Setting.DATABASE_PASSWORD));
+                settings.secret(Setting.DATABASE_PASSWORD));
     }
 
     static Schema schema(Settings settings) {

@@ -2,6 +2,7 @@ package io.stagedjobs.enqueuer.postgres;
 
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
+import com.zaxxer.hikari.SQLExceptionOverride;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.stagedjobs.enqueuer.OutsideException;
 import java.sql.Connection;
@@ -9,14 +10,26 @@ import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.util.Optional;
 import java.util.Properties;
+import java.util.function.Supplier;
 import java.util.regex.Pattern;
 
 /**
  * How to reach the database. Options in the URL are stronger than ours.
  *
- * @param url JDBC URL
+ * @param url JDBC URL; it may name several hosts
+ * @param password asked for at each new connection, because it may change while a process runs
  */
-public record Database(String url, Optional<String> username, Optional<String> password) {
+public record Database(String url, Optional<String> username, Supplier<Optional<String>> password) {
+
+    private static final String READ_ONLY = "25006";
+
+    /** The pool drops a connection to a server that went away by itself; one that only reads is of no more use to us. */
+    private static final SQLExceptionOverride NOT_WITHOUT_WRITING = new SQLExceptionOverride() {
+        @java.lang.Override // the interface has a type of that name
+        public Override adjudicate(SQLException e) {
+            return READ_ONLY.equals(e.getSQLState()) ? Override.MUST_EVICT : Override.CONTINUE_EVICT;
+        }
+    };
 
     private static final Pattern SECRETS_IN_URL = Pattern.compile("((?i:password|sslpassword)=)[^&]*");
 
@@ -38,7 +51,7 @@ public record Database(String url, Optional<String> username, Optional<String> p
      */
     public Connection connect() {
         try {
-            return DriverManager.getConnection(url, properties());
+            return open();
         } catch (SQLException e) {
             String words = String.valueOf(e.getMessage()).replaceAll("\\s*\\R\\s*", " ");
             throw new OutsideException(
@@ -49,6 +62,10 @@ public record Database(String url, Optional<String> username, Optional<String> p
                             + advice(String.valueOf(e.getSQLState())),
                     e);
         }
+    }
+
+    Connection open() throws SQLException {
+        return DriverManager.getConnection(url, properties());
     }
 
     private static String advice(String state) {
@@ -66,26 +83,31 @@ public record Database(String url, Optional<String> username, Optional<String> p
     public HikariDataSource pool(int connectionsMax, MeterRegistry registry) {
         HikariConfig config = new HikariConfig();
         config.setPoolName("staged-jobs");
-        config.setJdbcUrl(url);
-        config.setDataSourceProperties(properties());
+        NewConnections connections = new NewConnections(this);
+        config.setDataSource(connections);
+        config.setExceptionOverride(NOT_WITHOUT_WRITING);
         config.setMaximumPoolSize(connectionsMax);
         config.setMinimumIdle(1);
         config.setConnectionTimeout(5_000);
         config.setInitializationFailTimeout(-1);
         config.setAutoCommit(false);
         config.setMetricRegistry(registry);
-        return new HikariDataSource(config);
+        HikariDataSource pool = new HikariDataSource(config);
+        connections.whenTimelineChanges(() -> pool.getHikariPoolMXBean().softEvictConnections());
+        return pool;
     }
 
     private Properties properties() {
         Properties properties = new Properties();
         username.ifPresent(name -> properties.setProperty("user", name));
-        password.ifPresent(secret -> properties.setProperty("password", secret));
+        password.get().ifPresent(secret -> properties.setProperty("password", secret));
         properties.setProperty("ApplicationName", "staged-jobs");
         properties.setProperty("connectTimeout", "5");
         properties.setProperty("socketTimeout", "90"); // longer than any statement_timeout of ours
         properties.setProperty("tcpKeepAlive", "true");
         properties.setProperty("targetServerType", "primary");
+        // The hosts in any order: an old primary that came back must not be all that is ever tried.
+        properties.setProperty("loadBalanceHosts", "true");
         return properties;
     }
 }

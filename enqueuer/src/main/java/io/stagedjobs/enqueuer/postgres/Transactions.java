@@ -8,11 +8,15 @@ import java.time.Duration;
 import java.util.UUID;
 import java.util.function.Function;
 import javax.sql.DataSource;
+import org.jooq.Configuration;
 import org.jooq.DSLContext;
+import org.jooq.ExecuteListenerProvider;
 import org.jooq.SQLDialect;
 import org.jooq.conf.Settings;
 import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DSL;
+import org.jooq.impl.DefaultConfiguration;
+import org.jooq.impl.DefaultConnectionProvider;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,11 +26,14 @@ import org.jspecify.annotations.Nullable;
 final class Transactions {
 
     private static final Settings JOOQ = new Settings().withExecuteLogging(false);
+    private static final Configuration UNWATCHED =
+            new DefaultConfiguration().set(SQLDialect.POSTGRES).set(JOOQ);
 
     static final String APPLICATION_NAME_PREFIX = "staged-jobs ";
 
     private final DataSource dataSource;
     private final String prelude;
+    private final Configuration watched;
 
     /**
      * Opens transactions on connections of {@code dataSource}.
@@ -37,6 +44,8 @@ final class Transactions {
      */
     Transactions(DataSource dataSource, UUID enqueuer, Duration publishTimeout) {
         this.dataSource = dataSource;
+        Blockers blockers = new Blockers(() -> begin(UNWATCHED));
+        this.watched = UNWATCHED.derive((ExecuteListenerProvider) blockers::listener);
         // spotless:off
         this.prelude = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE;"
                 + "SET LOCAL application_name = '" + APPLICATION_NAME_PREFIX + enqueuer + "';"
@@ -56,9 +65,9 @@ final class Transactions {
         private final Connection connection;
         private final DSLContext dsl;
 
-        private Open(Connection connection) {
+        private Open(Connection connection, Configuration configuration) {
             this.connection = connection;
-            this.dsl = DSL.using(connection, SQLDialect.POSTGRES, JOOQ);
+            this.dsl = DSL.using(configuration.derive(new DefaultConnectionProvider(connection)));
         }
 
         DSLContext dsl() {
@@ -87,6 +96,10 @@ final class Transactions {
     }
 
     Open begin() {
+        return begin(watched);
+    }
+
+    private Open begin(Configuration configuration) {
         Connection connection = null;
         try {
             connection = dataSource.getConnection();
@@ -94,11 +107,11 @@ final class Transactions {
             try (Statement statement = connection.createStatement()) {
                 statement.execute(prelude);
             }
-            return new Open(connection);
+            return new Open(connection, configuration);
         } catch (SQLException e) {
             OutsideException failure = outside("open a transaction", e);
             if (connection != null) {
-                new Open(connection).close();
+                new Open(connection, configuration).close();
             }
             throw failure;
         }
@@ -122,6 +135,9 @@ final class Transactions {
                 ? " (SQLSTATE " + sql.getSQLState() + ")"
                 : "";
         String words = String.valueOf(said.getMessage()).replaceAll("\\s*\\R\\s*", " ");
+        if (said.getCause() instanceof SQLException why) { // the pool only says that it has no connection
+            words += ": " + String.valueOf(why.getMessage()).replaceAll("\\s*\\R\\s*", " ");
+        }
         return new OutsideException(
                 OutsideException.Side.POSTGRESQL, "PostgreSQL could not " + what + state + ": " + words, e);
     }

@@ -18,6 +18,7 @@ import java.util.Properties;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
@@ -41,7 +42,17 @@ public final class Settings {
 
     private static final Pattern SERVICE_ADDRESS = Pattern.compile("(tcp|udp|sctp)://.*");
 
-    private record Value(String text, String source) {}
+    /**
+     * A value and where it comes from.
+     *
+     * @param file which holds a secret, and may change while the process runs
+     */
+    private record Value(
+            String text, String source, @Nullable Path file) {
+        Value(String text, String source) {
+            this(text, source, null);
+        }
+    }
 
     private final Map<String, Value> values;
 
@@ -98,6 +109,26 @@ public final class Settings {
                         + setting.meaning() + "): expected " + setting.expected() + ". Set " + setting.variable()
                         + " or "
                         + setting.flag() + ".")));
+    }
+
+    /**
+     * A secret that may be exchanged while the process runs: the supplier reads its file again, if it has one. While that
+     * cannot be read, it is what it was at the start. For any thread.
+     */
+    public Supplier<Optional<String>> secret(Setting<String> setting) {
+        Value atStart = values.get(setting.key());
+        if (atStart == null || atStart.file == null) {
+            Optional<String> fixed = find(setting);
+            return () -> fixed;
+        }
+        Path file = atStart.file;
+        return () -> {
+            try {
+                return Optional.of(readSecret(file));
+            } catch (IOException replacedJustNow) {
+                return Optional.of(atStart.text);
+            }
+        };
     }
 
     /** Kafka client properties as the operator gave them, by Kafka's own names. */
@@ -181,13 +212,17 @@ public final class Settings {
                     continue;
                 }
                 try {
-                    String secret = Files.readString(Path.of(file.text), UTF_8).stripTrailing();
-                    values.put(withoutFile(key), new Value(secret, file.source));
+                    Path path = Path.of(file.text);
+                    values.put(withoutFile(key), new Value(readSecret(path), file.source, path));
                 } catch (IOException | IllegalArgumentException e) {
                     problems.add("could not read the secret file that " + file.source + " names: " + e);
                 }
             }
         }
+    }
+
+    private static String readSecret(Path file) throws IOException {
+        return Files.readString(file, UTF_8).stripTrailing();
     }
 
     private List<String> wrongValues() {

@@ -1,0 +1,99 @@
+package io.stagedjobs.enqueuer.postgres;
+
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+import org.jooq.ExecuteContext;
+import org.jooq.ExecuteListener;
+import org.jooq.Record;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Names the sessions that keep our statements waiting for a lock. They have to be asked for meanwhile: once the statement
+ * has given up, PostgreSQL knows no more whom it waited for.
+ */
+final class Blockers {
+
+    /** Of the five seconds that a statement waits at most. Most statements end long before. */
+    private static final Duration LOOK_AFTER = Duration.ofSeconds(1);
+
+    private static final Duration IDLE_THREAD_MAX = Duration.ofSeconds(10);
+    private static final String LOCK_NOT_AVAILABLE = "55P03";
+
+    // Locks nothing. Others' states are shown to a member of pg_read_all_stats only, their names to everybody. A
+    // prepared
+    // transaction has no session, and counts as process 0.
+    private static final String BLOCKERS = "SELECT string_agg(DISTINCT CASE p.pid WHEN 0 THEN 'a prepared transaction'"
+            + " ELSE 'pid ' || p.pid || ' (' || coalesce(nullif(b.application_name, ''), 'no application_name')"
+            + " || coalesce(', ' || b.state, '') || ')' END, ', ')"
+            + " FROM pg_stat_activity AS a CROSS JOIN LATERAL unnest(pg_blocking_pids(a.pid)) AS p (pid)"
+            + " LEFT JOIN pg_stat_activity AS b ON b.pid = p.pid"
+            + " WHERE a.application_name = current_setting('application_name') AND a.wait_event_type = 'Lock'"
+            + " AND b.application_name IS DISTINCT FROM a.application_name";
+
+    private final Supplier<Transactions.Open> transactions;
+    private final ScheduledThreadPoolExecutor clock;
+
+    /** @param transactions for the question; one that is not waiting itself */
+    Blockers(Supplier<Transactions.Open> transactions) {
+        this.transactions = transactions;
+        this.clock = new ScheduledThreadPoolExecutor(1, task -> {
+            Thread thread = new Thread(task, "blockers");
+            thread.setDaemon(true);
+            return thread;
+        });
+        clock.setRemoveOnCancelPolicy(true);
+        clock.setKeepAliveTime(IDLE_THREAD_MAX.toMillis(), TimeUnit.MILLISECONDS);
+        clock.allowCoreThreadTimeOut(true);
+    }
+
+    /** Listens to one statement. */
+    ExecuteListener listener() {
+        return new Watch();
+    }
+
+    private @Nullable String ask() {
+        try (Transactions.Open transaction = transactions.get()) {
+            Record row = transaction.dsl().fetchSingle(BLOCKERS);
+            return row.get(0, String.class);
+        } catch (RuntimeException unanswered) {
+            return null; // the statement's own failure is told anyhow
+        }
+    }
+
+    private final class Watch implements ExecuteListener {
+        private @Nullable ScheduledFuture<?> look;
+        private volatile @Nullable String blockers;
+
+        @Override
+        public void executeStart(ExecuteContext context) {
+            look = clock.schedule(() -> blockers = ask(), LOOK_AFTER.toMillis(), TimeUnit.MILLISECONDS);
+        }
+
+        @Override
+        public void executeEnd(ExecuteContext context) {
+            stopLooking();
+        }
+
+        @Override
+        public void exception(ExecuteContext context) {
+            stopLooking();
+            SQLException failure = context.sqlException();
+            if (failure != null && blockers != null && LOCK_NOT_AVAILABLE.equals(failure.getSQLState())) {
+                SQLException withNames =
+                        new SQLException(failure.getMessage() + "; blocked by " + blockers, failure.getSQLState());
+                withNames.setStackTrace(failure.getStackTrace());
+                context.sqlException(withNames);
+            }
+        }
+
+        private void stopLooking() {
+            if (look != null) {
+                look.cancel(false);
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+package io.stagedjobs.enqueuer.postgres;
+
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+import org.postgresql.ds.PGSimpleDataSource;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Opens the connections of one pool: with the password as it is now, and never to an older timeline than it has seen.
+ *
+ * <p>A promoted standby begins a new timeline (PostgreSQL, "Continuous Archiving"). A former primary that comes back
+ * is on the old one; it accepts writers, and holds jobs that its successor has published already.
+ */
+final class NewConnections extends PGSimpleDataSource {
+
+    private static final Logger log = LoggerFactory.getLogger(NewConnections.class);
+
+    /** The first eight digits of the log file's name; a standby writes none. */
+    private static final String TIMELINE =
+            "SELECT CASE WHEN NOT pg_is_in_recovery() THEN left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) END";
+
+    private final Database database;
+    private final AtomicLong newest = new AtomicLong();
+    private volatile Runnable onChange = () -> {};
+
+    NewConnections(Database database) {
+        this.database = database;
+    }
+
+    /** What to do when PostgreSQL failed over: connections that are open may lead to the former primary. */
+    void whenTimelineChanges(Runnable action) {
+        onChange = action;
+    }
+
+    @Override
+    public Connection getConnection() throws SQLException {
+        Connection connection = database.open();
+        try {
+            admit(connection);
+            return connection;
+        } catch (SQLException refused) {
+            connection.close();
+            throw refused;
+        }
+    }
+
+    private void admit(Connection connection) throws SQLException {
+        long timeline = timeline(connection);
+        long before = newest.getAndAccumulate(timeline, Math::max);
+        if (timeline < before) {
+            throw new SQLException("the server is on timeline " + timeline + ", but one on timeline " + before
+                    + " was here before: a former primary came back, and is not used");
+        }
+        if (before > 0 && timeline > before) {
+            log.warn(
+                    "PostgreSQL is on timeline {} now, it was on {}: it failed over or was restored. Should it have lost"
+                            + " jobs that Kafka holds, their lanes are halted; see operations.md \"A lane is halted\".",
+                    timeline,
+                    before);
+            onChange.run();
+        }
+    }
+
+    private static long timeline(Connection connection) throws SQLException {
+        try (Statement statement = connection.createStatement();
+                ResultSet row = statement.executeQuery(TIMELINE)) {
+            row.next();
+            @Nullable String hexadecimal = row.getString(1);
+            return hexadecimal == null ? 0 : Long.parseLong(hexadecimal, 16);
+        }
+    }
+}
