@@ -143,8 +143,8 @@ public final class Schema {
     }
 
     /**
-     * Sets the largest payload that the table takes, in a transaction of its own. Jobs that wait already are not looked
-     * at. Kafka's own limits (the topics' {@code max.message.bytes}, the enqueuer's {@code max.request.size}) are the
+     * Sets the largest payload that the table takes, in a transaction of its own. Jobs that wait already are not concerned,
+     * nor are those that were moved aside and return. Kafka's own limits (the topics' {@code max.message.bytes}, the enqueuer's {@code max.request.size}) are the
      * operator's to raise along.
      *
      * @param bytes 1 to 100 000 000
@@ -154,11 +154,19 @@ public final class Schema {
             throw new IllegalArgumentException("the payload limit must be 1 to 100000000 bytes, not " + bytes);
         }
         requireCurrent(connection);
-        // NOT VALID spares reading the whole table under an exclusive lock; it binds every new row all the same.
-        DSL.using(connection, SQLDialect.POSTGRES)
-                .execute("ALTER TABLE " + qualified("staged_jobs") + " DROP CONSTRAINT staged_jobs_payload_size,"
-                        + " ADD CONSTRAINT staged_jobs_payload_size CHECK (octet_length(payload) <= " + bytes
-                        + ") NOT VALID");
+        DSL.using(connection, SQLDialect.POSTGRES).transaction(transaction -> {
+            DSLContext dsl = transaction.dsl();
+            dsl.execute("LOCK TABLE " + qualified("staged_jobs") + " IN ACCESS EXCLUSIVE MODE");
+            // A job that was staged before keeps its right to be here: moved aside meanwhile, it returns under its old
+            // id.
+            long last = dsl.fetchSingle("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM "
+                            + qualified("staged_jobs_id_seq"))
+                    .get(0, long.class);
+            // NOT VALID spares reading the whole table under the lock; it binds every new row all the same.
+            dsl.execute("ALTER TABLE " + qualified("staged_jobs") + " DROP CONSTRAINT staged_jobs_payload_size,"
+                    + " ADD CONSTRAINT staged_jobs_payload_size CHECK (octet_length(payload) <= " + bytes + " OR id <= "
+                    + last + ") NOT VALID");
+        });
     }
 
     private static void requireCapableServer(DSLContext dsl) {

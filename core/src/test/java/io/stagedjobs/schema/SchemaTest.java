@@ -151,6 +151,24 @@ class SchemaTest {
     }
 
     @Test
+    void a_job_that_was_moved_aside_returns_though_the_payload_limit_was_lowered_meanwhile() throws SQLException {
+        migrate(Schema.PUBLIC);
+        dsl.execute("INSERT INTO staged_jobs (topic, job_name, payload) VALUES ('t', 'n', ?)", new byte[100]);
+        long id = dsl.fetchSingle("DELETE FROM staged_jobs RETURNING id").get(0, long.class);
+        try (Connection connection = database.connect()) {
+            Schema.PUBLIC.limitPayload(connection, 10);
+        }
+        dsl.execute(
+                "INSERT INTO staged_jobs (id, topic, job_name, payload) OVERRIDING SYSTEM VALUE VALUES (?, 't', 'n', ?)",
+                id,
+                new byte[100]);
+        assertThat(dsl.fetchValue("SELECT count(*) FROM staged_jobs")).isEqualTo(1L);
+        assertThatThrownBy(() -> dsl.execute(
+                        "INSERT INTO staged_jobs (topic, job_name, payload) VALUES ('t', 'n', ?)", new byte[11]))
+                .hasMessageContaining("staged_jobs_payload_size");
+    }
+
+    @Test
     void a_plain_insert_of_three_columns_is_enough() throws SQLException {
         migrate(Schema.PUBLIC);
         dsl.execute("INSERT INTO staged_jobs (topic, job_name, payload) VALUES ('users', 'user.created', 'x')");
