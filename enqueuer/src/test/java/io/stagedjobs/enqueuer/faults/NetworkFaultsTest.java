@@ -17,6 +17,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -204,6 +205,7 @@ class NetworkFaultsTest {
     }
 
     @Test
+    @Tag("long") // two enqueuers that start, take over and share anew
     void an_owner_in_a_black_hole_before_postgresql_is_relieved_and_comes_back_without_harm() throws Exception {
         Incident inMidBatch = network.toPostgres.lose(Loss.REQUEST, Network.commitOfBatch(), 3, Then.SILENCE);
         checker.stage(KEYS, JOBS_OF_A_KEY);

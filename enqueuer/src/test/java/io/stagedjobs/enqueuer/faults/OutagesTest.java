@@ -1,5 +1,6 @@
 package io.stagedjobs.enqueuer.faults;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.stagedjobs.enqueuer.Eventually;
@@ -119,10 +120,10 @@ class OutagesTest {
                     drained.toMillis());
             checker.assertExactlyOnce();
             Eventually.until("it is ready", enqueuer::isReady);
-            // A lane rests up to 10 s after a failure: far less than one failure a second.
-            assertThat(failures).as("failed steps").isBetween(1.0, 10.0 + LANES * OUTAGE.toSeconds() / 2.0);
+            // A lane rests up to 10 s after a failure, after the first few.
+            assertThat(failures).as("failed steps").isBetween((double) LANES, LANES * (5 + OUTAGE.toSeconds() / 5.0));
             assertThat(lines).as("lines of log").isLessThan(100 + LANES * 10);
-            // The clients' own back-off is up to one try a second for each.
+            // The clients' own back-off is up to one try a second for each. Refused ones (KILLED) are not counted.
             assertThat(connections).as("connections tried").isLessThan(100 + 3 * LANES * OUTAGE.toSeconds());
             assertThat(oldest).as("oldest transaction").isLessThanOrEqualTo(TRANSACTION_AGE_MAX);
         }
@@ -180,8 +181,7 @@ class OutagesTest {
                 TimeUnit.MILLISECONDS.sleep(250); // a steady trickle, not a flood
             }
             assertThat(network.outbox.read(topic))
-                    .noneMatch(record ->
-                            new String(record.key(), java.nio.charset.StandardCharsets.UTF_8).startsWith("late"));
+                    .noneMatch(record -> new String(record.key(), UTF_8).startsWith("late"));
             Duration longest = checker.longestDelay(topic);
             late.commit();
             Duration drained = checker.awaitDrained();
