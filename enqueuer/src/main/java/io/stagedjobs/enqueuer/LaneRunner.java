@@ -202,7 +202,7 @@ final class LaneRunner implements Runnable {
         if (tended < 0) {
             return outrun();
         }
-        if (!owned.moreWaits && tended == 0 && !tools.lanes.anyWaiting(lane)) {
+        if (!owned.moreWaits && tended == 0 && !tools.lanes.anyWaiting(lane, generation)) {
             return pace.idle();
         }
         Outcome outcome;

@@ -362,10 +362,10 @@ final class ModelStore {
         }
 
         @Override
-        public boolean anyWaiting(int lane) {
+        public boolean anyWaiting(int lane, long generation) {
             simulation.step("looks at lane", lane);
             mayFail();
-            return !lanes.get(lane).rows.isEmpty();
+            return lanes.get(lane).generation != generation || !lanes.get(lane).rows.isEmpty();
         }
 
         @Override
