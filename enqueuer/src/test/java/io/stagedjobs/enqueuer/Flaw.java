@@ -13,12 +13,10 @@ enum Flaw {
     TAKES_THE_HIGHEST_ID_FOR_PROGRESS,
     /** A transaction locks the lane and does not look who owns it now. */
     DOES_NOT_CHECK_THE_GENERATION,
-    /** A batch is read in two statements, the second from where the first one ended. */
+    /** The next batch is read while this one is under way, from where this one ends. */
     READS_AHEAD,
     /** What follows of a parked job's key is read like anything else. */
     DOES_NOT_LEAVE_FOLLOWERS_OUT,
-    /** While held jobs return piece by piece, later ones of their topic are read already. */
-    DOES_NOT_WAIT_FOR_HELD_JOBS,
     /** A new owner's producer starts beside the earlier one. */
     DOES_NOT_FENCE,
     /** Deletes all rows up to the last one that was published. */

@@ -8,6 +8,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -302,8 +303,12 @@ final class ModelStore {
         return new OutsideException(Side.POSTGRESQL, what, null);
     }
 
+    /** Only in {@link Flaw#READS_AHEAD}: the next batch, read before this one was deleted. */
+    private record Ahead(long generation, LaneTransaction.Read read) {}
+
     private final class Client implements Lanes {
         private final SimulatedEnqueuer me;
+        private final Map<Lane, Ahead> readAhead = new HashMap<>();
 
         Client(SimulatedEnqueuer me) {
             this.me = me;
@@ -365,7 +370,8 @@ final class ModelStore {
         public boolean anyWaiting(int lane, long generation) {
             simulation.step("looks at lane", lane);
             mayFail();
-            return lanes.get(lane).generation != generation || !lanes.get(lane).rows.isEmpty();
+            return lanes.get(lane).generation != generation
+                    || !lanes.get(lane).rows.isEmpty();
         }
 
         @Override
@@ -375,7 +381,7 @@ final class ModelStore {
             Lane lane = lanes.get(number);
             Session session = lock(lane);
             if (lane.generation == generation || flaw == Flaw.DOES_NOT_CHECK_THE_GENERATION) {
-                return Optional.of(new Transaction(session));
+                return Optional.of(new Transaction(session, readAhead));
             }
             end(session, false);
             return Optional.empty();
@@ -426,9 +432,12 @@ final class ModelStore {
     private final class Transaction implements LaneTransaction {
         private final Session session;
         private final Lane lane;
+        private final Map<Lane, Ahead> readAhead;
+        private Supplier<Read> readingAhead;
 
-        Transaction(Session session) {
+        Transaction(Session session, Map<Lane, Ahead> readAhead) {
             this.session = session;
+            this.readAhead = readAhead;
             this.lane = session.lane;
         }
 
@@ -500,10 +509,15 @@ final class ModelStore {
 
         @Override
         public Read read(Lanes.BatchLimits limits, Blocked blocked) {
-            if (flaw == Flaw.READS_AHEAD) {
-                return readTwice(limits, blocked);
+            Ahead ahead = readAhead.remove(lane);
+            Read read = ask(
+                    "reads jobs",
+                    "",
+                    () -> ahead != null && ahead.generation == lane.generation ? ahead.read : read(limits, blocked, 0));
+            if (flaw == Flaw.READS_AHEAD && !read.jobs().isEmpty()) {
+                long last = read.jobs().get(read.jobs().size() - 1).id();
+                readingAhead = () -> read(limits, blocked, last + 1);
             }
-            Read read = ask("reads jobs", "", () -> read(limits, blocked, 0));
             simulation.note(
                     me(), "has read", read.jobs().stream().map(Job::name).toList());
             return read;
@@ -513,26 +527,11 @@ final class ModelStore {
             return session.client;
         }
 
-        private Read readTwice(Lanes.BatchLimits limits, Blocked blocked) {
-            Lanes.BatchLimits half = new Lanes.BatchLimits((limits.rowsMax() + 1) / 2, limits.bytesMax());
-            List<Job> jobs = new ArrayList<>(
-                    ask("reads jobs", "", () -> read(half, blocked, 0)).jobs());
-            if (jobs.isEmpty()) {
-                return new Read(jobs, false);
-            }
-            long last = jobs.get(jobs.size() - 1).id();
-            Read ahead = ask("reads ahead from", last, () -> read(half, blocked, last + 1));
-            jobs.addAll(ahead.jobs());
-            return new Read(jobs, ahead.full());
-        }
-
         private Read read(Lanes.BatchLimits limits, Blocked blocked, long from) {
             List<Job> jobs = new ArrayList<>();
             long bytes = 0;
             for (Job job : rows().tailMap(from).values()) {
-                Long held = flaw == Flaw.DOES_NOT_WAIT_FOR_HELD_JOBS
-                        ? null
-                        : blocked.from().get(job.topic());
+                Long held = blocked.from().get(job.topic());
                 boolean leftOut = blocked.topics().contains(job.topic())
                         || (held != null && job.id() >= held)
                         || (blocked.followers() && flaw != Flaw.DOES_NOT_LEAVE_FOLLOWERS_OUT && follows(job));
@@ -553,23 +552,25 @@ final class ModelStore {
 
         @Override
         public Deleted delete(Collection<Row> asked) {
-            return ask("deletes", asked.stream().map(Row::id).toList(), () -> {
-                Map<Long, Job> rows = rows();
-                List<Job> gone = new ArrayList<>();
-                for (Row row : asked) {
-                    Job job = rows.get(row.id());
-                    if (job != null && job.jobId().equals(row.jobId()) && !isLockedByAnother(row.id())) {
-                        gone.add(job);
-                    }
-                }
-                if (flaw == Flaw.DELETES_UP_TO_THE_LAST_ID && !gone.isEmpty()) {
-                    gone = List.copyOf(
-                            rows().headMap(gone.get(gone.size() - 1).id(), true).values());
-                }
-                gone.forEach(job -> session.rows.put(job.id(), null));
-                session.deleted.addAll(gone);
-                return new Deleted(gone.size(), Instant.EPOCH);
-            });
+            return ask(
+                    "deletes", (Supplier<?>) () -> asked.stream().map(Row::id).toList(), () -> {
+                        Map<Long, Job> rows = rows();
+                        List<Job> gone = new ArrayList<>();
+                        for (Row row : asked) {
+                            Job job = rows.get(row.id());
+                            if (job != null && job.jobId().equals(row.jobId()) && !isLockedByAnother(row.id())) {
+                                gone.add(job);
+                            }
+                        }
+                        if (flaw == Flaw.DELETES_UP_TO_THE_LAST_ID && !gone.isEmpty()) {
+                            gone = List.copyOf(
+                                    rows().headMap(gone.get(gone.size() - 1).id(), true)
+                                            .values());
+                        }
+                        gone.forEach(job -> session.rows.put(job.id(), null));
+                        session.deleted.addAll(gone);
+                        return new Deleted(gone.size(), Instant.EPOCH);
+                    });
         }
 
         /** Cannot be while all wait for the lane's lock. */
@@ -600,16 +601,19 @@ final class ModelStore {
             if (jobs.isEmpty()) {
                 return;
             }
-            ask("moves aside", jobs.stream().map(job -> job.row().id()).toList(), () -> {
-                Map<Long, Job> rows = rows();
-                for (Moved moved : jobs) {
-                    Job job = rows.get(moved.row().id());
-                    if (job != null && job.jobId().equals(moved.row().jobId())) {
-                        move(job, moved.held());
-                    }
-                }
-                return null;
-            });
+            ask(
+                    "moves aside",
+                    (Supplier<?>) () -> jobs.stream().map(job -> job.row().id()).toList(),
+                    () -> {
+                        Map<Long, Job> rows = rows();
+                        for (Moved moved : jobs) {
+                            Job job = rows.get(moved.row().id());
+                            if (job != null && job.jobId().equals(moved.row().jobId())) {
+                                move(job, moved.held());
+                            }
+                        }
+                        return null;
+                    });
         }
 
         private void move(Job job, boolean held) {
@@ -673,7 +677,15 @@ final class ModelStore {
             }
             Fate fate = simulation.fate();
             switch (fate) {
-                case DONE, UNANSWERED -> end(session, true);
+                case DONE, UNANSWERED -> {
+                    if (readingAhead != null) {
+                        Read read = readingAhead.get();
+                        if (!read.jobs().isEmpty()) {
+                            readAhead.put(lane, new Ahead(lane.generation, read));
+                        }
+                    }
+                    end(session, true);
+                }
                 case LOST -> breakConnection();
                 case LATE -> session.committing = true;
             }

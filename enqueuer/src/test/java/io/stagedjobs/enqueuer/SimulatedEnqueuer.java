@@ -13,7 +13,7 @@ import java.util.function.BooleanSupplier;
 final class SimulatedEnqueuer {
 
     static final Duration TAKEOVER_AFTER = Duration.ofSeconds(10);
-    private static final Duration HEARTBEAT = Duration.ofSeconds(2);
+    private static final Duration HEARTBEAT = Duration.ofSeconds(4);
 
     /** Counts into the void; shared by all simulations. */
     private static final Meters METERS = new Meters(new CompositeMeterRegistry(), () -> 0);
@@ -97,7 +97,7 @@ final class SimulatedEnqueuer {
                 store.client(this),
                 broker.client(this),
                 limits,
-                Duration.ofMillis(100),
+                Duration.ofSeconds(2),
                 pauses,
                 health,
                 METERS,

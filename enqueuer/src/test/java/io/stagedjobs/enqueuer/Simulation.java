@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 import java.util.random.RandomGenerator;
 
 /**
@@ -80,7 +81,7 @@ final class Simulation {
     }
 
     private static final long STEP_NANOS = Duration.ofMillis(1).toNanos();
-    private static final int CALM_STEPS_MAX = 6_000;
+    private static final int CALM_STEPS_MAX = 3_000;
     private static final int ZOMBIE_STEPS = 60;
 
     private final long seed;
@@ -104,6 +105,7 @@ final class Simulation {
     private final List<String> topics;
     private final double switches;
     private final double events;
+    private final double bursts;
     private final double faults;
     private final int troubleSteps;
 
@@ -121,10 +123,11 @@ final class Simulation {
         this.trace = trace;
         lanes = 1 + below(2);
         enqueuersAtOnce = 1 + below(3);
-        limits = new Lanes.BatchLimits(1 + below(6), chance(0.8) ? 1_000_000 : 100 + below(200));
+        limits = new Lanes.BatchLimits(oneOf(List.of(1, 2, 2, 3, 5, 50)), chance(0.8) ? 1_000_000 : 100 + below(200));
         topics = chance(0.5) ? List.of("t0") : List.of("t0", "t1");
         switches = oneOf(List.of(0.05, 0.15, 0.4));
-        events = oneOf(List.of(0.1, 0.2, 0.4));
+        events = oneOf(List.of(0.1, 0.3, 0.6));
+        bursts = oneOf(List.of(0.0, 0.02, 0.1));
         faults = oneOf(List.of(0.0, 0.02, 0.08));
         troubleSteps = 60 + below(200);
         store = new ModelStore(this, ledger, flaw, lanes);
@@ -142,7 +145,7 @@ final class Simulation {
     }
 
     private void arrange(boolean topicsMissing, boolean refused, boolean asynchronous) {
-        always.add(new Event(40, () -> writers.step()));
+        always.add(new Event(oneOf(List.of(10, 40, 80)), () -> writers.step()));
         always.add(new Event(8, () -> store.noticeBrokenConnection()));
         always.add(new Event(8, () -> broker.deliverLateRequest()));
         always.add(new Event(10, () -> broker.writeMarkers()));
@@ -258,6 +261,12 @@ final class Simulation {
 
     /** Who has the next turn after what happens before it; null if the simulation is over. */
     private LaneThread decide(LaneThread me) {
+        if (phase == Phase.TROUBLE && chance(bursts)) {
+            // Between two steps of one thread the others may do a lot.
+            for (int i = below(12); i >= 0; i--) {
+                event();
+            }
+        }
         while (true) {
             advance();
             if (phase == Phase.OVER || ledger.violation() != null) {
@@ -273,7 +282,7 @@ final class Simulation {
             if (next != null) {
                 return next;
             }
-            if (!event()) {
+            if (chance(0.5) || !event()) {
                 wakeFirst();
             }
         }
@@ -541,12 +550,14 @@ final class Simulation {
         return fate;
     }
 
+    /** A line of the trace; a detail that costs something is given as a {@link Supplier}. */
     void note(Object who, String what, Object detail) {
         if (trace != null) {
+            Object told = detail instanceof Supplier<?> later ? later.get() : detail;
             boolean ofLane = who instanceof SimulatedEnqueuer && running != null && who == running.enqueuer();
             trace.add(String.format(
                     "%5d %9.3f s  %-12s %s %s",
-                    steps, nanoTime / 1e9, ofLane ? who + " lane " + running.lane : who, what, detail));
+                    steps, nanoTime / 1e9, ofLane ? who + " lane " + running.lane : who, what, told));
         }
     }
 }

@@ -115,11 +115,6 @@ class SimulatorTest {
     }
 
     @Test
-    void reading_past_held_jobs_that_return_is_found() {
-        assertFound(Flaw.DOES_NOT_WAIT_FOR_HELD_JOBS);
-    }
-
-    @Test
     void not_fencing_the_earlier_owner_is_found() {
         assertFound(Flaw.DOES_NOT_FENCE);
     }
