@@ -496,7 +496,7 @@ final class Simulation {
         }
         Set<String> paused =
                 switch (below(4)) {
-                    case 0 -> Set.of(Pauses.ALL);
+                    case 0 -> Set.of(Lanes.ALL_TOPICS);
                     case 1 -> Set.of(oneOf(topics));
                     default -> Set.<String>of();
                 };
