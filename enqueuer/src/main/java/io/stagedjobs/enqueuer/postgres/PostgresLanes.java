@@ -122,6 +122,7 @@ public final class PostgresLanes implements Lanes {
     @Override
     public Backlog backlog() {
         return transactions.call("measure the backlog", dsl -> {
+            dsl.execute(sql.waitForLocksBriefly);
             double seconds = dsl.fetchSingle(sql.oldestAge).get(0, double.class);
             return new Backlog(
                     count(dsl, sql.countBounded, sql.countEstimated),

@@ -35,6 +35,7 @@ final class Statements {
     final String present;
     final String recordBatch;
     final String forgetBatches;
+    final String waitForLocksBriefly;
     final String countBounded;
     final String countEstimated;
     final String countAsideBounded;
@@ -158,6 +159,8 @@ final class Statements {
         recordBatch = "INSERT INTO " + batches + " (lane, batch) VALUES (?, ?)";
         forgetBatches = "DELETE FROM " + batches + " WHERE lane = ? AND batch < ?";
 
+        // Whoever has locked the table must not keep the heartbeat from being renewed.
+        waitForLocksBriefly = "SET LOCAL lock_timeout = '200ms'";
         countBounded = countBounded(jobs);
         countEstimated = countEstimated(jobs);
         countAsideBounded = countBounded(parked);
