@@ -402,6 +402,9 @@ final class Simulation {
 
     private void calmDown() {
         broker.allTopicsWritable();
+        if (chance(0.4)) {
+            leaveOne();
+        }
         int runningNow = 0;
         for (SimulatedEnqueuer enqueuer : enqueuers) {
             enqueuer.pauses().set(Set.of());
@@ -414,6 +417,20 @@ final class Simulation {
         }
         if (runningNow == 0) {
             start();
+        }
+    }
+
+    /** Only one is left, which may have lost its lanes to others meanwhile: nobody takes over from it. */
+    private void leaveOne() {
+        List<SimulatedEnqueuer> left =
+                enqueuers.stream().filter(enqueuer -> !enqueuer.crashed()).toList();
+        if (!left.isEmpty()) {
+            SimulatedEnqueuer survivor = oneOf(left);
+            left.stream().filter(enqueuer -> enqueuer != survivor).forEach(enqueuer -> {
+                note(enqueuer, "is killed", "");
+                enqueuer.crash();
+            });
+            survivor.goOn();
         }
     }
 
@@ -462,7 +479,9 @@ final class Simulation {
     private void kill(SimulatedEnqueuer victim) {
         note(victim, "is killed", "");
         victim.crash();
-        start();
+        if (chance(0.5)) {
+            start();
+        }
     }
 
     private boolean stop() {
