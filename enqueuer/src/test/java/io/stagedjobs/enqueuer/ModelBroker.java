@@ -365,7 +365,7 @@ final class ModelBroker {
         }
 
         private boolean commit(Transaction transaction) {
-            simulation.step("commits in Kafka batch", transaction.progress.batch());
+            simulation.commitStep("commits in Kafka batch", transaction.progress.batch());
             if (isFenced() || transaction.state != State.OPEN) {
                 return false;
             }
@@ -373,7 +373,7 @@ final class ModelBroker {
                 late.add(transaction);
                 return true;
             }
-            Fate fate = simulation.fate();
+            Fate fate = simulation.fateOfCommit();
             switch (fate) {
                 case DONE, UNANSWERED -> decide(transaction);
                 case LOST -> {}

@@ -671,11 +671,11 @@ final class ModelStore {
 
         @Override
         public void commit() {
-            simulation.step("commits", "");
+            simulation.commitStep("commits", "");
             if (session.over || session.broken) {
                 throw outside("the connection was ended");
             }
-            Fate fate = simulation.fate();
+            Fate fate = simulation.fateOfCommit();
             switch (fate) {
                 case DONE, UNANSWERED -> {
                     if (readingAhead != null) {

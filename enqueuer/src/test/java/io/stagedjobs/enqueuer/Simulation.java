@@ -107,6 +107,7 @@ final class Simulation {
     private final double events;
     private final double bursts;
     private final double faults;
+    private final double troubleAtCommits;
     private final int troubleSteps;
 
     private Phase phase = Phase.TROUBLE;
@@ -129,6 +130,7 @@ final class Simulation {
         events = oneOf(List.of(0.1, 0.3, 0.6));
         bursts = oneOf(List.of(0.0, 0.02, 0.1));
         faults = oneOf(List.of(0.0, 0.02, 0.08));
+        troubleAtCommits = oneOf(List.of(0.0, 0.03, 0.1));
         troubleSteps = 60 + below(200);
         store = new ModelStore(this, ledger, flaw, lanes);
         broker = new ModelBroker(this, ledger, store, flaw, lanes);
@@ -228,6 +230,20 @@ final class Simulation {
         nanoTime += STEP_NANOS;
         note(running.enqueuer(), what, detail);
         yieldTurn();
+    }
+
+    /** A commit begins, on either side: where trouble does the most harm, there is more of it. */
+    void commitStep(String what, Object detail) {
+        SimulatedEnqueuer me = running.enqueuer();
+        if (phase == Phase.TROUBLE && chance(troubleAtCommits)) {
+            if (chance(0.3)) {
+                kill(me);
+            } else {
+                note(me, "is stopped", "");
+                me.stop();
+            }
+        }
+        step(what, detail);
     }
 
     private void yieldTurn() {
@@ -386,6 +402,9 @@ final class Simulation {
 
     private void calmDown() {
         broker.allTopicsWritable();
+        if (chance(0.4)) {
+            leaveOne();
+        }
         int runningNow = 0;
         for (SimulatedEnqueuer enqueuer : enqueuers) {
             enqueuer.pauses().set(Set.of());
@@ -398,6 +417,20 @@ final class Simulation {
         }
         if (runningNow == 0) {
             start();
+        }
+    }
+
+    /** Only one is left, which may have lost its lanes to others meanwhile: nobody takes over from it. */
+    private void leaveOne() {
+        List<SimulatedEnqueuer> left =
+                enqueuers.stream().filter(enqueuer -> !enqueuer.crashed()).toList();
+        if (!left.isEmpty()) {
+            SimulatedEnqueuer survivor = oneOf(left);
+            left.stream().filter(enqueuer -> enqueuer != survivor).forEach(enqueuer -> {
+                note(enqueuer, "is killed", "");
+                enqueuer.crash();
+            });
+            survivor.goOn();
         }
     }
 
@@ -439,10 +472,16 @@ final class Simulation {
         if (victim == null) {
             return false;
         }
+        kill(victim);
+        return true;
+    }
+
+    private void kill(SimulatedEnqueuer victim) {
         note(victim, "is killed", "");
         victim.crash();
-        start();
-        return true;
+        if (chance(0.5)) {
+            start();
+        }
     }
 
     private boolean stop() {
@@ -542,6 +581,15 @@ final class Simulation {
 
     /** What becomes of the call that is carried out now. */
     Fate fate() {
+        return fate(faults);
+    }
+
+    /** What becomes of the commit that is carried out now. */
+    Fate fateOfCommit() {
+        return fate(faults + 2 * troubleAtCommits);
+    }
+
+    private Fate fate(double faults) {
         if (phase != Phase.TROUBLE || !chance(faults)) {
             return Fate.DONE;
         }
