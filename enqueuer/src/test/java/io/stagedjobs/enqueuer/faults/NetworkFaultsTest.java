@@ -45,7 +45,7 @@ class NetworkFaultsTest {
         kafka = TestKafka.startEmbeddedBehindProxy(Map.of());
         network = new Network(kafka, "network");
         environment = environment(network);
-        enqueuer = new Command.Daemon(network.outbox, "enqueuer", environment);
+        enqueuer = network.start("enqueuer", environment);
     }
 
     /** Small batches, so that each fault finds one under way; short patience, so that silence ends soon. */
@@ -212,7 +212,7 @@ class NetworkFaultsTest {
         inMidBatch.await(SOON);
         network.toPostgres.stall();
         Map<String, String> past = Command.with(environment, "STAGED_JOBS_DATABASE_URL", network.outbox.database.url());
-        try (Command.Daemon heir = new Command.Daemon(network.outbox, "heir", past)) {
+        try (Command.Daemon heir = network.start("heir", past)) {
             checker.awaitDrained();
             network.heal();
             Eventually.until("both own lanes", () -> network.owners() == 2);
@@ -224,10 +224,7 @@ class NetworkFaultsTest {
     @Test
     void at_least_once_repeats_a_batch_whose_commit_postgresql_never_saw_and_none_that_it_has_done() throws Exception {
         try (Network other = new Network(kafka, "at_least_once")) {
-            new Command.Daemon(
-                    other.outbox,
-                    "at-least-once",
-                    Command.with(environment(other), "STAGED_JOBS_DELIVERY", "at-least-once"));
+            other.start("at-least-once", Command.with(environment(other), "STAGED_JOBS_DELIVERY", "at-least-once"));
             Checker jobs = other.checker();
             Incident answer = other.toPostgres.lose(Loss.ANSWER, Network.commitOfBatch(), 3, Then.CUT);
             jobs.stage(KEYS, JOBS_OF_A_KEY);

@@ -12,6 +12,7 @@ import io.stagedjobs.testkit.Incident;
 import io.stagedjobs.testkit.TestKafka;
 import java.sql.Connection;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
@@ -73,7 +74,7 @@ class OutagesTest {
     }
 
     private Command.Daemon enqueuer(String... settings) {
-        return new Command.Daemon(network.outbox, "enqueuer", network.environment("", settings));
+        return network.start("enqueuer", network.environment("", settings));
     }
 
     private static double kafkaFailures(Command.Daemon daemon) throws Exception {
@@ -174,6 +175,7 @@ class OutagesTest {
         try (Connection late = network.outbox.transaction();
                 TransactionAges ages = new TransactionAges(network.outbox)) {
             checker.stage(late, "late ", KEYS, 2);
+            Instant opened = Instant.now();
             long deadline = System.nanoTime() + LATE_COMMIT_AFTER.toNanos();
             while (System.nanoTime() < deadline) {
                 checker.stage(KEYS, 1);
@@ -182,15 +184,16 @@ class OutagesTest {
             }
             assertThat(network.outbox.read(topic))
                     .noneMatch(record -> new String(record.key(), UTF_8).startsWith("late"));
-            Duration longest = checker.longestDelay(topic);
+            Duration longest = checker.longestDelay(topic, opened);
             late.commit();
             Duration drained = checker.awaitDrained();
             System.out.printf(
                     "others waited %d ms at most; the late ones were published %d ms after their commit; oldest"
                             + " transaction %d ms%n",
                     longest.toMillis(), drained.toMillis(), ages.oldest().toMillis());
-            assertThat(longest).isLessThan(Duration.ofSeconds(3));
-            assertThat(drained).isLessThan(Duration.ofSeconds(3));
+            // On a busy machine; whoever waited for the open transaction would have waited for most of its minute.
+            assertThat(longest).isLessThan(Duration.ofSeconds(10));
+            assertThat(drained).isLessThan(Duration.ofSeconds(10));
         }
         checker.assertExactlyOnce();
     }
