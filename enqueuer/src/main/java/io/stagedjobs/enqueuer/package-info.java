@@ -5,7 +5,8 @@
  * <h2>Terms</h2>
  *
  * <p>A <em>lane</em> is an ordered share of the jobs with one owner at a time: all jobs of one (topic, key) share a lane. A
- * <em>generation</em> counts the ownerships of a lane; whoever meets a newer one than its own lets go.
+ * <em>generation</em> counts the ownerships of a lane; whoever meets a newer one than its own begins again. A job that cannot
+ * be published is moved aside: <em>held</em> until its topic takes jobs, or <em>parked</em> until a person decides.
  *
  * <h2>Owning a lane</h2>
  *
@@ -16,31 +17,52 @@
  * <pre>
  * acquire   transaction 1: write owner and generation, commit        {@link io.stagedjobs.enqueuer.Lanes#take}
  *        *  look at the lane's progress in Kafka, fencing nobody     {@link io.stagedjobs.enqueuer.Publisher#peek}
- *        *  transaction 2: compare it with the database, change      {@link io.stagedjobs.enqueuer.Lanes#compare}
+ *        *  transaction 2: compare it with the database, change      {@link io.stagedjobs.enqueuer.LaneTransaction#present}
  *           nothing; halt the lane if they contradict each other
  *           open the publisher, outside any transaction;             {@link io.stagedjobs.enqueuer.Publisher#open}
  *           this fences the lane's earlier producer (*)
  *        *  read the progress to its end, now final                  {@link io.stagedjobs.enqueuer.Publisher.Session#progress}
- *        *  transaction 3: compare again; delete the rows of a       {@link io.stagedjobs.enqueuer.Lanes#reconcile}
- *           batch that only Kafka knew, write its number, commit
- * a batch   begin; lock the lane, check the generation, read         {@link io.stagedjobs.enqueuer.Lanes#claim}
+ *           transaction 3: compare again, delete the rows of a       {@link io.stagedjobs.enqueuer.LaneTransaction#delete}
+ *           batch that only Kafka knew, write its number (*); see    {@link io.stagedjobs.enqueuer.LaneTransaction#aside}
+ *           what is moved aside, commit
+ * tend      look whether topics of held jobs take jobs again         {@link io.stagedjobs.enqueuer.Publisher#refused}
+ *           begin; put held jobs back, move aside what is blocked    {@link io.stagedjobs.enqueuer.LaneTransaction#putBack}
+ *           at the lane's head, commit                               {@link io.stagedjobs.enqueuer.LaneTransaction#sweep}
+ * a batch   begin; lock the lane, check the generation               {@link io.stagedjobs.enqueuer.Lanes#begin}
+ *           read, without what is blocked                            {@link io.stagedjobs.enqueuer.LaneTransaction#read}
  *           publish and await the acknowledgements; records and      {@link io.stagedjobs.enqueuer.Publisher.Session#publish}
  *           progress are one Kafka transaction (*)
- *           delete exactly what was published, write the batch's     {@link io.stagedjobs.enqueuer.Batch#settle}
- *           number (*), commit
+ *           delete exactly what was published, write the batch's     {@link io.stagedjobs.enqueuer.LaneTransaction#recordSettled}
+ *           number (*), move aside what was refused, commit          {@link io.stagedjobs.enqueuer.LaneTransaction#moveAside}
  * failure   roll back, close the publisher's session, rest, back to acquire
  * </pre>
+ *
+ * <p>Each transaction locks the lane and checks the generation first; a newer one is answered like a failure. Who takes the
+ * lane's jobs out of {@code parked_jobs} by hand makes one.
  *
  * <p>What is marked * happens in delivery mode {@code exactly-once} only: there {@link io.stagedjobs.enqueuer.Publisher#peek}
  * has an answer, in {@code at-least-once} it has none. Batches of a lane are numbered without gaps.
  * {@link io.stagedjobs.enqueuer.Progress} holds the last number, the ids of its jobs and a digest of each job's identity.
  *
+ * <h2>Moving aside</h2>
+ *
+ * <p>{@link io.stagedjobs.enqueuer.Outcome} says which topics take nothing and which jobs were refused,
+ * {@link io.stagedjobs.enqueuer.Refusal} why. {@link io.stagedjobs.enqueuer.Aside} knows what of the lane is aside, from the
+ * tables at first, and keeps the order of keys: all jobs of such a topic are held; while they return in pieces, reads leave out
+ * the topic from the lowest id on that is still held; what follows of a parked job's key is left out too, and parked. A job
+ * that its topic might refuse is published alone, so that in {@code at-least-once} nothing that follows it was sent before.
+ *
+ * <p>All of these decisions are plain code over the three ports {@link io.stagedjobs.enqueuer.Lanes},
+ * {@link io.stagedjobs.enqueuer.LaneTransaction} and {@link io.stagedjobs.enqueuer.Publisher}, so that models can take the
+ * place of both stores.
+ *
  * <h2>What holds under each failure</h2>
  *
- * <p>In both modes: a row is deleted only after Kafka has its record, so nothing is lost. A dead owner's transaction is
- * rolled back by PostgreSQL and its lanes are taken when its heartbeat is older than {@code takeover.after}. The lock on the
- * lane's row and the generation check keep two processes from moving one lane at the same time, whatever their clocks say:
- * all times that processes compare are the database's. While Kafka or PostgreSQL is away, no transaction is open.
+ * <p>In both modes: a row is deleted only after Kafka has its record, and moved aside with all that it has, so nothing is
+ * lost. A dead owner's transaction is rolled back by PostgreSQL and its lanes are taken when its heartbeat is older than
+ * {@code takeover.after}. The lock on the lane's row and the generation check keep two processes from moving one lane at the
+ * same time, whatever their clocks say: all times that processes compare are the database's. While Kafka or PostgreSQL is away, no transaction is open; a batch in
+ * hand waits for Kafka for {@code publish.timeout} in all.
  *
  * <p>{@code at-least-once}: a crash, or a lost answer, between Kafka's acknowledgement and our commit repeats at most that
  * batch.

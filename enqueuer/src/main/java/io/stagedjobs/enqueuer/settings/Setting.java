@@ -56,7 +56,7 @@ public record Setting<T>(
             number("batch.bytes", "most bytes in a batch, exceeded by at most one job", 1_000, 256_000_000, "4000000");
     public static final Setting<Duration> PUBLISH_TIMEOUT = duration(
             "publish.timeout",
-            "how long Kafka has to acknowledge a record before the batch is taken back",
+            "longest that a batch waits for Kafka in all before it is taken back",
             Duration.ofMillis(500),
             Duration.ofMinutes(5),
             "4s");
