@@ -114,11 +114,11 @@ public final class Enqueuer implements AutoCloseable {
         while (!stop.await(rest)) {
             try {
                 beatOnce();
+                health.reached(Side.POSTGRESQL);
                 if (System.nanoTime() - backlogAt >= 0) {
-                    meters.backlog(lanes.backlog());
+                    measureBacklog();
                     backlogAt = System.nanoTime() + BACKLOG_EVERY.toNanos();
                 }
-                health.reached(Side.POSTGRESQL);
                 failures = 0;
                 rest = options.heartbeat;
             } catch (RuntimeException e) {
@@ -133,6 +133,15 @@ public final class Enqueuer implements AutoCloseable {
                             rest.toMillis());
                 }
             }
+        }
+    }
+
+    /** Keeps the last figures if the tables cannot be read now, because somebody has locked them for instance. */
+    private void measureBacklog() {
+        try {
+            meters.backlog(lanes.backlog());
+        } catch (OutsideException e) {
+            log.debug("could not measure the backlog: {}", e.getMessage());
         }
     }
 

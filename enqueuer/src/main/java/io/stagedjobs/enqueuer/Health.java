@@ -1,45 +1,58 @@
 package io.stagedjobs.enqueuer;
 
 import io.stagedjobs.enqueuer.OutsideException.Side;
+import java.util.EnumMap;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** What does not work now: PostgreSQL, Kafka, a lane that is halted. Safe for use by many threads. */
+/** What does not work now: PostgreSQL, Kafka, a lane that fails or is halted. Safe for use by many threads. */
 public final class Health {
 
     private static final String NOT_YET = "not reached yet";
 
-    private final Map<String, String> problems = new TreeMap<>();
+    private record Failure(Side side, String reason) {}
+
+    private final Map<Side, String> ofProcess = new EnumMap<>(Side.class);
+    private final Map<Integer, Failure> failing = new TreeMap<>();
+    private final Map<Integer, String> halted = new TreeMap<>();
 
     public Health() {
-        problems.put(Side.POSTGRESQL.label(), NOT_YET);
-        problems.put(Side.KAFKA.label(), NOT_YET);
+        ofProcess.put(Side.POSTGRESQL, NOT_YET);
+        ofProcess.put(Side.KAFKA, NOT_YET);
     }
 
-    /** It works now. */
+    /** It works for the process as a whole; what a lane met there stays until that lane works again. */
     public synchronized void reached(Side side) {
-        problems.remove(side.label());
+        ofProcess.remove(side);
     }
 
     synchronized void failed(Side side, String reason) {
-        problems.put(side.label(), reason);
+        ofProcess.put(side, reason);
+    }
+
+    synchronized void laneFailed(int lane, Side side, String reason) {
+        failing.put(lane, new Failure(side, reason));
     }
 
     /** @return whether that is news */
-    synchronized boolean halted(int lane, String reason) {
-        return !reason.equals(problems.put(name(lane), reason));
+    synchronized boolean laneHalted(int lane, String reason) {
+        failing.remove(lane);
+        return !reason.equals(halted.put(lane, reason));
     }
 
-    synchronized void resumed(int lane) {
-        problems.remove(name(lane));
+    /** The lane's last step did what it should, or the lane is no longer ours. */
+    synchronized void laneWorks(int lane) {
+        failing.remove(lane);
+        halted.remove(lane);
     }
 
     /** Reasons by what does not work ({@code postgresql}, {@code kafka}, {@code lane 3}); empty if everything does. */
     public synchronized Map<String, String> problems() {
-        return new TreeMap<>(problems);
-    }
-
-    private static String name(int lane) {
-        return "lane " + lane;
+        Map<String, String> problems = new TreeMap<>();
+        failing.forEach(
+                (lane, failure) -> problems.putIfAbsent(failure.side.label(), "lane " + lane + ": " + failure.reason));
+        ofProcess.forEach((side, reason) -> problems.put(side.label(), reason));
+        halted.forEach((lane, reason) -> problems.put("lane " + lane, reason));
+        return problems;
     }
 }

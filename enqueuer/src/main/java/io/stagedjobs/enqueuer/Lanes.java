@@ -31,8 +31,11 @@ public interface Lanes {
     /** Frees the lane if that generation still owns it. */
     void giveBack(int lane, long generation);
 
-    /** Whether a job waits in the lane; reads without any lock. */
-    boolean anyWaiting(int lane);
+    /**
+     * Whether a job waits in the lane, or the lane has another generation: then its owner's memory of what is held is not to
+     * be relied on. Reads without any lock.
+     */
+    boolean anyWaiting(int lane, long generation);
 
     /**
      * Begins a transaction and locks the lane in it.

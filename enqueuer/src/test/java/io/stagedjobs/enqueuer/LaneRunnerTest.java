@@ -188,6 +188,15 @@ class LaneRunnerTest {
         assertThat(outbox.namesIn(topic)).containsExactly("before", "after");
     }
 
+    /** Whoever had the lane meanwhile may have left held jobs that only a new ownership finds. */
+    @Test
+    void an_owner_of_an_empty_lane_notices_a_newer_generation() {
+        long generation = lanes.take(lane).orElseThrow();
+        assertThat(lanes.anyWaiting(lane, generation)).isFalse();
+        lanes.take(lane);
+        assertThat(lanes.anyWaiting(lane, generation)).isTrue();
+    }
+
     @Test
     void a_lane_of_a_live_enqueuer_cannot_be_taken_and_one_of_a_dead_enqueuer_can() throws Exception {
         assertThat(lanes.take(lane)).hasValue(1);

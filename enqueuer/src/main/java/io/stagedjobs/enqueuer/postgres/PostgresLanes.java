@@ -97,8 +97,8 @@ public final class PostgresLanes implements Lanes {
     }
 
     @Override
-    public boolean anyWaiting(int lane) {
-        return transactions.call("look at lane " + lane, dsl -> dsl.fetchSingle(sql.anyWaiting, lane)
+    public boolean anyWaiting(int lane, long generation) {
+        return transactions.call("look at lane " + lane, dsl -> dsl.fetchSingle(sql.anyWaiting, generation, lane)
                 .get(0, boolean.class));
     }
 
@@ -122,6 +122,7 @@ public final class PostgresLanes implements Lanes {
     @Override
     public Backlog backlog() {
         return transactions.call("measure the backlog", dsl -> {
+            dsl.execute(sql.waitForLocksBriefly);
             double seconds = dsl.fetchSingle(sql.oldestAge).get(0, double.class);
             return new Backlog(
                     count(dsl, sql.countBounded, sql.countEstimated),

@@ -35,6 +35,7 @@ final class Statements {
     final String present;
     final String recordBatch;
     final String forgetBatches;
+    final String waitForLocksBriefly;
     final String countBounded;
     final String countEstimated;
     final String countAsideBounded;
@@ -80,8 +81,9 @@ final class Statements {
         // Primary key; locks the lane's row until the batch ends. Readers and other lanes are not concerned.
         lock = "SELECT generation FROM " + lanes + " WHERE lane = ? FOR NO KEY UPDATE";
 
-        // Primary key, from the lane's start to the first row; no lock.
-        anyWaiting = "SELECT EXISTS (SELECT FROM " + jobs + " WHERE lane = ?)";
+        // Primary keys, of the jobs from the lane's start to the first row; no lock.
+        anyWaiting = "SELECT l.generation <> ? OR EXISTS (SELECT FROM " + jobs + " AS j WHERE j.lane = l.lane) FROM " + lanes
+                + " AS l WHERE l.lane = ?";
 
         // Of a key (topic and job_key) of j, an earlier job is parked: index parked_jobs_key. False without a key.
         String follows = "EXISTS (SELECT FROM " + parked + " AS p WHERE p.lane = j.lane AND p.topic = j.topic"
@@ -157,6 +159,8 @@ final class Statements {
         recordBatch = "INSERT INTO " + batches + " (lane, batch) VALUES (?, ?)";
         forgetBatches = "DELETE FROM " + batches + " WHERE lane = ? AND batch < ?";
 
+        // Whoever has locked the table must not keep the heartbeat from being renewed.
+        waitForLocksBriefly = "SET LOCAL lock_timeout = '200ms'";
         countBounded = countBounded(jobs);
         countEstimated = countEstimated(jobs);
         countAsideBounded = countBounded(parked);

@@ -124,9 +124,11 @@ final class Checker {
         return duplicates;
     }
 
-    /** The longest time between staging and publishing among the records of a topic. */
-    Duration longestDelay(String topic) {
+    /** The longest time between staging and publishing among the records of a topic that were staged from then on. */
+    Duration longestDelay(String topic, Instant stagedFrom) {
         return outbox.read(topic).stream()
+                .filter(record ->
+                        !Instant.parse(Outbox.header(record, "ce_time")).isBefore(stagedFrom))
                 .map(record -> Duration.between(
                         Instant.parse(Outbox.header(record, "ce_time")), Instant.ofEpochMilli(record.timestamp())))
                 .max(Comparator.naturalOrder())

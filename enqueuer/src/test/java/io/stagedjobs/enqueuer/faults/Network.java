@@ -17,6 +17,8 @@ final class Network implements AutoCloseable {
     /** Whatever way a batch is settled, its rows are deleted. */
     private static final Pattern DELETION = Pattern.compile("DELETE FROM \\S*\"staged_jobs\"");
 
+    private static final int STARTS_MAX = 5;
+
     final PostgresFaultProxy toPostgres;
     final KafkaFaultProxy toKafka;
     final Outbox outbox;
@@ -49,6 +51,22 @@ final class Network implements AutoCloseable {
                 "STAGED_JOBS_DATABASE_URL",
                 toPostgres.through(outbox.database).url() + urlParameters);
         return Command.with(environment, pairs);
+    }
+
+    /**
+     * Starts an enqueuer. The patience that a test gives it bounds its questions at the start too, where a busy machine is
+     * slower than at any later time: one that gave up for that reason is started again, as its supervisor would do.
+     */
+    Command.Daemon start(String name, Map<String, String> environment) {
+        for (int left = STARTS_MAX; ; left--) {
+            try {
+                return new Command.Daemon(outbox, name, environment);
+            } catch (AssertionError e) {
+                if (left == 1 || !String.valueOf(e.getMessage()).contains("could not reach Kafka")) {
+                    throw e;
+                }
+            }
+        }
     }
 
     Checker checker() {

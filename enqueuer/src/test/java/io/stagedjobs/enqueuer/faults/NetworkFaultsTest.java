@@ -17,6 +17,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -44,7 +45,7 @@ class NetworkFaultsTest {
         kafka = TestKafka.startEmbeddedBehindProxy(Map.of());
         network = new Network(kafka, "network");
         environment = environment(network);
-        enqueuer = new Command.Daemon(network.outbox, "enqueuer", environment);
+        enqueuer = network.start("enqueuer", environment);
     }
 
     /** Small batches, so that each fault finds one under way; short patience, so that silence ends soon. */
@@ -204,13 +205,14 @@ class NetworkFaultsTest {
     }
 
     @Test
+    @Tag("long") // two enqueuers that start, take over and share anew
     void an_owner_in_a_black_hole_before_postgresql_is_relieved_and_comes_back_without_harm() throws Exception {
         Incident inMidBatch = network.toPostgres.lose(Loss.REQUEST, Network.commitOfBatch(), 3, Then.SILENCE);
         checker.stage(KEYS, JOBS_OF_A_KEY);
         inMidBatch.await(SOON);
         network.toPostgres.stall();
         Map<String, String> past = Command.with(environment, "STAGED_JOBS_DATABASE_URL", network.outbox.database.url());
-        try (Command.Daemon heir = new Command.Daemon(network.outbox, "heir", past)) {
+        try (Command.Daemon heir = network.start("heir", past)) {
             checker.awaitDrained();
             network.heal();
             Eventually.until("both own lanes", () -> network.owners() == 2);
@@ -222,10 +224,7 @@ class NetworkFaultsTest {
     @Test
     void at_least_once_repeats_a_batch_whose_commit_postgresql_never_saw_and_none_that_it_has_done() throws Exception {
         try (Network other = new Network(kafka, "at_least_once")) {
-            new Command.Daemon(
-                    other.outbox,
-                    "at-least-once",
-                    Command.with(environment(other), "STAGED_JOBS_DELIVERY", "at-least-once"));
+            other.start("at-least-once", Command.with(environment(other), "STAGED_JOBS_DELIVERY", "at-least-once"));
             Checker jobs = other.checker();
             Incident answer = other.toPostgres.lose(Loss.ANSWER, Network.commitOfBatch(), 3, Then.CUT);
             jobs.stage(KEYS, JOBS_OF_A_KEY);

@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** People at work on the tables: locks, maintenance, rows taken away. */
@@ -79,6 +80,7 @@ class OperatorFaultsTest {
     }
 
     @Test
+    @Tag("long")
     void a_deadlock_after_kafkas_commit_is_found_out_by_acquiring_and_nothing_is_published_twice() throws Exception {
         try (TestKafka kafka = TestKafka.startEmbedded();
                 Scene scene = new Scene(Map.of(), kafka, 1)) {
@@ -118,6 +120,7 @@ class OperatorFaultsTest {
     }
 
     @Test
+    @Tag("long")
     void maintenance_of_the_table_under_load_costs_no_job() throws Exception {
         try (Scene scene = new Scene(Map.of())) {
             Command.Daemon daemon = scene.daemon("enqueuer");
@@ -143,6 +146,7 @@ class OperatorFaultsTest {
     }
 
     @Test
+    @Tag("long")
     void rows_that_an_operator_deletes_or_truncates_are_missed_by_nobody_else() throws Exception {
         try (Scene scene = new Scene(Map.of())) {
             String doomed = scene.kafka.newTopic("doomed", 3);

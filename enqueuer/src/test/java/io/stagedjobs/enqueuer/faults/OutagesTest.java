@@ -1,5 +1,6 @@
 package io.stagedjobs.enqueuer.faults;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.stagedjobs.enqueuer.Eventually;
@@ -11,6 +12,7 @@ import io.stagedjobs.testkit.Incident;
 import io.stagedjobs.testkit.TestKafka;
 import java.sql.Connection;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
@@ -72,7 +74,7 @@ class OutagesTest {
     }
 
     private Command.Daemon enqueuer(String... settings) {
-        return new Command.Daemon(network.outbox, "enqueuer", network.environment("", settings));
+        return network.start("enqueuer", network.environment("", settings));
     }
 
     private static double kafkaFailures(Command.Daemon daemon) throws Exception {
@@ -119,10 +121,10 @@ class OutagesTest {
                     drained.toMillis());
             checker.assertExactlyOnce();
             Eventually.until("it is ready", enqueuer::isReady);
-            // A lane rests up to 10 s after a failure: far less than one failure a second.
-            assertThat(failures).as("failed steps").isBetween(1.0, 10.0 + LANES * OUTAGE.toSeconds() / 2.0);
+            // A lane rests up to 10 s after a failure, after the first few.
+            assertThat(failures).as("failed steps").isBetween((double) LANES, LANES * (5 + OUTAGE.toSeconds() / 5.0));
             assertThat(lines).as("lines of log").isLessThan(100 + LANES * 10);
-            // The clients' own back-off is up to one try a second for each.
+            // The clients' own back-off is up to one try a second for each. Refused ones (KILLED) are not counted.
             assertThat(connections).as("connections tried").isLessThan(100 + 3 * LANES * OUTAGE.toSeconds());
             assertThat(oldest).as("oldest transaction").isLessThanOrEqualTo(TRANSACTION_AGE_MAX);
         }
@@ -173,6 +175,7 @@ class OutagesTest {
         try (Connection late = network.outbox.transaction();
                 TransactionAges ages = new TransactionAges(network.outbox)) {
             checker.stage(late, "late ", KEYS, 2);
+            Instant opened = Instant.now();
             long deadline = System.nanoTime() + LATE_COMMIT_AFTER.toNanos();
             while (System.nanoTime() < deadline) {
                 checker.stage(KEYS, 1);
@@ -180,17 +183,17 @@ class OutagesTest {
                 TimeUnit.MILLISECONDS.sleep(250); // a steady trickle, not a flood
             }
             assertThat(network.outbox.read(topic))
-                    .noneMatch(record ->
-                            new String(record.key(), java.nio.charset.StandardCharsets.UTF_8).startsWith("late"));
-            Duration longest = checker.longestDelay(topic);
+                    .noneMatch(record -> new String(record.key(), UTF_8).startsWith("late"));
+            Duration longest = checker.longestDelay(topic, opened);
             late.commit();
             Duration drained = checker.awaitDrained();
             System.out.printf(
                     "others waited %d ms at most; the late ones were published %d ms after their commit; oldest"
                             + " transaction %d ms%n",
                     longest.toMillis(), drained.toMillis(), ages.oldest().toMillis());
-            assertThat(longest).isLessThan(Duration.ofSeconds(3));
-            assertThat(drained).isLessThan(Duration.ofSeconds(3));
+            // On a busy machine; whoever waited for the open transaction would have waited for most of its minute.
+            assertThat(longest).isLessThan(Duration.ofSeconds(10));
+            assertThat(drained).isLessThan(Duration.ofSeconds(10));
         }
         checker.assertExactlyOnce();
     }

@@ -29,6 +29,7 @@ class PostgresFaultsTest {
             "autovacuum", "off");
 
     @Test
+    @Tag("long")
     void crashes_under_writers_lose_and_repeat_nothing_and_starting_up_is_waited_for() throws Exception {
         try (Scene scene = new Scene(Map.of())) {
             Command.Daemon daemon = scene.daemon("enqueuer");
@@ -71,6 +72,7 @@ class PostgresFaultsTest {
     }
 
     @Test
+    @Tag("long")
     void a_job_whose_asynchronous_commit_a_crash_took_back_was_never_published() throws Exception {
         try (TestKafka kafka = TestKafka.startEmbedded();
                 Scene scene = new Scene(LAZY_LOG, kafka, 1)) {
@@ -123,6 +125,7 @@ class PostgresFaultsTest {
     }
 
     @Test
+    @Tag("long")
     void without_a_free_connection_it_waits_says_why_and_goes_on_by_itself() throws Exception {
         try (Scene scene = new Scene(Map.of("max_connections", "30"))) {
             Command.Daemon daemon = scene.daemon("enqueuer");

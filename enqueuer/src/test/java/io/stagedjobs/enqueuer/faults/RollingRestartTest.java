@@ -7,9 +7,11 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** A release is rolled out: one enqueuer after the other is ended and started again, while jobs come. */
+@Tag("long")
 class RollingRestartTest {
 
     /** What is promised is 15 s; the machine of the tests may be busy. */

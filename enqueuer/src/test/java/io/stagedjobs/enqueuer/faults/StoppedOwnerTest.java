@@ -9,9 +9,11 @@ import java.sql.Connection;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.Map;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** A lane's owner is stopped (SIGSTOP) while PostgreSQL sends it a batch: no timeout of PostgreSQL ends that. */
+@Tag("long")
 class StoppedOwnerTest {
 
     private static final String OF_THE_FETCH =

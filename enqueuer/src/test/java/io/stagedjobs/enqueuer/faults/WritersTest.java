@@ -13,10 +13,12 @@ import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.postgresql.PGConnection;
 
 /** Ids that never come, come late, or come in a way of their own. */
+@Tag("long")
 class WritersTest {
 
     private static final int TRANSACTIONS = 60;
