@@ -169,6 +169,14 @@ class SchemaTest {
     }
 
     @Test
+    void no_job_can_be_staged_for_the_topic_in_which_the_enqueuer_keeps_its_progress() throws SQLException {
+        migrate(Schema.PUBLIC);
+        assertThatThrownBy(() -> dsl.execute(
+                        "INSERT INTO staged_jobs (topic, job_name) VALUES ('staged-jobs-progress-1-2-3', 'n')"))
+                .hasMessageContaining("staged_jobs_topic_reserved");
+    }
+
+    @Test
     void a_plain_insert_of_three_columns_is_enough() throws SQLException {
         migrate(Schema.PUBLIC);
         dsl.execute("INSERT INTO staged_jobs (topic, job_name, payload) VALUES ('users', 'user.created', 'x')");

@@ -69,14 +69,18 @@ final class Aside {
     void looked(Map<String, Refusal> refusedNow) {
         held.stream()
                 .filter(topic -> refused.containsKey(topic) && !refusedNow.containsKey(topic))
-                .forEach(topic -> log.info("lane {}: topic {} takes jobs again; its held jobs return", lane, topic));
+                .forEach(topic -> log.info("lane {}: topic {} takes jobs again", lane, topic));
         refused = Map.copyOf(refusedNow);
         lookAt = nanoTime.getAsLong() + LOOK_EVERY.toNanos();
     }
 
-    /** Whether {@link #tend} has something to do. */
-    boolean needsTending(Map<String, Refusal> paused) {
-        return !returning(paused).isEmpty() || sweepDue(paused);
+    /**
+     * Whether {@link #tend} has something to do.
+     *
+     * @param anyWaiting whether a job waits in the lane
+     */
+    boolean needsTending(Map<String, Refusal> paused, boolean anyWaiting) {
+        return !returning(paused).isEmpty() || (anyWaiting && sweepDue(paused));
     }
 
     /** Puts back what may flow again, and moves aside what blocks the lane's head; returns how many jobs that were. */
@@ -98,13 +102,12 @@ final class Aside {
     private int sweep(LaneTransaction transaction, Map<String, Refusal> paused) {
         Map<String, Refusal> closed = closed(paused);
         int rowsMax = limits.rowsMax() * sweepBatches;
-        int moved = transaction.sweep(closed, new Lanes.BatchLimits(rowsMax, limits.bytesMax()));
+        int moved = transaction.sweep(closed, new Lanes.BatchLimits(rowsMax, limits.bytesMax() * sweepBatches));
         if (moved > 0) {
             held.addAll(closed.keySet());
         }
-        boolean mostlyBlocked = moved > rowsMax / 2;
-        sweepBatches = mostlyBlocked ? Math.min(2 * sweepBatches, SWEEP_BATCHES_MAX) : 1;
-        sweepAt = nanoTime.getAsLong() + (mostlyBlocked ? 0 : SWEEP_EVERY.toNanos());
+        sweepBatches = moved > 0 ? Math.min(2 * sweepBatches, SWEEP_BATCHES_MAX) : 1;
+        sweepAt = nanoTime.getAsLong() + (moved > 0 ? 0 : SWEEP_EVERY.toNanos());
         return moved;
     }
 
@@ -145,7 +148,7 @@ final class Aside {
             Refusal own = outcome.refusedJobs().get(job.id());
             Refusal follows = job.key() == null ? null : followers.get(List.of(job.topic(), job.key()));
             if (ofTopic != null) {
-                moved.add(new Moved(Row.of(job), true, ofTopic));
+                moved.add(new Moved(Row.of(job), ofTopic.reason().passes(), ofTopic));
             } else if (own != null) {
                 moved.add(new Moved(Row.of(job), false, own));
                 if (job.key() != null) {
@@ -178,6 +181,9 @@ final class Aside {
         }
         Map<String, Refusal> all = new HashMap<>(refused);
         outcome.refusedTopics().forEach((topic, refusal) -> {
+            if (!refusal.reason().passes()) {
+                return;
+            }
             held.add(topic);
             if (all.put(topic, refusal) == null) {
                 log.warn(

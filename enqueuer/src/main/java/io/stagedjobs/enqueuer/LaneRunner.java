@@ -164,7 +164,7 @@ final class LaneRunner implements Runnable {
             if (progress.isPresent()) {
                 List<Row> left = compare(transaction, progress.get());
                 if (progress.get().batch() > transaction.settled()) {
-                    int deleted = transaction.delete(left).rows();
+                    int deleted = transaction.delete(left).rows() + transaction.deleteAside(left);
                     transaction.recordSettled(progress.get().batch());
                     log.info(
                             "lane {}: batch {} was in Kafka already; {} of its {} jobs were still here and are deleted now",
@@ -200,11 +200,12 @@ final class LaneRunner implements Runnable {
             return pace.idle();
         }
         Map<String, Refusal> paused = tools.pauses.refusals();
-        int tended = tend(owned, paused);
+        boolean waits = owned.moreWaits || tools.lanes.anyWaiting(lane, generation);
+        int tended = tend(owned, paused, waits);
         if (tended < 0) {
             return outrun();
         }
-        if (!owned.moreWaits && tended == 0 && !tools.lanes.anyWaiting(lane, generation)) {
+        if (!waits && tended == 0) {
             return pace.idle();
         }
         Outcome outcome;
@@ -229,12 +230,12 @@ final class LaneRunner implements Runnable {
      *
      * @return how many jobs were moved, -1 if the lane has a newer generation
      */
-    private int tend(Ownership owned, Map<String, Refusal> paused) {
+    private int tend(Ownership owned, Map<String, Refusal> paused, boolean waits) {
         var topics = owned.aside.toLookAt();
         if (!topics.isEmpty()) {
             owned.aside.looked(tools.publisher.refused(topics));
         }
-        if (!owned.aside.needsTending(paused)) {
+        if (!owned.aside.needsTending(paused, waits)) {
             return 0;
         }
         try (LaneTransaction transaction = begin()) {
@@ -299,7 +300,7 @@ final class LaneRunner implements Runnable {
     private Duration outrun() {
         log.info("lane {} has a newer generation than {}; beginning again", lane, generation);
         closeSession();
-        return pace.failed();
+        return pace.outrun();
     }
 
     /** Takes the step back and says how long to rest; warns at first, then now and then. */

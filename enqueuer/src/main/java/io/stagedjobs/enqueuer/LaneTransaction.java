@@ -21,8 +21,11 @@ public interface LaneTransaction extends AutoCloseable {
     /** Writes down that the jobs of that batch are deleted. */
     void recordSettled(long batch);
 
-    /** Those of the ids that are still in the lane. */
+    /** Those of the ids that are still in the lane, or moved aside. */
     List<Row> present(Collection<Long> ids);
+
+    /** Deletes exactly these where they are moved aside. */
+    int deleteAside(Collection<Row> rows);
 
     /**
      * Reads the lane's next jobs in id order, in one statement, what is blocked left out.

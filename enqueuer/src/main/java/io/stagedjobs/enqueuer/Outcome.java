@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
  * What became of a batch. Jobs that appear nowhere here were not published and are free to try again.
  *
  * @param published the jobs that Kafka acknowledged, in id order
- * @param refusedTopics topic by topic, why Kafka takes none of its jobs now; nothing of them was published
+ * @param refusedTopics topic by topic, why Kafka takes none of its jobs now
  * @param refusedJobs by id, why Kafka does not take that one job; it was not published
  * @param failure why the batch could not be finished, null if it was; the session is then not used again
  */

@@ -34,6 +34,11 @@ final class Pace {
         return rest;
     }
 
+    /** Another owner, or a person, was faster: no failure, but a rest so that owners do not chase each other. */
+    Duration outrun() {
+        return FAILURES.after(1, random);
+    }
+
     Duration failed() {
         return FAILURES.after(++failures, random);
     }

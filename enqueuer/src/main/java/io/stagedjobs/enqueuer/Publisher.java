@@ -34,7 +34,7 @@ public interface Publisher extends AutoCloseable {
     /**
      * Which of the topics cannot be written to now, and why; the others are left out.
      *
-     * @throws OutsideException if Kafka does not answer within the publish timeout
+     * @throws OutsideException if Kafka does not answer in time: a share of the publish timeout
      */
     Map<String, Refusal> refused(Set<String> topics);
 

@@ -13,7 +13,7 @@ public record Refusal(Reason reason, String detail) {
         return new Refusal(Reason.FOLLOWS, "follows the job with id " + id + " of the same key, which is parked");
     }
 
-    /** The kinds of reasons. Those of a topic pass when the topic changes; those of a job wait for a person. */
+    /** The kinds of reasons. Some pass when the topic changes, the others wait for a person. */
     public enum Reason {
         TOPIC_MISSING("topic missing"),
         TOPIC_FORBIDDEN("topic forbidden"),
@@ -23,6 +23,11 @@ public record Refusal(Reason reason, String detail) {
         REFUSED("refused"),
         /** Nothing is wrong with the job itself: an earlier one of its key is parked. */
         FOLLOWS("follows");
+
+        /** Whether it passes by itself when the topic changes; else a person decides. */
+        public boolean passes() {
+            return this == TOPIC_MISSING || this == TOPIC_FORBIDDEN || this == TOPIC_PAUSED;
+        }
 
         private final String label;
 

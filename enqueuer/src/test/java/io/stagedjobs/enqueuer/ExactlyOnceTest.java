@@ -99,6 +99,34 @@ class ExactlyOnceTest {
         assertThat(settled()).isEqualTo(2);
     }
 
+    /** As after a restore by one batch to a moment at which its jobs were held. */
+    @Test
+    void a_job_that_kafka_holds_is_not_published_again_though_the_database_has_it_among_the_held_ones() {
+        String elsewhere = topic + ".returned";
+        outbox.kafka.createTopic(elsewhere, 1);
+        String key = outbox.keyOfLane(elsewhere, lane);
+        outbox.stage(elsewhere, key, "1");
+        var job = outbox.dsl().fetchSingle("SELECT * FROM staged_jobs");
+        runner(publisher).runOnce();
+        assertThat(outbox.namesIn(elsewhere)).containsExactly("1");
+        outbox.dsl().execute("DELETE FROM staged_job_batches");
+        outbox.dsl()
+                .execute(
+                        "INSERT INTO parked_jobs (lane, id, job_id, topic, job_key, job_name, staged_at, state, reason)"
+                                + " VALUES (?, ?, ?, ?, ?, '1', now(), 'held', 'topic missing')",
+                        lane,
+                        job.get("id"),
+                        job.get("job_id"),
+                        elsewhere,
+                        key);
+        LaneRunner restored = runner(publisher);
+        restored.runOnce();
+        restored.runOnce();
+        assertThat(outbox.namesIn(elsewhere)).containsExactly("1");
+        assertThat(outbox.aside()).isEmpty();
+        assertThat(settled()).isEqualTo(1);
+    }
+
     @Test
     void a_commit_whose_answer_was_lost_is_found_out_by_acquiring() {
         List<String> attempts = new ArrayList<>();

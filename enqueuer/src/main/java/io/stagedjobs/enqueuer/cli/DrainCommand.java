@@ -53,7 +53,7 @@ final class DrainCommand implements Callable<Integer> {
             StatusReader reader = new StatusReader(connection, Wiring.schema(settings));
             if (reader.everythingPaused()) {
                 throw new CommandFailedException(
-                        "everything is paused, so that nothing would be published. Nothing was changed. End that with"
+                        "everything is paused, so that nothing would be published, and nothing was. End that with"
                                 + " `staged-jobs resume` and drain again.",
                         null);
             }

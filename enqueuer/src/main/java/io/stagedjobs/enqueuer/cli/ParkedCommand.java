@@ -73,6 +73,14 @@ final class ParkedCommand implements Runnable {
         }
     }
 
+    private static @Nullable String checkedState(@Nullable String state) {
+        if (state != null && !List.of("held", "parked").contains(state)) {
+            throw new SettingsException(
+                    List.of("--state is wrong: expected held or parked, got \"" + Cli.printable(state) + "\""));
+        }
+        return state;
+    }
+
     /** Which topic and key. */
     private static final class Where {
 
@@ -118,14 +126,10 @@ final class ParkedCommand implements Runnable {
 
         @Override
         int run(ParkedJobs parked, PrintWriter out) throws JsonProcessingException {
-            if (state != null && !List.of("held", "parked").contains(state)) {
-                throw new SettingsException(
-                        List.of("--state is wrong: expected held or parked, got \"" + Cli.printable(state) + "\""));
-            }
             if (limit < 1) {
                 throw new SettingsException(List.of("--limit is wrong: expected at least 1, got " + limit));
             }
-            Selection selection = where.with(List.of(), state);
+            Selection selection = where.with(List.of(), checkedState(state));
             List<Entry> jobs = parked.list(selection, limit);
             if (json) {
                 out.println(new JsonMapper().writeValueAsString(jobs));
@@ -242,6 +246,9 @@ final class ParkedCommand implements Runnable {
                         + " Nothing was changed."));
             }
             Selection selection = where.with(ids, state());
+            if (yes && dryRun) {
+                throw new SettingsException(List.of("--dry-run and --yes exclude each other. Nothing was changed."));
+            }
             if (!yes) {
                 Change planned = change(parked, selection, true);
                 out.println("would have " + words(planned));
@@ -252,8 +259,6 @@ final class ParkedCommand implements Runnable {
                     throw new CommandFailedException(
                             "not confirmed. Nothing was changed. Repeat it with --yes to do it.", null);
                 }
-            } else if (dryRun) {
-                throw new SettingsException(List.of("--dry-run and --yes exclude each other. Nothing was changed."));
             }
             Change done = change(parked, selection, false);
             out.println(words(done));
@@ -309,10 +314,13 @@ final class ParkedCommand implements Runnable {
             mixinStandardHelpOptions = true)
     static final class DiscardCommand extends ChangeCommand {
 
+        @Option(names = "--state", paramLabel = "STATE", description = "only held or only parked jobs")
+        private @Nullable String state;
+
         @Override
         @Nullable
         String state() {
-            return null;
+            return checkedState(state);
         }
 
         @Override
@@ -323,6 +331,7 @@ final class ParkedCommand implements Runnable {
         @Override
         String words(Change change) {
             return "discarded " + Cli.jobs(change.discarded())
+                    + (change.held() == 0 ? "" : " (" + change.held() + " held)")
                     + (change.followed() == 0
                             ? ""
                             : ", requeued " + Cli.jobs(change.followed()) + " that only followed");

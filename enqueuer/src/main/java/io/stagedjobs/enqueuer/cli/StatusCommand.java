@@ -59,9 +59,9 @@ final class StatusCommand implements Callable<Integer> {
     private static void print(Status status, PrintWriter out) {
         out.printf(
                 Locale.ROOT,
-                "schema version %d, %d jobs wait, the oldest for %.1f s%n",
+                "schema version %d, %s waiting, the oldest for %.1f s%n",
                 status.schemaVersion(),
-                status.backlog(),
+                Cli.jobs(status.backlog()),
                 status.oldestAgeSeconds());
         status.topics().forEach(topic -> out.printf("  %,10d  %s%n", topic.backlog(), topic.topic()));
         status.aside()

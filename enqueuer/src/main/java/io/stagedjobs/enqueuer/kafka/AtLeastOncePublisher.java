@@ -3,17 +3,14 @@ package io.stagedjobs.enqueuer.kafka;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.binder.kafka.KafkaClientMetrics;
 import io.stagedjobs.enqueuer.Batch;
-import io.stagedjobs.enqueuer.Job;
 import io.stagedjobs.enqueuer.Outcome;
 import io.stagedjobs.enqueuer.OutsideException;
 import io.stagedjobs.enqueuer.Progress;
 import io.stagedjobs.enqueuer.Publisher;
 import io.stagedjobs.enqueuer.Refusal;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.stream.Collectors;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.jspecify.annotations.Nullable;
@@ -69,7 +66,7 @@ public final class AtLeastOncePublisher implements Publisher {
 
     @Override
     public Map<String, Refusal> refused(Set<String> names) {
-        return topics.refused(names);
+        return topics.find(names).refused;
     }
 
     /** Waits a moment for what is under way; a record that is cut off here stays staged and is published again. */
@@ -93,16 +90,14 @@ public final class AtLeastOncePublisher implements Publisher {
         public Outcome publish(Batch batch) {
             long deadline = System.nanoTime() + settings.publishTimeout().toNanos();
             try {
-                Map<String, Refusal> refused =
-                        topics.refused(batch.jobs().stream().map(Job::topic).collect(Collectors.toSet()));
-                List<Job> accepted = topics.together(batch.jobs().stream()
-                        .filter(job -> !refused.containsKey(job.topic()))
-                        .toList());
-                Deliveries deliveries = Deliveries.send(accepted, producer, cloudEvents);
+                Topics.Found found = topics.find(batch.jobs());
+                Deliveries deliveries = Deliveries.send(found.together(batch.jobs()), producer, cloudEvents, deadline);
                 last = deliveries;
                 deliveries.await(deadline);
-                Outcome outcome = deliveries.outcome(refused);
-                if (outcome.published().size() < batch.jobs().size()) {
+                Outcome outcome = deliveries.outcome(found.refused);
+                if (outcome.failure() != null
+                        || !outcome.refusedTopics().isEmpty()
+                        || !outcome.refusedJobs().isEmpty()) {
                     topics.forget();
                 }
                 return outcome;

@@ -62,9 +62,9 @@ final class Cluster implements AutoCloseable {
         return new ConfigResource(ConfigResource.Type.TOPIC, topic);
     }
 
-    /** Waits for an answer about a topic, as long as a batch may wait for it. */
-    <T> T lookUp(String what, @Nullable KafkaFuture<T> future) {
-        return ask(what, future, lookUpMax);
+    /** Until when, of {@link System#nanoTime}, a batch that looks topics up now may wait for the answers. */
+    long lookUpDeadline() {
+        return System.nanoTime() + lookUpMax.toNanos();
     }
 
     /**
@@ -164,30 +164,37 @@ final class Cluster implements AutoCloseable {
     }
 
     private <T> T ask(String what, @Nullable KafkaFuture<T> future) {
-        return ask(what, future, timeout);
+        return answer(what, future, System.nanoTime() + timeout.toNanos());
     }
 
-    private <T> T ask(String what, @Nullable KafkaFuture<T> future, Duration timeout) {
+    /**
+     * Waits for an answer.
+     *
+     * @param deadline of {@link System#nanoTime}
+     * @throws OutsideException with Kafka's error as its cause
+     */
+    static <T> T answer(String what, @Nullable KafkaFuture<T> future, long deadline) {
         try {
             if (future == null) {
                 throw new IllegalStateException("not asked: " + what);
             }
-            return future.get(timeout.toMillis(), TimeUnit.MILLISECONDS);
+            return future.get(Math.max(0, deadline - System.nanoTime()), TimeUnit.NANOSECONDS);
         } catch (ExecutionException e) {
-            throw failure(what, timeout, e.getCause() == null ? e : e.getCause());
+            throw failure(what, e.getCause() == null ? e : e.getCause());
         } catch (TimeoutException e) {
-            throw failure(what, timeout, e);
+            throw failure(what, e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw failure(what, timeout, e);
+            throw failure(what, e);
         }
     }
 
-    private OutsideException failure(String what, Duration timeout, Throwable cause) {
-        return new OutsideException(
-                OutsideException.Side.KAFKA,
-                "Kafka at " + bootstrapServers + " could not " + what + " (" + KafkaErrors.words(timeout, cause) + ")",
-                cause);
+    private static OutsideException failure(String what, Throwable cause) {
+        String words =
+                cause instanceof TimeoutException || cause instanceof org.apache.kafka.common.errors.TimeoutException
+                        ? "no answer in time"
+                        : KafkaErrors.oneLine(cause);
+        return new OutsideException(OutsideException.Side.KAFKA, "Kafka could not " + what + " (" + words + ")", cause);
     }
 
     @Override

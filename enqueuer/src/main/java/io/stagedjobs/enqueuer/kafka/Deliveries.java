@@ -13,6 +13,7 @@ import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.producer.Callback;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -36,13 +37,15 @@ final class Deliveries {
 
     /**
      * Hands the jobs to the producer in their order. Stops at the first failure: what follows must not overtake, nor wait
-     * for a cluster that is away.
+     * for a cluster that is away; nor does it send after the deadline (of {@link System#nanoTime}).
      */
     @SuppressWarnings("FutureReturnValueIgnored") // the callback learns the same, without an object to wait on
-    static Deliveries send(List<Job> jobs, Producer<byte[], byte[]> producer, CloudEvents cloudEvents) {
+    static Deliveries send(List<Job> jobs, Producer<byte[], byte[]> producer, CloudEvents cloudEvents, long deadline) {
         Deliveries deliveries = new Deliveries(jobs);
         for (int i = 0; i < jobs.size(); i++) {
-            Exception failure = deliveries.failure();
+            Exception failure = System.nanoTime() - deadline > 0
+                    ? new TimeoutException("the batch had no time left to send the rest")
+                    : deliveries.failure();
             if (failure != null) {
                 deliveries.notSent(i, failure);
                 break;

@@ -15,7 +15,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
-import java.util.stream.Collectors;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.RecordMetadata;
@@ -74,6 +73,7 @@ public final class ExactlyOncePublisher implements Publisher {
                 () -> new KafkaProducer<>(settings.transactionalProducer(transactionalId, lane)));
         try {
             producer.initTransactions();
+            producer.partitionsFor(progressTopicName); // so that no batch has to wait for it
             return new TransactionalSession(lane, producer, progressTopic.read(lane, true));
         } catch (KafkaException e) {
             producer.close(Cluster.CLOSE_MAX);
@@ -90,7 +90,7 @@ public final class ExactlyOncePublisher implements Publisher {
 
     @Override
     public Map<String, Refusal> refused(Set<String> names) {
-        return topics.refused(names);
+        return topics.find(names).refused;
     }
 
     @Override
@@ -121,14 +121,11 @@ public final class ExactlyOncePublisher implements Publisher {
         public Outcome publish(Batch batch) {
             long deadline = System.nanoTime() + settings.deliveredAfterMax().toNanos();
             try {
-                Map<String, Refusal> refused =
-                        topics.refused(batch.jobs().stream().map(Job::topic).collect(Collectors.toSet()));
-                List<Job> accepted = topics.together(batch.jobs().stream()
-                        .filter(job -> !refused.containsKey(job.topic()))
-                        .toList());
-                return accepted.isEmpty()
-                        ? Outcome.refused(refused)
-                        : inOneTransaction(batch.number(), accepted, refused, deadline);
+                Topics.Found found = topics.find(batch.jobs());
+                List<Job> jobs = found.together(batch.jobs());
+                return jobs.isEmpty()
+                        ? Outcome.refused(found.refused)
+                        : inOneTransaction(batch.number(), jobs, found.refused, deadline);
             } catch (OutsideException | KafkaException e) {
                 topics.forget();
                 return Outcome.failed(
@@ -143,7 +140,7 @@ public final class ExactlyOncePublisher implements Publisher {
         private Outcome inOneTransaction(long number, List<Job> jobs, Map<String, Refusal> refusedBefore, long deadline)
                 throws InterruptedException {
             producer.beginTransaction();
-            Deliveries deliveries = Deliveries.send(jobs, producer, cloudEvents);
+            Deliveries deliveries = Deliveries.send(jobs, producer, cloudEvents, deadline);
             deliveries.await(deadline);
             Outcome sent = deliveries.outcome(refusedBefore);
             if (sent.published().size() < jobs.size()) {

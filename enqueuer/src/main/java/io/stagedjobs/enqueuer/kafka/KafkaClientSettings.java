@@ -95,6 +95,7 @@ public record KafkaClientSettings(Map<String, String> operator, Duration publish
 
     Map<String, Object> progressReader() {
         Map<String, Object> properties = common(ConsumerConfig.configNames());
+        properties.remove(ConsumerConfig.INTERCEPTOR_CLASSES_CONFIG); // the operator's are for the producer
         properties.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
         properties.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false);
         properties.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "none");

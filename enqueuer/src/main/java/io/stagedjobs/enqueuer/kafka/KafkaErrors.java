@@ -7,6 +7,7 @@ import java.util.Optional;
 import java.util.function.Supplier;
 import org.apache.kafka.common.InvalidRecordException;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.InvalidTimestampException;
 import org.apache.kafka.common.errors.InvalidTopicException;
 import org.apache.kafka.common.errors.PolicyViolationException;
 import org.apache.kafka.common.errors.RecordTooLargeException;
@@ -46,7 +47,9 @@ final class KafkaErrors {
                             + "); raise the topic's max.message.bytes or the enqueuer's kafka.max.request.size and requeue"
                             + " it, or discard it"));
         }
-        if (error instanceof InvalidRecordException || error instanceof PolicyViolationException) {
+        if (error instanceof InvalidRecordException
+                || error instanceof InvalidTimestampException
+                || error instanceof PolicyViolationException) {
             return Optional.of(new Refusal(
                     Reason.REFUSED, "Kafka refuses the job (" + oneLine(error) + "); requeue or discard it"));
         }
@@ -75,7 +78,11 @@ final class KafkaErrors {
 
     /** The error's kind and words, without line breaks. */
     static String oneLine(Throwable error) {
-        return error.getClass().getSimpleName() + ": "
-                + String.valueOf(error.getMessage()).replaceAll("\\s*\\R\\s*", " ");
+        String cause = error.getMessage() != null
+                        && error.getMessage().startsWith("Failed to construct")
+                        && error.getCause() != null
+                ? ": " + error.getCause().getMessage()
+                : "";
+        return (error.getClass().getSimpleName() + ": " + error.getMessage() + cause).replaceAll("\\s*\\R\\s*", " ");
     }
 }

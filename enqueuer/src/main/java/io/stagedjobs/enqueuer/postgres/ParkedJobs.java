@@ -89,17 +89,19 @@ public final class ParkedJobs {
      *
      * @param requeued jobs that are staged again
      * @param discarded jobs that are gone
+     * @param held of the discarded ones, those that would have returned by themselves
      * @param followed of the requeued ones, those that were not chosen: they only followed one that was
      * @param kept chosen jobs that stay, because an earlier job of their key stays
      */
-    public record Change(int requeued, int discarded, int followed, int kept) {
+    public record Change(int requeued, int discarded, int held, int followed, int kept) {
 
-        private static final Change NONE = new Change(0, 0, 0, 0);
+        private static final Change NONE = new Change(0, 0, 0, 0, 0);
 
         private Change plus(Change other) {
             return new Change(
                     requeued + other.requeued,
                     discarded + other.discarded,
+                    held + other.held,
                     followed + other.followed,
                     kept + other.kept);
         }
@@ -161,7 +163,7 @@ public final class ParkedJobs {
      */
     public Change requeue(Selection selection, boolean dryRun) {
         return laneByLane("requeue", selection, dryRun, (transaction, lane) -> {
-            int chosen = count(transaction, selection, lane);
+            int chosen = count(transaction, selection, lane, "parked");
             List<Object> bindings = new ArrayList<>(List.of(lane));
             bindings.addAll(selection.bindings());
             bindings.addAll(selection.bindings());
@@ -171,7 +173,7 @@ public final class ParkedJobs {
                             + " AND NOT (" + selection.condition("q") + "))"),
                     bindings.toArray());
             int followed = orphans(transaction, lane);
-            return new Change(requeued + followed, 0, followed, chosen - requeued);
+            return new Change(requeued + followed, 0, 0, followed, chosen - requeued);
         });
     }
 
@@ -184,20 +186,21 @@ public final class ParkedJobs {
         return laneByLane("discard", selection, dryRun, (transaction, lane) -> {
             List<Object> bindings = new ArrayList<>(List.of(lane));
             bindings.addAll(selection.bindings());
+            int held = count(transaction, selection, lane, "held");
             int discarded = transaction.execute(
                     "DELETE FROM " + parked + " AS p WHERE p.lane = ? AND " + selection.condition("p"),
                     bindings.toArray());
             int followed = orphans(transaction, lane);
-            return new Change(followed, discarded, followed, 0);
+            return new Change(followed, discarded, held, followed, 0);
         });
     }
 
-    private int count(DSLContext transaction, Selection selection, int lane) {
-        List<Object> bindings = new ArrayList<>(List.of(lane));
+    private int count(DSLContext transaction, Selection selection, int lane, String state) {
+        List<Object> bindings = new ArrayList<>(List.of(lane, state));
         bindings.addAll(selection.bindings());
         return transaction
                 .fetchSingle(
-                        "SELECT count(*) FROM " + parked + " AS p WHERE p.lane = ? AND p.state = 'parked' AND "
+                        "SELECT count(*) FROM " + parked + " AS p WHERE p.lane = ? AND p.state = ? AND "
                                 + selection.condition("p"),
                         bindings.toArray())
                 .get(0, int.class);
@@ -221,7 +224,7 @@ public final class ParkedJobs {
     }
 
     private Change laneByLane(String verb, Selection selection, boolean dryRun, Step step) {
-        return asked(verb + " jobs", () -> {
+        try {
             List<Integer> concerned = dsl.fetch(
                             "SELECT DISTINCT p.lane FROM " + parked + " AS p WHERE " + selection.condition("p")
                                     + " ORDER BY 1",
@@ -232,7 +235,11 @@ public final class ParkedJobs {
                 change = change.plus(inLane(lane, dryRun, step));
             }
             return change;
-        });
+        } catch (DataAccessException e) {
+            OutsideException outside = Transactions.outside(verb + " jobs", e);
+            throw new OutsideException(
+                    outside.side(), outside.getMessage() + ". What was done in other lanes before stays done.", e);
+        }
     }
 
     private Change inLane(int lane, boolean dryRun, Step step) {
@@ -280,9 +287,7 @@ public final class ParkedJobs {
         try {
             return question.get();
         } catch (DataAccessException e) {
-            OutsideException outside = Transactions.outside(what, e);
-            throw new OutsideException(
-                    outside.side(), outside.getMessage() + ". What was done in other lanes before stays done.", e);
+            throw Transactions.outside(what, e);
         }
     }
 }

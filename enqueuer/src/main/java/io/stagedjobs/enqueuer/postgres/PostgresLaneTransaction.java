@@ -54,7 +54,7 @@ final class PostgresLaneTransaction implements LaneTransaction {
     public List<Row> present(Collection<Long> ids) {
         return ask("look for published jobs", () -> transaction
                 .dsl()
-                .fetch(sql.present, ids.toArray(new Long[0]), lane)
+                .fetch(sql.present, lane, ids.toArray(new Long[0]), lane, ids.toArray(new Long[0]))
                 .map(row -> new Row(row.get(0, long.class), row.get(1, UUID.class))));
     }
 
@@ -117,6 +117,16 @@ final class PostgresLaneTransaction implements LaneTransaction {
                     result.get(0, int.class),
                     result.get(1, OffsetDateTime.class).toInstant());
         });
+    }
+
+    @Override
+    public int deleteAside(Collection<Row> rows) {
+        return execute(
+                "delete published jobs that were moved aside",
+                sql.deleteAside,
+                rows.stream().map(Row::id).toArray(Long[]::new),
+                rows.stream().map(Row::jobId).toArray(UUID[]::new),
+                lane);
     }
 
     @Override

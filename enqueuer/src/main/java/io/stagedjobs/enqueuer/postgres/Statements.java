@@ -25,6 +25,7 @@ final class Statements {
     final String heldTopics;
     final String anyParked;
     final String moveAside;
+    final String deleteAside;
     final String sweep;
     final String putBack;
     final String nextHeld;
@@ -153,9 +154,11 @@ final class Statements {
 
         // Primary key from its end: an old snapshot keeps dead entries only before it.
         settled = "SELECT coalesce((SELECT batch FROM " + batches + " WHERE lane = ? ORDER BY batch DESC LIMIT 1), 0)";
-        // Primary key, one probe an id; no lock beyond the lane's, which keeps everybody else from deleting.
-        present = "SELECT j.id, j.job_id FROM unnest(?::bigint[]) AS p (id) JOIN " + jobs + " AS j"
-                + " ON j.lane = ? AND j.id = p.id";
+        // Primary keys, one probe an id; no lock beyond the lane's, which keeps everybody else from deleting.
+        present = "SELECT id, job_id FROM " + jobs + " WHERE lane = ? AND id = ANY (?::bigint[]) UNION ALL"
+                + " SELECT id, job_id FROM " + parked + " WHERE lane = ? AND id = ANY (?::bigint[])";
+        deleteAside = "DELETE FROM " + parked + " AS p USING unnest(?::bigint[], ?::uuid[]) AS d (id, job_id)"
+                + " WHERE p.lane = ? AND p.id = d.id AND p.job_id = d.job_id";
         recordBatch = "INSERT INTO " + batches + " (lane, batch) VALUES (?, ?)";
         forgetBatches = "DELETE FROM " + batches + " WHERE lane = ? AND batch < ?";
 

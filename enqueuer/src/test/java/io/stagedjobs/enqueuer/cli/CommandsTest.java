@@ -89,7 +89,7 @@ class CommandsTest {
         outbox.stage(topic, "k", "two");
         Answer table = Command.run(environment, "status");
         assertThat(table.exitCode()).isZero();
-        assertThat(table.out()).contains("2 jobs wait", topic, "(free)", "no enqueuer runs");
+        assertThat(table.out()).contains("2 jobs waiting", topic, "(free)", "no enqueuer runs");
 
         JsonNode json = new ObjectMapper()
                 .readTree(Command.run(environment, "status", "--json").out());
@@ -114,7 +114,7 @@ class CommandsTest {
             outbox.stage(topic, "k", "job");
             Map<String, String> asObserver = Command.with(
                     environment, "STAGED_JOBS_DATABASE_USERNAME", observer, "STAGED_JOBS_DATABASE_PASSWORD", "secret");
-            assertThat(Command.run(asObserver, "status").out()).contains("1 jobs wait");
+            assertThat(Command.run(asObserver, "status").out()).contains("1 job waiting");
             assertThat(Command.run(asObserver, "drain").exitCode()).isEqualTo(1);
             Map<String, String> asEnqueuer = Command.with(
                     environment, "STAGED_JOBS_DATABASE_USERNAME", enqueuer, "STAGED_JOBS_DATABASE_PASSWORD", "secret");

@@ -144,7 +144,9 @@ class ParkedCommandTest {
         Command.Answer answer = parked("requeue", "--all", "--yes");
         assertThat(answer.exitCode()).isEqualTo(1);
         assertThat(answer.err()).contains("nothing to do");
-        assertThat(parked("discard", "--topic", topic, "--yes").out()).contains("discarded 1 job");
+        assertThat(parked("discard", "--topic", topic, "--state", "held", "--yes")
+                        .out())
+                .contains("discarded 1 job (1 held)");
     }
 
     @Test
