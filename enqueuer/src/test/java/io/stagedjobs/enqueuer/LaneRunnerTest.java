@@ -209,6 +209,16 @@ class LaneRunnerTest {
         assertThat(lanes.begin(lane, 1)).isEmpty();
     }
 
+    /** The connection is lost on the way and PostgreSQL does not know: its session would keep the lane locked. */
+    @Test
+    void a_transaction_of_ours_that_lost_its_connection_does_not_keep_us_from_taking_the_lane_again() {
+        long generation = lanes.take(lane).orElseThrow();
+        LaneTransaction orphan = lanes.begin(lane, generation).orElseThrow();
+        assertThat(lanes.take(lane)).hasValue(generation + 1);
+        assertThatThrownBy(orphan::settled).isInstanceOf(OutsideException.class);
+        orphan.close();
+    }
+
     @Test
     void an_enqueuer_of_the_time_before_the_mode_was_changed_takes_no_lane() {
         outbox.dsl().execute("UPDATE staged_job_delivery SET deployment = gen_random_uuid()");

@@ -31,8 +31,8 @@ final class Blockers {
             + " || coalesce(', ' || b.state, '') || ')' END, ', ')"
             + " FROM pg_stat_activity AS a CROSS JOIN LATERAL unnest(pg_blocking_pids(a.pid)) AS p (pid)"
             + " LEFT JOIN pg_stat_activity AS b ON b.pid = p.pid"
-            + " WHERE a.application_name = current_setting('application_name') AND a.wait_event_type = 'Lock'"
-            + " AND b.application_name IS DISTINCT FROM a.application_name";
+            + " WHERE a.application_name LIKE current_setting('application_name') || '%' AND a.wait_event_type = 'Lock'"
+            + " AND coalesce(b.application_name, '') NOT LIKE current_setting('application_name') || '%'";
 
     private final Supplier<Transactions.Open> transactions;
     private final ScheduledThreadPoolExecutor clock;

@@ -8,6 +8,7 @@ import io.stagedjobs.enqueuer.OutsideException;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.Properties;
 import java.util.function.Supplier;
@@ -20,6 +21,12 @@ import java.util.regex.Pattern;
  * @param password asked for at each new connection, because it may change while a process runs
  */
 public record Database(String url, Optional<String> username, Supplier<Optional<String>> password) {
+
+    /** After that a server that says nothing counts as gone: longer than any statement_timeout of the enqueuer. */
+    private static final Duration SILENCE_MAX = Duration.ofSeconds(30);
+
+    /** A person may move a million jobs with one command. */
+    private static final Duration SILENCE_OF_COMMANDS_MAX = Duration.ofMinutes(10);
 
     private static final String READ_ONLY = "25006";
 
@@ -51,7 +58,7 @@ public record Database(String url, Optional<String> username, Supplier<Optional<
      */
     public Connection connect() {
         try {
-            return open();
+            return DriverManager.getConnection(url, properties(SILENCE_OF_COMMANDS_MAX));
         } catch (SQLException e) {
             String words = String.valueOf(e.getMessage()).replaceAll("\\s*\\R\\s*", " ");
             throw new OutsideException(
@@ -65,7 +72,7 @@ public record Database(String url, Optional<String> username, Supplier<Optional<
     }
 
     Connection open() throws SQLException {
-        return DriverManager.getConnection(url, properties());
+        return DriverManager.getConnection(url, properties(SILENCE_MAX));
     }
 
     private static String advice(String state) {
@@ -97,13 +104,13 @@ public record Database(String url, Optional<String> username, Supplier<Optional<
         return pool;
     }
 
-    private Properties properties() {
+    private Properties properties(Duration socketTimeout) {
         Properties properties = new Properties();
         username.ifPresent(name -> properties.setProperty("user", name));
         password.get().ifPresent(secret -> properties.setProperty("password", secret));
         properties.setProperty("ApplicationName", "staged-jobs");
         properties.setProperty("connectTimeout", "5");
-        properties.setProperty("socketTimeout", "90"); // longer than any statement_timeout of ours
+        properties.setProperty("socketTimeout", String.valueOf(socketTimeout.toSeconds()));
         properties.setProperty("tcpKeepAlive", "true");
         properties.setProperty("targetServerType", "primary");
         // The hosts in any order: an old primary that came back must not be all that is ever tried.

@@ -79,11 +79,14 @@ public final class PostgresLanes implements Lanes {
     @Override
     public OptionalLong take(int lane) {
         return transactions.call("take lane " + lane, dsl -> {
-            int ended = dsl.fetch(sql.endDeadOwner, lane, identity.id, takeoverAfter.toMillis())
+            int ended = dsl.fetch(sql.endOrphans, identity.id, lane, lane, identity.id, takeoverAfter.toMillis())
                     .size();
             if (ended > 0) {
                 log.warn(
-                        "lane {}: ended {} open transaction(s) of its owner, which shows no sign of life", lane, ended);
+                        "lane {}: ended {} open transaction(s) of an owner that shows no sign of life, or of our own that lost"
+                                + " its connection",
+                        lane,
+                        ended);
             }
             Record taken = dsl.fetchOne(
                     sql.take, identity.id, lane, identity.id, takeoverAfter.toMillis(), identity.deployment);
@@ -104,7 +107,7 @@ public final class PostgresLanes implements Lanes {
 
     @Override
     public Optional<LaneTransaction> begin(int lane, long generation) {
-        Transactions.Open transaction = transactions.begin();
+        Transactions.Open transaction = transactions.begin(lane);
         try {
             // A statement of its own before any row is read: what waited for the lock must not fix the snapshot.
             Record found = transaction.dsl().fetchOne(sql.lock, lane);

@@ -13,7 +13,7 @@ final class Statements {
     final String forgetDead;
     final String living;
     final String owners;
-    final String endDeadOwner;
+    final String endOrphans;
     final String take;
     final String giveBack;
     final String giveBackAll;
@@ -64,11 +64,12 @@ final class Statements {
 
         // A stopped process keeps its transaction open and the lane locked; PostgreSQL itself may not notice, since such a
         // process answers keepalives, and in mid-fetch its backend counts as active. Locks nothing.
-        endDeadOwner = "SELECT pg_terminate_backend(a.pid, 2000) FROM pg_stat_activity AS a"
+        endOrphans = "SELECT pg_terminate_backend(a.pid, 2000) FROM pg_stat_activity AS a"
                 + " WHERE a.datname = current_database() AND a.usename = current_user AND a.pid <> pg_backend_pid()"
-                + " AND a.application_name = (SELECT '" + Transactions.APPLICATION_NAME_PREFIX + "' || l.owner FROM "
+                + " AND (a.application_name = '" + Transactions.APPLICATION_NAME_PREFIX + "' || ?::uuid || ' lane ' || ?"
+                + " OR a.application_name LIKE (SELECT '" + Transactions.APPLICATION_NAME_PREFIX + "' || l.owner || '%' FROM "
                 + lanes + " AS l WHERE l.lane = ? AND l.owner <> ? AND NOT EXISTS (SELECT FROM " + enqueuers
-                + " AS e WHERE e.enqueuer = l.owner AND e.seen_at >= " + aliveFor + "))";
+                + " AS e WHERE e.enqueuer = l.owner AND e.seen_at >= " + aliveFor + ")))";
 
         // Primary key of the lane; waits for a batch of the lane that is still open, at most lock_timeout.
         take = "UPDATE " + lanes + " AS l SET owner = ?, generation = generation + 1, taken_at = clock_timestamp()"

@@ -32,6 +32,7 @@ final class Transactions {
     static final String APPLICATION_NAME_PREFIX = "staged-jobs ";
 
     private final DataSource dataSource;
+    private final String name;
     private final String prelude;
     private final Configuration watched;
 
@@ -44,15 +45,16 @@ final class Transactions {
      */
     Transactions(DataSource dataSource, UUID enqueuer, Duration publishTimeout) {
         this.dataSource = dataSource;
-        Blockers blockers = new Blockers(() -> begin(UNWATCHED));
+        this.name = APPLICATION_NAME_PREFIX + enqueuer;
+        Blockers blockers = new Blockers(this::beginUnwatched);
         this.watched = UNWATCHED.derive((ExecuteListenerProvider) blockers::listener);
         // spotless:off
         this.prelude = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE;"
-                + "SET LOCAL application_name = '" + APPLICATION_NAME_PREFIX + enqueuer + "';"
+                + "SET LOCAL application_name = '" + name + "';"
                 + "SET LOCAL synchronous_commit = on;"     // a deletion that Kafka relies on must survive a crash
                 + "SET LOCAL search_path = pg_catalog;"    // every other name is qualified
                 + "SET LOCAL lock_timeout = '5s';"
-                + "SET LOCAL statement_timeout = '60s';"
+                + "SET LOCAL statement_timeout = '20s';"
                 + "SET LOCAL idle_in_transaction_session_timeout = '" + (3 * publishTimeout.toMillis() + 10_000) + "ms';"
                 // Statistics of an empty table must not decide how a million rows are read: the primary key, always.
                 + "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;"
@@ -96,10 +98,19 @@ final class Transactions {
     }
 
     Open begin() {
-        return begin(watched);
+        return begin(watched, prelude);
     }
 
-    private Open begin(Configuration configuration) {
+    /** As {@link #begin()}; pg_stat_activity also says for which lane. */
+    Open begin(int lane) {
+        return begin(watched, prelude + "; SET LOCAL application_name = '" + name + " lane " + lane + "'");
+    }
+
+    private Open beginUnwatched() {
+        return begin(UNWATCHED, prelude);
+    }
+
+    private Open begin(Configuration configuration, String prelude) {
         Connection connection = null;
         try {
             connection = dataSource.getConnection();

@@ -73,7 +73,7 @@ class NamedPointsTest {
         outbox.dsl()
                 .execute(
                         "INSERT INTO staged_jobs (topic, job_key, job_name, payload)"
-                                + " SELECT ?, (i % ?)::text, i::text, '{}' FROM generate_series(?::int, ?::int) AS i ORDER BY i",
+                                + " SELECT ?, (n % ?)::text, n::text, '{}' FROM generate_series(?::int, ?::int) AS seq (n) ORDER BY seq.n",
                         topic, KEYS, from, to - 1);
     }
 
