@@ -18,6 +18,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -92,11 +93,11 @@ class NamedPointsTest {
         return outbox.namesIn(topic).stream().map(Integer::valueOf).toList();
     }
 
-    private void assertExactlyOnceInOrder() {
+    private void assertExactlyOnceInOrder(int jobs) {
         List<Integer> numbers = numbers();
         assertThat(numbers)
                 .containsExactlyInAnyOrderElementsOf(
-                        IntStream.range(0, JOBS).boxed().toList());
+                        IntStream.range(0, jobs).boxed().toList());
         for (int key = 0; key < KEYS; key++) {
             int ofKey = key;
             assertThat(numbers.stream().filter(number -> number % KEYS == ofKey))
@@ -104,15 +105,23 @@ class NamedPointsTest {
         }
     }
 
-    @ParameterizedTest
-    @EnumSource(Point.class)
-    void killed_at_a_point_nothing_is_lost_and_nothing_comes_twice(Point point) throws Exception {
-        ChildProcess victim = standingAt(point, "exactly-once");
-        victim.kill();
-        new Command.Daemon(
-                outbox, "heir", Command.with(environment("exactly-once"), Failpoints.INTERCEPTOR_VARIABLE, ""));
-        Eventually.until("nothing waits", () -> outbox.waiting() == 0);
-        assertExactlyOnceInOrder();
+    /** One after the other: whoever takes over is the next one to be killed. */
+    @Test
+    void killed_at_each_point_nothing_is_lost_and_nothing_comes_twice() throws Exception {
+        ChildProcess victim = victim("exactly-once");
+        int staged = 0;
+        for (Point point : Point.values()) {
+            stage(staged, staged + JOBS / 2);
+            Eventually.until("the first jobs are published", () -> outbox.waiting() == 0);
+            Failpoints.arm(directory, point);
+            stage(staged + JOBS / 2, staged + JOBS);
+            victim.awaitLine(STANDING, Duration.ofSeconds(60));
+            victim.kill();
+            victim = victim("exactly-once");
+            Eventually.until("nothing waits after " + point, () -> outbox.waiting() == 0);
+            staged += JOBS;
+        }
+        assertExactlyOnceInOrder(staged);
     }
 
     @Tag("long")
@@ -132,7 +141,7 @@ class NamedPointsTest {
                                 .fetchSingle("SELECT count(DISTINCT owner) FROM staged_job_lanes")
                                 .get(0, long.class)
                         == 2);
-        assertExactlyOnceInOrder();
+        assertExactlyOnceInOrder(JOBS);
     }
 
     @Tag("long")

@@ -221,6 +221,31 @@ class NetworkFaultsTest {
         }
     }
 
+    /** The two named points of a batch that lie in the network: see {@link Failpoints}. */
+    @Test
+    void killed_after_either_commit_was_sent_and_before_its_answer_came_nothing_is_lost_and_nothing_comes_twice()
+            throws Exception {
+        try (Network other = new Network(kafka, "killed")) {
+            Checker jobs = other.checker();
+            for (boolean ofKafka : new boolean[] {true, false}) {
+                Command.Daemon victim = other.start("victim", environment(other));
+                jobs.stage(KEYS, 1);
+                jobs.awaitDrained();
+                Incident sent = ofKafka
+                        ? other.toKafka.lose(Loss.ANSWER, ApiKeys.END_TXN, 3, Then.SILENCE)
+                        : other.toPostgres.lose(Loss.ANSWER, Network.commitOfBatch(), 3, Then.SILENCE);
+                jobs.stage(KEYS, JOBS_OF_A_KEY);
+                sent.await(SOON);
+                victim.process.kill();
+                other.heal();
+                try (Command.Daemon heir = other.start("heir", environment(other))) {
+                    jobs.awaitDrained();
+                }
+            }
+            jobs.assertExactlyOnce();
+        }
+    }
+
     @Test
     void at_least_once_repeats_a_batch_whose_commit_postgresql_never_saw_and_none_that_it_has_done() throws Exception {
         try (Network other = new Network(kafka, "at_least_once")) {
