@@ -11,7 +11,7 @@ public interface Publisher extends AutoCloseable {
      * Asks the cluster whether it can do what this delivery mode needs; creates what is ours to create.
      *
      * @param lanes how many there are
-     * @throws OutsideException if it cannot, or does not answer within the publish timeout
+     * @throws OutsideException if it cannot, or does not answer in time
      */
     void check(int lanes);
 
@@ -19,7 +19,7 @@ public interface Publisher extends AutoCloseable {
      * What Kafka has committed of a lane, read without disturbing anybody.
      *
      * @return empty if this delivery mode keeps no progress in Kafka
-     * @throws OutsideException if Kafka cannot be reached within the publish timeout
+     * @throws OutsideException if Kafka cannot be reached in time
      */
     Optional<Progress> peek(int lane);
 
@@ -27,7 +27,7 @@ public interface Publisher extends AutoCloseable {
      * Starts publishing for one ownership of a lane. In a delivery mode that can fence, no earlier owner's record becomes
      * visible after this returns.
      *
-     * @throws OutsideException if Kafka cannot be reached within the publish timeout
+     * @throws OutsideException if Kafka cannot be reached in time
      */
     Session open(int lane, long generation);
 

@@ -24,7 +24,7 @@ import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.jspecify.annotations.Nullable;
 
-/** Questions to the cluster and its controller, each bounded by the publish timeout. Safe for use by many threads. */
+/** Questions to the cluster and its controller, each bounded in time. Safe for use by many threads. */
 final class Cluster implements AutoCloseable {
 
     static final Duration CLOSE_MAX = Duration.ofSeconds(1);
@@ -41,7 +41,7 @@ final class Cluster implements AutoCloseable {
 
     Cluster(KafkaClientSettings settings) {
         this.admin = Admin.create(settings.admin());
-        this.timeout = settings.publishTimeout();
+        this.timeout = settings.askMax();
         this.lookUpMax = settings.lookUpMax();
         this.bootstrapServers = settings.operator().getOrDefault("bootstrap.servers", "");
     }

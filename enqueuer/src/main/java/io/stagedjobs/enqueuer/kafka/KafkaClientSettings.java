@@ -20,6 +20,8 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  */
 public record KafkaClientSettings(Map<String, String> operator, Duration publishTimeout) {
 
+    private static final Duration ASK_AT_LEAST = Duration.ofSeconds(10);
+
     /** Set here and nowhere else, each with the reason that a person is told. */
     public static final Map<String, String> FIXED = Map.of(
             ProducerConfig.ACKS_CONFIG, "a job is deleted only after all in-sync replicas have it",
@@ -43,6 +45,11 @@ public record KafkaClientSettings(Map<String, String> operator, Duration publish
     public static boolean isSecret(String property) {
         ConfigDef.ConfigKey key = ProducerConfig.configDef().configKeys().get(property);
         return key != null && key.type == ConfigDef.Type.PASSWORD;
+    }
+
+    /** How long a question outside any batch may take: at the start, and when a lane is acquired. */
+    Duration askMax() {
+        return publishTimeout.compareTo(ASK_AT_LEAST) > 0 ? publishTimeout : ASK_AT_LEAST;
     }
 
     /** How long a batch may wait to hear about topics that are new to it. */
@@ -108,7 +115,7 @@ public record KafkaClientSettings(Map<String, String> operator, Duration publish
     Map<String, Object> admin() {
         Map<String, Object> properties = new HashMap<>();
         properties.put(AdminClientConfig.REQUEST_TIMEOUT_MS_CONFIG, (int) (publishTimeout.toMillis() * 3 / 4));
-        properties.put(AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, (int) publishTimeout.toMillis());
+        properties.put(AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, (int) askMax().toMillis());
         properties.putAll(common(AdminClientConfig.configNames()));
         return properties;
     }

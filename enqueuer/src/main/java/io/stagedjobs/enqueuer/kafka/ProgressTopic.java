@@ -53,7 +53,7 @@ final class ProgressTopic {
      *
      * @param fenced whether nobody else can write any more: then everything up to the end must be readable; else what
      *     is still open is left out
-     * @throws OutsideException if Kafka does not answer within the publish timeout
+     * @throws OutsideException if Kafka does not answer in time
      */
     Progress read(int lane, boolean fenced) {
         TopicPartition partition = new TopicPartition(topic, lane);

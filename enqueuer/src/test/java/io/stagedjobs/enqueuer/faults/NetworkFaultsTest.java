@@ -222,6 +222,7 @@ class NetworkFaultsTest {
     }
 
     /** The two named points of a batch that lie in the network: see {@link Failpoints}. */
+    @Tag("long")
     @Test
     void killed_after_either_commit_was_sent_and_before_its_answer_came_nothing_is_lost_and_nothing_comes_twice()
             throws Exception {
