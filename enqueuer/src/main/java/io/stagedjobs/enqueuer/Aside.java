@@ -34,6 +34,9 @@ final class Aside {
     /** A long stretch of blocked jobs is cleared in larger and larger pieces, up to so many batches at once. */
     private static final int SWEEP_BATCHES_MAX = 8;
 
+    /** A producer of bad jobs makes many of them. */
+    private static final int WARN_EVERY = 100;
+
     private static final Logger log = LoggerFactory.getLogger(Aside.class);
 
     private final int lane;
@@ -48,6 +51,7 @@ final class Aside {
     private long lookAt;
     private long sweepAt;
     private int sweepBatches = 1;
+    private long parkedSoFar;
 
     /** Starts from what is stored; {@link #looked} is due before anything is read. */
     Aside(int lane, LaneTransaction.Stored stored, Lanes.BatchLimits limits, LongSupplier nanoTime) {
@@ -169,13 +173,14 @@ final class Aside {
         for (Moved job : jobs) {
             if (!job.held()) {
                 parked = true;
-                if (job.why().reason() != Refusal.Reason.FOLLOWS) {
+                if (job.why().reason() != Refusal.Reason.FOLLOWS && parkedSoFar++ % WARN_EVERY == 0) {
                     log.warn(
                             "lane {}: parked the job with id {}: {}. What follows of its key joins it; see `staged-jobs"
-                                    + " parked list`.",
+                                    + " parked list`. The next {} are not told here.",
                             lane,
                             job.row().id(),
-                            job.why().detail());
+                            job.why().detail(),
+                            WARN_EVERY - 1);
                 }
             }
         }
