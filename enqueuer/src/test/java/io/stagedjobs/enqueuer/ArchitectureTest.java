@@ -7,6 +7,11 @@ import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
+import java.time.Clock;
+import java.time.Instant;
+import java.time.LocalDateTime;
+import java.time.OffsetDateTime;
+import java.util.Date;
 
 @AnalyzeClasses(packages = "io.stagedjobs.enqueuer", importOptions = ImportOption.DoNotIncludeTests.class)
 class ArchitectureTest {
@@ -58,6 +63,21 @@ class ArchitectureTest {
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage(MIDDLE + ".postgres", MIDDLE + ".admin", MIDDLE + ".cli", MIDDLE + ".settings");
+
+    /** Where processes compare times, the database's clock decides; a time span is measured by a clock that cannot jump. */
+    @ArchTest
+    static final ArchRule no_decision_rests_on_the_clock_of_the_machine = noClasses()
+            .should()
+            .callMethod(System.class, "currentTimeMillis")
+            .orShould()
+            .callMethod(Instant.class, "now")
+            .orShould()
+            .callMethod(OffsetDateTime.class, "now")
+            .orShould()
+            .callMethod(LocalDateTime.class, "now")
+            .orShould()
+            .dependOnClassesThat()
+            .belongToAnyOf(Clock.class, Date.class);
 
     @ArchTest
     static final ArchRule names_say_what_a_class_is = classes()
