@@ -8,6 +8,7 @@ import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.Config;
@@ -31,6 +32,8 @@ final class Cluster implements AutoCloseable {
 
     /** KIP-890: from here on a transaction of a fenced producer cannot be continued by a request that comes late. */
     private static final int TRANSACTION_VERSION_MIN = 2;
+
+    private static final Duration LOOK_AGAIN_AFTER = Duration.ofMillis(100);
 
     private static final String PROGRESS_SEGMENT_BYTES = String.valueOf(16 << 20);
 
@@ -108,18 +111,11 @@ final class Cluster implements AutoCloseable {
      * @throws OutsideException with the way out, if it cannot be created or is another one
      */
     void requireProgressTopic(String topic, int lanes) {
-        TopicDescription there;
-        try {
-            there = ask(
-                    "describe topic " + topic,
-                    admin.describeTopics(Set.of(topic)).topicNameValues().get(topic));
-        } catch (OutsideException e) {
-            if (!(e.getCause() instanceof UnknownTopicOrPartitionException)) {
-                throw e;
-            }
-            create(topic, lanes);
+        Optional<TopicDescription> found = find(topic);
+        if (found.isEmpty() && create(topic, lanes)) {
             return;
         }
+        TopicDescription there = found.orElseGet(() -> awaitVisible(topic));
         String policy = ask(
                         "describe topic " + topic, configurations(Set.of(topic)).get(topic))
                 .get(TopicConfig.CLEANUP_POLICY_CONFIG)
@@ -134,7 +130,33 @@ final class Cluster implements AutoCloseable {
         }
     }
 
-    private void create(String topic, int lanes) {
+    private Optional<TopicDescription> find(String topic) {
+        try {
+            return Optional.of(
+                    ask("describe topic " + topic, describe(Set.of(topic)).get(topic)));
+        } catch (OutsideException e) {
+            if (e.getCause() instanceof UnknownTopicOrPartitionException) {
+                return Optional.empty();
+            }
+            throw e;
+        }
+    }
+
+    /** A topic that was created a moment ago is known to the controller first, and to the brokers a little later. */
+    private TopicDescription awaitVisible(String topic) {
+        long deadline = System.nanoTime() + timeout.toNanos();
+        while (System.nanoTime() - deadline < 0) {
+            Optional<TopicDescription> found = find(topic);
+            if (found.isPresent()) {
+                return found.get();
+            }
+            LockSupport.parkNanos(LOOK_AGAIN_AFTER.toNanos());
+        }
+        throw failure("describe topic " + topic, new TimeoutException());
+    }
+
+    /** @return false if somebody else has created it */
+    private boolean create(String topic, int lanes) {
         NewTopic wanted = new NewTopic(topic, Optional.of(lanes), Optional.empty())
                 .configs(Map.of(
                         TopicConfig.CLEANUP_POLICY_CONFIG,
@@ -143,14 +165,16 @@ final class Cluster implements AutoCloseable {
                         PROGRESS_SEGMENT_BYTES)); // only closed segments are compacted
         try {
             ask("create topic " + topic, admin.createTopics(Set.of(wanted)).all());
+            return true;
         } catch (OutsideException e) {
-            if (!(e.getCause() instanceof TopicExistsException)) {
-                throw new OutsideException(
-                        e.side(),
-                        e.getMessage() + ". Create it by hand with " + lanes
-                                + " partitions and cleanup.policy=compact, or allow the enqueuer to",
-                        e);
+            if (e.getCause() instanceof TopicExistsException) {
+                return false;
             }
+            throw new OutsideException(
+                    e.side(),
+                    e.getMessage() + ". Create it by hand with " + lanes
+                            + " partitions and cleanup.policy=compact, or allow the enqueuer to",
+                    e);
         }
     }
 

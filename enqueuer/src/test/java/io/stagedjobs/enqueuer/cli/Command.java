@@ -21,6 +21,9 @@ import java.util.regex.Pattern;
 /** Runs commands as an operator does: in this JVM for their words, in a JVM of their own for their life. */
 public final class Command {
 
+    /** Starts sooner: most daemons of the tests live for seconds. */
+    public static final List<String> JVM_ARGS = List.of("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1");
+
     private static final HttpClient HTTP = HttpClient.newHttpClient();
     private static final Pattern STARTED = Pattern.compile("enqueuer started.*admin on (http://[^/]+/)");
 
@@ -64,7 +67,7 @@ public final class Command {
         private final String admin;
 
         public Daemon(Outbox outbox, String name, Map<String, String> environment) {
-            process = ChildJvm.start(name, Cli.class.getName(), List.of("-Xmx256m"), List.of("run"), environment);
+            process = ChildJvm.start(name, Cli.class.getName(), JVM_ARGS, List.of("run"), environment);
             outbox.keep(this);
             Matcher started = STARTED.matcher(process.awaitLine(STARTED, Duration.ofSeconds(60)));
             if (!started.find()) {

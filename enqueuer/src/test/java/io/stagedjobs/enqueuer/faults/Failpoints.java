@@ -3,6 +3,7 @@ package io.stagedjobs.enqueuer.faults;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.stagedjobs.enqueuer.cli.Cli;
+import io.stagedjobs.enqueuer.cli.Command;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.reflect.InvocationTargetException;
@@ -15,6 +16,7 @@ import java.sql.DriverManager;
 import java.sql.DriverPropertyInfo;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
@@ -245,7 +247,9 @@ final class Failpoints {
 
     /** What the process needs in its environment and on its command line. */
     static List<String> jvmArgs(Path directory) {
-        return List.of("-Xmx256m", "-Dfailpoints=" + directory);
+        List<String> args = new ArrayList<>(Command.JVM_ARGS);
+        args.add("-Dfailpoints=" + directory);
+        return args;
     }
 
     static final String INTERCEPTOR_VARIABLE = "STAGED_JOBS_KAFKA_INTERCEPTOR_CLASSES";

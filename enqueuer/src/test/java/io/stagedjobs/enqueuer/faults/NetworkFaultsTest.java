@@ -182,6 +182,7 @@ class NetworkFaultsTest {
         assertItCameBack();
     }
 
+    @Tag("long")
     @Test
     void a_black_hole_before_kafka_in_mid_batch_costs_no_job() throws Exception {
         Incident inMidBatch = network.toKafka.lose(Loss.REQUEST, ApiKeys.PRODUCE, 3, Then.SILENCE);
