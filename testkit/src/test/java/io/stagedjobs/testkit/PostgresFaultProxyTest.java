@@ -8,7 +8,7 @@ import io.stagedjobs.testkit.FaultProxy.Ending;
 import io.stagedjobs.testkit.FaultProxy.Loss;
 import io.stagedjobs.testkit.FaultProxy.Then;
 import io.stagedjobs.testkit.PostgresFaultProxy.Exchange;
-import java.net.ConnectException;
+import java.net.SocketException;
 import java.net.SocketTimeoutException;
 import java.sql.Connection;
 import java.sql.DriverManager;
@@ -165,7 +165,7 @@ class PostgresFaultProxyTest {
                     .isInstanceOf(SQLException.class)
                     .satisfies(e -> assertThat(((SQLException) e).getSQLState()).startsWith("08"));
         }
-        assertThatThrownBy(this::client).hasRootCauseInstanceOf(ConnectException.class);
+        assertThatThrownBy(this::client).hasRootCauseInstanceOf(SocketException.class);
         proxy.heal();
         try (Connection connection = client()) {
             insert(connection, 2);
