@@ -7,6 +7,5 @@ import java.util.List;
  *
  * @param number one more than that of the lane's batch before it; 0 if the delivery mode keeps no progress
  * @param jobs in id order; empty if nothing waits
- * @param full true if the read stopped at a bound, so that more may wait
  */
-public record Batch(long number, List<Job> jobs, boolean full) {}
+public record Batch(long number, List<Job> jobs) {}

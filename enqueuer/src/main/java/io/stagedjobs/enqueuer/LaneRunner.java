@@ -147,10 +147,14 @@ final class LaneRunner implements Runnable {
      */
     private boolean agrees(Progress progress) {
         try (LaneTransaction transaction = begin()) {
-            if (transaction != null && progress.batch() != transaction.settled() - 1) {
-                compare(transaction, progress);
+            if (transaction == null) {
+                return false;
             }
-            return transaction != null;
+            long settled = transaction.settled();
+            if (progress.batch() != settled - 1) {
+                compare(transaction, settled, progress);
+            }
+            return true;
         }
     }
 
@@ -162,8 +166,9 @@ final class LaneRunner implements Runnable {
                 return null;
             }
             if (progress.isPresent()) {
-                List<Row> left = compare(transaction, progress.get());
-                if (progress.get().batch() > transaction.settled()) {
+                long settled = transaction.settled();
+                List<Row> left = compare(transaction, settled, progress.get());
+                if (progress.get().batch() > settled) {
                     int deleted = transaction.delete(left).rows() + transaction.deleteAside(left);
                     transaction.recordSettled(progress.get().batch());
                     log.info(
@@ -181,11 +186,11 @@ final class LaneRunner implements Runnable {
     }
 
     /** @return what of the last batch in Kafka is still in the lane */
-    private List<Row> compare(LaneTransaction transaction, Progress progress) {
+    private static List<Row> compare(LaneTransaction transaction, long settled, Progress progress) {
         List<Row> left =
                 transaction.present(progress.jobs().stream().map(JobRef::id).toList());
         Map<Long, Long> digests = left.stream().collect(Collectors.toMap(Row::id, row -> JobRef.digest(row.jobId())));
-        Reconciliation.compare(transaction.settled(), progress, digests).ifPresent(contradiction -> {
+        Reconciliation.compare(settled, progress, digests).ifPresent(contradiction -> {
             throw new LaneHaltedException(contradiction);
         });
         return left;
@@ -218,7 +223,7 @@ final class LaneRunner implements Runnable {
             if (read.jobs().isEmpty()) {
                 return tended == 0 ? pace.idle() : pace.busy();
             }
-            Batch batch = new Batch(owned.batchNext(), read.jobs(), read.full());
+            Batch batch = new Batch(owned.batchNext(), read.jobs());
             outcome = owned.session.publish(batch);
             settle(owned, transaction, batch, outcome);
         }

@@ -4,14 +4,10 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.stagedjobs.StagedJobsException;
 import io.stagedjobs.enqueuer.OutsideException;
-import io.stagedjobs.enqueuer.postgres.Database;
 import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.enqueuer.settings.SettingsException;
-import io.stagedjobs.schema.Schema;
 import java.io.PrintWriter;
-import java.sql.Connection;
-import java.sql.SQLException;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -93,15 +89,6 @@ public final class Cli implements Runnable {
         kafka.forEach((property, value) -> flags.put(Setting.KAFKA_PREFIX + property, value));
         Cli cli = (Cli) command.root().userObject();
         return Settings.read(flags, cli.environment);
-    }
-
-    /** Fails with the reason if the database cannot be reached or its schema is not the one this software knows. */
-    static void requireSchema(Database database, Schema schema) {
-        try (Connection connection = database.connect()) {
-            schema.requireCurrent(connection);
-        } catch (SQLException e) {
-            throw new OutsideException(OutsideException.Side.POSTGRESQL, String.valueOf(e.getMessage()), e);
-        }
     }
 
     /** A count in words. */

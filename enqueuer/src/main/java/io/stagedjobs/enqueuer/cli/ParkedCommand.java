@@ -64,8 +64,7 @@ final class ParkedCommand implements Runnable {
         @Override
         public Integer call() throws SQLException, JsonProcessingException {
             Settings settings = Cli.settings(spec);
-            Cli.requireSchema(Wiring.database(settings), Wiring.schema(settings));
-            try (Connection connection = Wiring.database(settings).connect()) {
+            try (Connection connection = Wiring.connect(settings)) {
                 return run(
                         new ParkedJobs(connection, Wiring.schema(settings)),
                         spec.commandLine().getOut());

@@ -39,8 +39,7 @@ class PauseCommand implements Callable<Integer> {
                                     + "\" is not a topic's name; expected letters, digits, dots, underscores and hyphens, 249 at most"));
         }
         Settings settings = Cli.settings(spec);
-        Cli.requireSchema(Wiring.database(settings), Wiring.schema(settings));
-        try (Connection connection = Wiring.database(settings).connect()) {
+        try (Connection connection = Wiring.connect(settings)) {
             PausedTopics paused = new PausedTopics(connection, Wiring.schema(settings));
             spec.commandLine()
                     .getOut()

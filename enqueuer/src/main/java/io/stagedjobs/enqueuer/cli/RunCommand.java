@@ -48,8 +48,7 @@ final class RunCommand implements Callable<Integer> {
         Wiring wiring = new Wiring(settings, health, registry);
         AdminServer admin;
         try {
-            admin = new AdminServer(
-                    binding, health, registry, () -> StatusCommand.read(Wiring.database(settings), settings));
+            admin = new AdminServer(binding, health, registry, () -> StatusCommand.read(settings));
         } catch (RuntimeException e) {
             wiring.close();
             throw new CommandFailedException(

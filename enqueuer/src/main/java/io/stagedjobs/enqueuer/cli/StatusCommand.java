@@ -2,12 +2,10 @@ package io.stagedjobs.enqueuer.cli;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
-import io.stagedjobs.enqueuer.postgres.Database;
 import io.stagedjobs.enqueuer.postgres.StatusReader;
 import io.stagedjobs.enqueuer.postgres.StatusReader.Status;
 import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
-import io.stagedjobs.schema.Schema;
 import java.io.PrintWriter;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -35,7 +33,7 @@ final class StatusCommand implements Callable<Integer> {
     @Override
     public Integer call() throws SQLException, JsonProcessingException {
         Settings settings = Cli.settings(spec);
-        Status status = read(Wiring.database(settings), settings);
+        Status status = read(settings);
         PrintWriter out = spec.commandLine().getOut();
         if (json) {
             out.println(new JsonMapper().writeValueAsString(status));
@@ -46,11 +44,9 @@ final class StatusCommand implements Callable<Integer> {
     }
 
     /** Reads on a connection of its own. */
-    static Status read(Database database, Settings settings) {
-        Schema schema = Wiring.schema(settings);
-        Cli.requireSchema(database, schema);
-        try (Connection connection = database.connect()) {
-            return new StatusReader(connection, schema).read(settings.get(Setting.TAKEOVER_AFTER));
+    static Status read(Settings settings) {
+        try (Connection connection = Wiring.connect(settings)) {
+            return new StatusReader(connection, Wiring.schema(settings)).read(settings.get(Setting.TAKEOVER_AFTER));
         } catch (SQLException e) {
             throw new IllegalStateException("could not close the connection", e);
         }

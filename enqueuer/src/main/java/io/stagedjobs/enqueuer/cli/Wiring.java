@@ -17,6 +17,7 @@ import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.enqueuer.settings.SettingsException;
 import io.stagedjobs.schema.Schema;
+import io.stagedjobs.schema.SchemaException;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.sql.Connection;
@@ -41,11 +42,10 @@ final class Wiring implements AutoCloseable {
     Wiring(Settings settings, Health health, MeterRegistry registry) {
         Database database = database(settings);
         Schema schema = schema(settings);
-        Cli.requireSchema(database, schema);
         String source = settings.get(Setting.SOURCE).replace("<database>", database.name());
         String delivery = settings.get(Setting.DELIVERY).toString();
         Deployment deployment;
-        try (Connection connection = database.connect()) {
+        try (Connection connection = connect(settings)) {
             deployment = Deployment.read(connection, schema, delivery);
             publisher = publisher(settings, source, deployment, registry);
             Deployment.join(connection, schema, delivery);
@@ -118,6 +118,27 @@ final class Wiring implements AutoCloseable {
                 settings.get(Setting.DATABASE_URL),
                 settings.find(Setting.DATABASE_USERNAME),
                 settings.secret(Setting.DATABASE_PASSWORD));
+    }
+
+    /**
+     * Connects to the database; the connection is the caller's to close.
+     *
+     * @throws OutsideException if it cannot be reached
+     * @throws SchemaException if its schema is not the one that this software knows
+     */
+    static Connection connect(Settings settings) {
+        Connection connection = database(settings).connect();
+        try {
+            schema(settings).requireCurrent(connection);
+            return connection;
+        } catch (RuntimeException e) {
+            try {
+                connection.close();
+            } catch (SQLException closing) {
+                e.addSuppressed(closing);
+            }
+            throw e;
+        }
     }
 
     static Schema schema(Settings settings) {

@@ -214,10 +214,7 @@ final class Cluster implements AutoCloseable {
     }
 
     private static OutsideException failure(String what, Throwable cause) {
-        String words =
-                cause instanceof TimeoutException || cause instanceof org.apache.kafka.common.errors.TimeoutException
-                        ? "no answer in time"
-                        : KafkaErrors.oneLine(cause);
+        String words = KafkaErrors.isTimeout(cause) ? "no answer in time" : KafkaErrors.oneLine(cause);
         return new OutsideException(OutsideException.Side.KAFKA, "Kafka could not " + what + " (" + words + ")", cause);
     }
 

@@ -69,11 +69,14 @@ final class KafkaErrors {
         }
     }
 
+    /** Whether time ran out: a client's own time, or ours while we waited for it. */
+    static boolean isTimeout(Throwable cause) {
+        return cause instanceof TimeoutException || cause instanceof java.util.concurrent.TimeoutException;
+    }
+
     /** What went wrong, in one line; a time-out by how long was waited. */
     static String words(Duration timeout, Throwable cause) {
-        return cause instanceof TimeoutException || cause instanceof java.util.concurrent.TimeoutException
-                ? "no answer within " + timeout.toMillis() + " ms"
-                : oneLine(cause);
+        return isTimeout(cause) ? "no answer within " + timeout.toMillis() + " ms" : oneLine(cause);
     }
 
     /** The error's kind and words, without line breaks. */

@@ -23,9 +23,8 @@ final class Blockers {
     private static final Duration IDLE_THREAD_MAX = Duration.ofSeconds(10);
     private static final String LOCK_NOT_AVAILABLE = "55P03";
 
-    // Locks nothing. Others' states are shown to a member of pg_read_all_stats only, their names to everybody. A
-    // prepared
-    // transaction has no session, and counts as process 0.
+    // Locks nothing. Others' states are shown to a member of pg_read_all_stats only, their names to everybody.
+    // A prepared transaction has no session, and counts as process 0.
     private static final String BLOCKERS = "SELECT string_agg(DISTINCT CASE p.pid WHEN 0 THEN 'a prepared transaction'"
             + " ELSE 'pid ' || p.pid || ' (' || coalesce(nullif(b.application_name, ''), 'no application_name')"
             + " || coalesce(', ' || b.state, '') || ')' END, ', ')"

@@ -1,6 +1,7 @@
 package io.stagedjobs.enqueuer.postgres;
 
 import io.stagedjobs.enqueuer.OutsideException;
+import io.stagedjobs.enqueuer.Refusal;
 import io.stagedjobs.schema.Schema;
 import java.sql.Connection;
 import java.util.ArrayList;
@@ -9,7 +10,6 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.function.Supplier;
 import org.jooq.DSLContext;
 import org.jooq.Record;
 import org.jooq.SQLDialect;
@@ -107,13 +107,10 @@ public final class ParkedJobs {
         }
     }
 
-    private static final String OWN_FAULT = "reason <> 'follows'";
-    /** That q is an earlier parked job of p's key, and there through its own fault: index parked_jobs_key. */
-    private static final String EARLIER = "q.lane = p.lane AND q.topic = p.topic AND q.job_key = p.job_key"
-            + " AND hashtextextended(q.job_key COLLATE \"C\", 0) = hashtextextended(p.job_key COLLATE \"C\", 0)"
-            + " AND q.state = 'parked' AND q." + OWN_FAULT + " AND q.id < p.id";
+    private static final String OWN_FAULT = "reason <> '" + Refusal.Reason.FOLLOWS.label() + "'";
 
-    private static final String COLUMNS = "id, job_id, topic, job_key, job_name, payload, headers, staged_at";
+    /** That q is an earlier parked job of p's key, and there through its own fault. */
+    private static final String EARLIER = Statements.earlierParked("q", "p") + " AND q." + OWN_FAULT;
 
     private final DSLContext dsl;
     private final String parked;
@@ -130,7 +127,7 @@ public final class ParkedJobs {
 
     /** How many there are. */
     public long count(Selection selection) {
-        return asked("count jobs moved aside", () -> dsl.fetchSingle(
+        return Transactions.asked("count jobs moved aside", () -> dsl.fetchSingle(
                         "SELECT count(*) FROM " + parked + " AS p WHERE " + selection.condition("p"),
                         selection.bindings().toArray())
                 .get(0, long.class));
@@ -140,7 +137,7 @@ public final class ParkedJobs {
     public List<Entry> list(Selection selection, int limit) {
         List<Object> bindings = selection.bindings();
         bindings.add(limit);
-        return asked("read jobs moved aside", () -> dsl.fetch(
+        return Transactions.asked("read jobs moved aside", () -> dsl.fetch(
                         "SELECT id, job_id, state, reason, error, topic, job_key, job_name, headers::text,"
                                 + " octet_length(payload), staged_at, parked_at,"
                                 + " extract(epoch FROM clock_timestamp() - parked_at) FROM " + parked + " AS p WHERE "
@@ -151,8 +148,9 @@ public final class ParkedJobs {
 
     /** The payload of one of them; empty if the job is not there or is a tombstone. */
     public Optional<byte[]> payload(long id) {
-        return asked("read a payload", () -> dsl.fetchOptional("SELECT payload FROM " + parked + " WHERE id = ?", id)
-                .map(row -> row.get(0, byte[].class)));
+        return Transactions.asked(
+                "read a payload", () -> dsl.fetchOptional("SELECT payload FROM " + parked + " WHERE id = ?", id)
+                        .map(row -> row.get(0, byte[].class)));
     }
 
     /**
@@ -216,7 +214,8 @@ public final class ParkedJobs {
 
     private String back(String condition) {
         return "WITH gone AS (DELETE FROM " + parked + " AS p WHERE " + condition + " RETURNING p.*) INSERT INTO "
-                + jobs + " (" + COLUMNS + ") OVERRIDING SYSTEM VALUE SELECT " + COLUMNS + " FROM gone ORDER BY id";
+                + jobs + " (" + Statements.JOB_COLUMNS + ") OVERRIDING SYSTEM VALUE SELECT " + Statements.JOB_COLUMNS
+                + " FROM gone ORDER BY id";
     }
 
     private interface Step {
@@ -281,13 +280,5 @@ public final class ParkedJobs {
                 row.get(10, String.class),
                 row.get(11, String.class),
                 row.get(12, double.class));
-    }
-
-    private static <T extends @Nullable Object> T asked(String what, Supplier<T> question) {
-        try {
-            return question.get();
-        } catch (DataAccessException e) {
-            throw Transactions.outside(what, e);
-        }
     }
 }

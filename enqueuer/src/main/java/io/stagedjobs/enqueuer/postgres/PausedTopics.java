@@ -4,7 +4,6 @@ import io.stagedjobs.schema.Schema;
 import java.sql.Connection;
 import org.jooq.DSLContext;
 import org.jooq.SQLDialect;
-import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DSL;
 
 /** What an operator has paused. Each method is one statement, committed by itself; enqueuers follow with their next heartbeat. */
@@ -30,10 +29,6 @@ public final class PausedTopics {
     }
 
     private boolean changed(String what, String statement, String topic) {
-        try {
-            return dsl.execute(statement, topic) > 0;
-        } catch (DataAccessException e) {
-            throw Transactions.outside(what, e);
-        }
+        return Transactions.asked(what, () -> dsl.execute(statement, topic) > 0);
     }
 }

@@ -14,7 +14,6 @@ import java.util.UUID;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jooq.Record;
-import org.jooq.exception.DataAccessException;
 import org.jspecify.annotations.Nullable;
 
 /** A transaction of PostgreSQL that has locked the lane's row. */
@@ -201,10 +200,6 @@ final class PostgresLaneTransaction implements LaneTransaction {
     }
 
     private <T extends @Nullable Object> T ask(String what, Supplier<T> question) {
-        try {
-            return question.get();
-        } catch (DataAccessException e) {
-            throw Transactions.outside(what + " of lane " + lane, e);
-        }
+        return Transactions.asked(what + " of lane " + lane, question);
     }
 }

@@ -8,6 +8,10 @@ import io.stagedjobs.schema.Schema;
  * are compared by the database's clock only.
  */
 final class Statements {
+
+    /** What a job is, wherever its row lies. */
+    static final String JOB_COLUMNS = "id, job_id, topic, job_key, job_name, payload, headers, staged_at";
+
     final String sameDeployment;
     final String renew;
     final String forgetDead;
@@ -87,10 +91,7 @@ final class Statements {
         anyWaiting = "SELECT l.generation <> ? OR EXISTS (SELECT FROM " + jobs + " AS j WHERE j.lane = l.lane) FROM " + lanes
                 + " AS l WHERE l.lane = ?";
 
-        // Of a key (topic and job_key) of j, an earlier job is parked: index parked_jobs_key. False without a key.
-        String follows = "EXISTS (SELECT FROM " + parked + " AS p WHERE p.lane = j.lane AND p.topic = j.topic"
-                + " AND hashtextextended(p.job_key COLLATE \"C\", 0) = hashtextextended(j.job_key COLLATE \"C\", 0)"
-                + " AND p.job_key = j.job_key AND p.state = 'parked' AND p.id < j.id)";
+        String follows = "EXISTS (SELECT FROM " + parked + " AS p WHERE " + earlierParked("p", "j") + ")";
         String size = "(64 + coalesce(octet_length(payload), 0) + coalesce(octet_length(job_key), 0)"
                 + " + coalesce(pg_column_size(headers), 0))";
 
@@ -116,14 +117,13 @@ final class Statements {
         // Index parked_jobs_key, its first entry of the lane.
         anyParked = "SELECT EXISTS (SELECT FROM " + parked + " WHERE lane = ? AND state = 'parked')";
 
-        String columns = "id, job_id, topic, job_key, job_name, payload, headers, staged_at";
         // Primary key, one probe a pair; locks the rows it deletes.
         moveAside = "WITH gone AS (DELETE FROM " + jobs + " AS j"
                 + " USING unnest(?::bigint[], ?::uuid[], ?::text[], ?::text[], ?::text[]) AS m (id, job_id, state, reason, error)"
                 + " WHERE j.lane = ? AND j.id = m.id AND j.job_id = m.job_id"
                 + " RETURNING j.*, m.state, m.reason, m.error)"
-                + " INSERT INTO " + parked + " (lane, " + columns + ", state, reason, error)"
-                + " SELECT lane, " + columns + ", state, reason, error FROM gone";
+                + " INSERT INTO " + parked + " (lane, " + JOB_COLUMNS + ", state, reason, error)"
+                + " SELECT lane, " + JOB_COLUMNS + ", state, reason, error FROM gone";
         // Primary key, the first rows of the lane and no more; locks the rows it moves.
         sweep = "WITH looked AS (SELECT j.id, j.lane, " + size + " AS bytes, h.reason, h.error"
                 + "  FROM (SELECT * FROM " + jobs + " WHERE lane = ? ORDER BY id LIMIT ?) AS j"
@@ -132,8 +132,8 @@ final class Statements {
                 + " bounded AS (SELECT *, sum(bytes) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) - bytes AS before FROM looked),"
                 + " gone AS (DELETE FROM " + jobs + " AS j USING bounded AS b"
                 + "  WHERE j.lane = b.lane AND j.id = b.id AND b.before < ? RETURNING j.*, b.reason, b.error)"
-                + " INSERT INTO " + parked + " (lane, " + columns + ", state, reason, error)"
-                + " SELECT lane, " + columns + ", CASE WHEN reason IS NULL THEN 'parked' ELSE 'held' END,"
+                + " INSERT INTO " + parked + " (lane, " + JOB_COLUMNS + ", state, reason, error)"
+                + " SELECT lane, " + JOB_COLUMNS + ", CASE WHEN reason IS NULL THEN 'parked' ELSE 'held' END,"
                 + "  coalesce(reason, '" + Refusal.Reason.FOLLOWS.label() + "'), error FROM gone";
         // Index parked_jobs_held, the first of the topic; locks the rows it moves.
         putBack = "WITH next AS (SELECT lane, id, " + size + " AS bytes FROM " + parked
@@ -141,7 +141,7 @@ final class Statements {
                 + " bounded AS (SELECT *, sum(bytes) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) - bytes AS before FROM next),"
                 + " gone AS (DELETE FROM " + parked + " AS p USING bounded AS b"
                 + "  WHERE p.lane = b.lane AND p.id = b.id AND b.before < ? RETURNING p.*)"
-                + " INSERT INTO " + jobs + " (" + columns + ") OVERRIDING SYSTEM VALUE SELECT " + columns + " FROM gone";
+                + " INSERT INTO " + jobs + " (" + JOB_COLUMNS + ") OVERRIDING SYSTEM VALUE SELECT " + JOB_COLUMNS + " FROM gone";
         // Index parked_jobs_held, the first entry of the topic.
         nextHeld = "SELECT min(id) FROM " + parked + " WHERE lane = ? AND topic = ? AND state = 'held'";
 
@@ -174,6 +174,15 @@ final class Statements {
                 + " AS l CROSS JOIN LATERAL (SELECT staged_at FROM " + jobs + " AS j WHERE j.lane = l.lane"
                 + " ORDER BY id LIMIT 1) AS first";
         // spotless:on
+    }
+
+    /** That a is an earlier parked job of the key (topic and job_key) of b: index parked_jobs_key. False without a key. */
+    static String earlierParked(String a, String b) {
+        return String.format(
+                "%1$s.lane = %2$s.lane AND %1$s.topic = %2$s.topic AND %1$s.job_key = %2$s.job_key"
+                        + " AND hashtextextended(%1$s.job_key COLLATE \"C\", 0) = hashtextextended(%2$s.job_key COLLATE \"C\", 0)"
+                        + " AND %1$s.state = 'parked' AND %1$s.id < %2$s.id",
+                a, b);
     }
 
     private static String countBounded(String table) {

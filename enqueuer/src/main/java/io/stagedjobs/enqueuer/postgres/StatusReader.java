@@ -8,7 +8,6 @@ import java.util.List;
 import java.util.Set;
 import org.jooq.DSLContext;
 import org.jooq.SQLDialect;
-import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
 
@@ -39,7 +38,7 @@ public final class StatusReader {
 
     /** Everything at one look; counts are exact. */
     public Status read(Duration takeoverAfter) {
-        return asked("read the status", () -> {
+        return Transactions.asked("read the status", () -> {
             List<Lane> byLane = dsl.fetch(
                             "SELECT l.lane, e.name, l.generation, coalesce(w.jobs, 0), coalesce(w.age, 0)"
                                     + " FROM " + lanes + " AS l LEFT JOIN " + enqueuers + " AS e"
@@ -82,7 +81,7 @@ public final class StatusReader {
 
     /** How many jobs are staged or moved aside now. */
     public long count() {
-        return asked("count the jobs", () -> dsl.fetchSingle(
+        return Transactions.asked("count the jobs", () -> dsl.fetchSingle(
                         "SELECT (SELECT count(*) FROM " + jobs + ") + (SELECT count(*) FROM " + parked + ")")
                 .get(0, long.class));
     }
@@ -94,14 +93,14 @@ public final class StatusReader {
 
     /** What an operator has paused; {@code *} stands for everything. */
     public Set<String> pauses() {
-        return asked(
+        return Transactions.asked(
                 "read what is paused", () -> dsl.fetch("SELECT topic FROM " + schema.qualified("staged_job_pauses"))
                         .intoSet(0, String.class));
     }
 
     /** The highest id drawn so far: every job that is committed now has it or a lower one, every later job a higher one. */
     public long lastId() {
-        return asked("read the last id", () -> dsl.fetchSingle(
+        return Transactions.asked("read the last id", () -> dsl.fetchSingle(
                         "SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM "
                                 + schema.qualified("staged_jobs_id_seq"))
                 .get(0, long.class));
@@ -109,7 +108,7 @@ public final class StatusReader {
 
     /** Whether a job up to that id is staged. */
     public boolean anyWaiting(long lastId) {
-        return asked("look for jobs", () -> dsl.fetchSingle(
+        return Transactions.asked("look for jobs", () -> dsl.fetchSingle(
                         "SELECT EXISTS (SELECT FROM " + lanes + " AS l CROSS JOIN LATERAL (SELECT FROM " + jobs
                                 + " AS j WHERE j.lane = l.lane AND j.id <= ? LIMIT 1) AS first)",
                         lastId)
@@ -118,7 +117,7 @@ public final class StatusReader {
 
     /** The jobs up to that id that were moved aside, most first. */
     public List<Aside> aside(long lastId) {
-        return asked("count what is moved aside", () -> dsl.fetch(
+        return Transactions.asked("count what is moved aside", () -> dsl.fetch(
                         "SELECT topic, state, reason, coalesce(max(error), ''), count(*) FROM " + parked
                                 + " WHERE id <= ? GROUP BY topic, state, reason ORDER BY 5 DESC, 1, 2, 3",
                         lastId)
@@ -132,22 +131,10 @@ public final class StatusReader {
 
     /** The topics of the jobs up to that id that wait, most jobs first. */
     public List<Topic> waitingByTopic(long lastId) {
-        return asked("count by topic", () -> dsl.fetch(
+        return Transactions.asked("count by topic", () -> dsl.fetch(
                         "SELECT topic, count(*) FROM " + jobs + " WHERE id <= ? GROUP BY topic ORDER BY 2 DESC, 1",
                         lastId)
                 .map(row -> new Topic(row.get(0, String.class), row.get(1, long.class))));
-    }
-
-    private interface Question<T> {
-        T ask();
-    }
-
-    private static <T> T asked(String what, Question<T> question) {
-        try {
-            return question.ask();
-        } catch (DataAccessException e) {
-            throw Transactions.outside(what, e);
-        }
     }
 
     /**

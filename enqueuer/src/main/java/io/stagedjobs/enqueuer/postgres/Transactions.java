@@ -7,6 +7,7 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.util.UUID;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import javax.sql.DataSource;
 import org.jooq.Configuration;
 import org.jooq.DSLContext;
@@ -134,6 +135,15 @@ final class Transactions {
             T result = work.apply(transaction.dsl());
             transaction.commit();
             return result;
+        } catch (DataAccessException e) {
+            throw outside(what, e);
+        }
+    }
+
+    /** Runs a question to PostgreSQL; what it refuses is thrown as ours. */
+    static <T extends @Nullable Object> T asked(String what, Supplier<T> question) {
+        try {
+            return question.get();
         } catch (DataAccessException e) {
             throw outside(what, e);
         }
