@@ -88,8 +88,9 @@ final class Ledger {
         }
     }
 
+    /** Jobs that are not published yet, those moved aside among them. */
     long waiting() throws SQLException {
-        return Long.parseLong(ask("SELECT count(*) FROM staged_jobs"));
+        return Long.parseLong(ask("SELECT (SELECT count(*) FROM staged_jobs) + (SELECT count(*) FROM parked_jobs)"));
     }
 
     /** Stages jobs in one transaction. */
@@ -248,7 +249,7 @@ final class Ledger {
 
     /** @param acknowledgedIsKept false if writers let PostgreSQL lose what it acknowledged ({@code synchronous_commit = off}) */
     void checkDrained(boolean acknowledgedIsKept) throws Exception {
-        Eventually.until("nothing waits", () -> waiting() == 0);
+        Eventually.until("no job waits", () -> waiting() == 0);
         Set<String> kept = new HashSet<>();
         try (Connection connection = connect();
                 Statement statement = connection.createStatement();

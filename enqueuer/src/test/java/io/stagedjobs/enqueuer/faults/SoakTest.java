@@ -119,10 +119,26 @@ class SoakTest {
             }
         }
         long healed = System.nanoTime();
-        ledger.checkDrained();
+        try {
+            ledger.checkDrained();
+        } catch (AssertionError e) {
+            tellAll();
+            throw e;
+        }
         System.out.printf(
                 "soak: %d faults, drained %.1f s after the last one, seed %d%n",
                 faults, (System.nanoTime() - healed) / 1e9, seed);
+    }
+
+    /** Faults at random cannot be looked at a second time in just the same way: what is needed to understand is printed. */
+    private void tellAll() throws Exception {
+        System.out.println("soak: seed " + seed + "\n"
+                + Command.run(Command.environment(outbox), "status").out());
+        for (Command.Daemon daemon : daemons) {
+            List<String> lines = daemon.process.output();
+            System.out.println("soak: " + daemon.process.name() + ", ready: " + daemon.isReady());
+            lines.subList(Math.max(0, lines.size() - 150), lines.size()).forEach(System.out::println);
+        }
     }
 
     private void inflict(Fault fault, Duration length) throws Exception {
