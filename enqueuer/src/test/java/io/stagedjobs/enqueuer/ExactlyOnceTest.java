@@ -7,9 +7,15 @@ import io.stagedjobs.enqueuer.kafka.ExactlyOncePublisher;
 import io.stagedjobs.enqueuer.postgres.PostgresLanes;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerInterceptor;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -75,6 +81,48 @@ class ExactlyOnceTest {
             assertThat(progress.jobs()).extracting(Progress.JobRef::id).containsExactly(3L);
         });
         assertThat(outbox.dsl().fetch("SELECT * FROM staged_job_batches")).hasSize(1);
+    }
+
+    /** Kafka's client may end a transaction without a record that was handed to it just before the commit. */
+    @Test
+    void the_commit_is_asked_for_after_every_record_was_acknowledged_the_progress_among_them() {
+        Acknowledgements.OF_TOPIC.clear();
+        stage("1", "2");
+        runner(outbox.exactlyOnce(Map.of("interceptor.classes", Acknowledgements.class.getName())))
+                .runOnce();
+        assertThat(settled()).isEqualTo(1);
+        assertThat(Acknowledgements.OF_TOPIC)
+                .as("topics, and whether their record was acknowledged during the commit")
+                .hasSize(2)
+                .containsEntry(topic, false)
+                .containsValue(false)
+                .doesNotContainValue(true);
+    }
+
+    /** Told of each acknowledgement before whoever waits for it. Instantiated by the Kafka client. */
+    public static final class Acknowledgements implements ProducerInterceptor<byte[], byte[]> {
+
+        static final Map<String, Boolean> OF_TOPIC = new ConcurrentHashMap<>();
+
+        @Override
+        public ProducerRecord<byte[], byte[]> onSend(ProducerRecord<byte[], byte[]> record) {
+            return record;
+        }
+
+        @Override
+        public void onAcknowledgement(RecordMetadata record, Exception error) {
+            boolean committing = Thread.getAllStackTraces().values().stream()
+                    .flatMap(Arrays::stream)
+                    .anyMatch(frame -> frame.getClassName().equals(KafkaProducer.class.getName())
+                            && frame.getMethodName().equals("commitTransaction"));
+            OF_TOPIC.merge(record.topic(), committing, Boolean::logicalOr);
+        }
+
+        @Override
+        public void configure(Map<String, ?> properties) {}
+
+        @Override
+        public void close() {}
     }
 
     @Test

@@ -146,8 +146,13 @@ public final class Outbox implements AutoCloseable {
 
     /** A publisher of the mode exactly-once, whose progress topic exists. */
     public ExactlyOncePublisher exactlyOnce() {
-        ExactlyOncePublisher publisher =
-                keep(new ExactlyOncePublisher(clients(Map.of()), database.name(), "/tests", new SimpleMeterRegistry()));
+        return exactlyOnce(Map.of());
+    }
+
+    /** As {@link #exactlyOnce()}, with more properties of the Kafka clients. */
+    public ExactlyOncePublisher exactlyOnce(Map<String, String> properties) {
+        ExactlyOncePublisher publisher = keep(
+                new ExactlyOncePublisher(clients(properties), database.name(), "/tests", new SimpleMeterRegistry()));
         publisher.check(8);
         return publisher;
     }

@@ -91,7 +91,8 @@ public final class AtLeastOncePublisher implements Publisher {
             long deadline = System.nanoTime() + settings.publishTimeout().toNanos();
             try {
                 Topics.Found found = topics.find(batch.jobs());
-                Deliveries deliveries = Deliveries.send(found.together(batch.jobs()), producer, cloudEvents, deadline);
+                Deliveries deliveries =
+                        Deliveries.send(found.together(batch.jobs()), null, producer, cloudEvents, deadline);
                 last = deliveries;
                 deliveries.await(deadline);
                 Outcome outcome = deliveries.outcome(found.refused);

@@ -12,12 +12,13 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.producer.Callback;
 import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The acknowledgements of one batch. Each job has its own callback, called by the producer's thread; one other thread
+ * The acknowledgements of one batch. Each record has its own callback, called by the producer's thread; one other thread
  * waits. The producer answers every record it took, after its delivery timeout at the latest.
  */
 final class Deliveries {
@@ -28,21 +29,29 @@ final class Deliveries {
     private final CountDownLatch open;
     private @Nullable Exception failure;
 
-    private Deliveries(List<Job> jobs) {
+    private Deliveries(List<Job> jobs, int records) {
         this.jobs = jobs;
-        this.errors = new @Nullable Exception[jobs.size()];
-        this.answered = new boolean[jobs.size()];
-        this.open = new CountDownLatch(jobs.size());
+        this.errors = new @Nullable Exception[records];
+        this.answered = new boolean[records];
+        this.open = new CountDownLatch(records);
     }
 
     /**
-     * Hands the jobs to the producer in their order. Stops at the first failure: what follows must not overtake, nor wait
-     * for a cluster that is away; nor does it send after the deadline (of {@link System#nanoTime}).
+     * Hands the jobs to the producer in their order, then the progress. Stops at the first failure: what follows must not
+     * overtake, nor wait for a cluster that is away; nor does it send after the deadline (of {@link System#nanoTime}).
+     *
+     * @param progress null if the delivery mode keeps none
      */
     @SuppressWarnings("FutureReturnValueIgnored") // the callback learns the same, without an object to wait on
-    static Deliveries send(List<Job> jobs, Producer<byte[], byte[]> producer, CloudEvents cloudEvents, long deadline) {
-        Deliveries deliveries = new Deliveries(jobs);
-        for (int i = 0; i < jobs.size(); i++) {
+    static Deliveries send(
+            List<Job> jobs,
+            @Nullable ProducerRecord<byte[], byte[]> progress,
+            Producer<byte[], byte[]> producer,
+            CloudEvents cloudEvents,
+            long deadline) {
+        int records = jobs.size() + (progress == null ? 0 : 1);
+        Deliveries deliveries = new Deliveries(jobs, records);
+        for (int i = 0; i < records; i++) {
             Exception failure = System.nanoTime() - deadline > 0
                     ? new TimeoutException("the batch had no time left to send the rest")
                     : deliveries.failure();
@@ -51,7 +60,9 @@ final class Deliveries {
                 break;
             }
             try {
-                producer.send(cloudEvents.record(jobs.get(i)), deliveries.callback(i));
+                ProducerRecord<byte[], byte[]> record =
+                        i == jobs.size() && progress != null ? progress : cloudEvents.record(jobs.get(i));
+                producer.send(record, deliveries.callback(i));
             } catch (KafkaException | IllegalStateException e) {
                 deliveries.notSent(i, e);
             }
@@ -63,9 +74,9 @@ final class Deliveries {
         return (metadata, error) -> answer(index, error);
     }
 
-    /** The jobs from that index on are not handed to the producer any more. */
+    /** The records from that index on are not handed to the producer any more. */
     private void notSent(int from, Exception error) {
-        for (int i = from; i < jobs.size(); i++) {
+        for (int i = from; i < answered.length; i++) {
             answer(i, error);
         }
     }
@@ -81,8 +92,9 @@ final class Deliveries {
             errors[index] = error;
             if (error != null
                     && failure == null
-                    && KafkaErrors.refusalOfTopic(error).isEmpty()
-                    && KafkaErrors.refusalOfJob(error).isEmpty()) {
+                    && (index == jobs.size()
+                            || (KafkaErrors.refusalOfTopic(error).isEmpty()
+                                    && KafkaErrors.refusalOfJob(error).isEmpty()))) {
                 failure = error;
             }
             open.countDown();
@@ -115,9 +127,18 @@ final class Deliveries {
                 failed += ofTopic.isEmpty() && ofJob.isEmpty() ? 1 : 0;
             }
         }
-        String why = failure == null ? "no answer in time" : KafkaErrors.oneLine(failure);
-        String reason =
-                failed == 0 ? null : "Kafka did not take " + failed + " of " + jobs.size() + " jobs (" + why + ")";
+        String why = " (" + (failure == null ? "no answer in time" : KafkaErrors.oneLine(failure)) + ")";
+        String reason = null;
+        if (failed > 0) {
+            reason = "Kafka did not take " + failed + " of " + jobs.size() + " jobs" + why;
+        } else if (!progressTaken()) {
+            reason = "Kafka did not take the batch's progress" + why;
+        }
         return new Outcome(published, refusedTopics, refusedJobs, reason);
+    }
+
+    private boolean progressTaken() {
+        int progress = jobs.size();
+        return answered.length == progress || (answered[progress] && errors[progress] == null);
     }
 }

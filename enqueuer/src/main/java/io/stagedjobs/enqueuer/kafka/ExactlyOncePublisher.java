@@ -13,11 +13,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.Future;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
-import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
 
 /**
@@ -136,42 +133,31 @@ public final class ExactlyOncePublisher implements Publisher {
             }
         }
 
-        /** One job that is refused takes back all of them: it is moved aside, and the next batch leaves it out. */
+        /**
+         * One job that is refused takes back all of them: it is moved aside, and the next batch leaves it out. The commit is
+         * asked for only when every record is acknowledged, the progress among them: the client may send the end of a
+         * transaction before a record that was handed to it just before the commit, which then is not part of it.
+         */
         private Outcome inOneTransaction(long number, List<Job> jobs, Map<String, Refusal> refusedBefore, long deadline)
                 throws InterruptedException {
             producer.beginTransaction();
-            Deliveries deliveries = Deliveries.send(jobs, producer, cloudEvents, deadline);
+            Deliveries deliveries =
+                    Deliveries.send(jobs, progressTopic.record(lane, number, jobs), producer, cloudEvents, deadline);
             deliveries.await(deadline);
             Outcome sent = deliveries.outcome(refusedBefore);
-            if (sent.published().size() < jobs.size()) {
-                topics.forget();
-                boolean refused = sent.refusedTopics().size() > refusedBefore.size()
-                        || !sent.refusedJobs().isEmpty();
-                if (!refused) {
-                    return Outcome.failed(String.valueOf(sent.failure()));
-                }
-                // The producer fails all that follows a refused record: that is no failure of its own.
-                producer.abortTransaction();
-                return new Outcome(List.of(), sent.refusedTopics(), sent.refusedJobs(), null);
-            }
-            Future<RecordMetadata> progressSent = producer.send(progressTopic.record(lane, number, jobs));
-            try {
+            if (sent.published().size() == jobs.size() && sent.failure() == null) {
                 producer.commitTransaction();
                 return sent;
-            } catch (KafkaException e) {
-                throw progressSent.isDone() ? refusedProgress(progressSent, e) : e;
             }
-        }
-
-        /** The commit's own error only says that the transaction cannot go on; the record's says why. */
-        private KafkaException refusedProgress(Future<RecordMetadata> progressSent, KafkaException onCommit)
-                throws InterruptedException {
-            try {
-                progressSent.get();
-                return onCommit;
-            } catch (ExecutionException e) {
-                return e.getCause() instanceof KafkaException cause ? cause : onCommit;
+            topics.forget();
+            boolean refused = sent.refusedTopics().size() > refusedBefore.size()
+                    || !sent.refusedJobs().isEmpty();
+            if (!refused) {
+                return Outcome.failed(String.valueOf(sent.failure()));
             }
+            // The producer fails all that follows a refused record: that is no failure of its own.
+            producer.abortTransaction();
+            return new Outcome(List.of(), sent.refusedTopics(), sent.refusedJobs(), null);
         }
 
         @Override
