@@ -8,6 +8,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
+import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -16,6 +17,7 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.common.Uuid;
+import org.apache.kafka.common.security.auth.SecurityProtocol;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -48,16 +50,21 @@ final class EmbeddedKafka implements AutoCloseable {
     private final int controllerPort = FreePort.find();
     private final int portBehindProxy = FreePort.find();
 
+    /** Further listeners, each named like its protocol. */
+    private final Map<SecurityProtocol, Integer> securedPorts;
+
     /** Null if clients reach the broker directly only. */
     private final @Nullable KafkaFaultProxy proxy;
 
     private volatile @Nullable ChildProcess broker;
 
-    private EmbeddedKafka(String clusterId, int id, boolean behindProxy) {
+    private EmbeddedKafka(String clusterId, int id, boolean behindProxy, Set<SecurityProtocol> secured) {
         this.directory = TempDirectory.create("staged-jobs-kafka");
         this.clusterId = clusterId;
         this.id = id;
         this.proxy = behindProxy ? new KafkaFaultProxy(FreePort.find(), portBehindProxy) : null;
+        this.securedPorts =
+                secured.stream().collect(Collectors.toMap(protocol -> protocol, protocol -> FreePort.find()));
     }
 
     /** A node that stands alone. */
@@ -65,12 +72,23 @@ final class EmbeddedKafka implements AutoCloseable {
         return startCluster(1, false, settings).get(0);
     }
 
+    /** A node that stands alone and listens with each of these protocols, too. */
+    static EmbeddedKafka startSecured(Set<SecurityProtocol> secured, Map<String, String> settings) {
+        return startAll(List.of(new EmbeddedKafka(Uuid.randomUuid().toString(), 1, false, secured)), settings)
+                .get(0);
+    }
+
     /** Nodes numbered from 1. They start together, because a minority would wait for the others. */
     static List<EmbeddedKafka> startCluster(int nodes, boolean behindProxy, Map<String, String> settings) {
         String clusterId = Uuid.randomUuid().toString();
-        List<EmbeddedKafka> cluster = IntStream.rangeClosed(1, nodes)
-                .mapToObj(id -> new EmbeddedKafka(clusterId, id, behindProxy))
-                .toList();
+        return startAll(
+                IntStream.rangeClosed(1, nodes)
+                        .mapToObj(id -> new EmbeddedKafka(clusterId, id, behindProxy, Set.of()))
+                        .toList(),
+                settings);
+    }
+
+    private static List<EmbeddedKafka> startAll(List<EmbeddedKafka> cluster, Map<String, String> settings) {
         try {
             cluster.forEach(node -> node.configure(cluster, settings));
             startAll(cluster);
@@ -92,6 +110,14 @@ final class EmbeddedKafka implements AutoCloseable {
 
     String bootstrapServers() {
         return "127.0.0.1:" + port;
+    }
+
+    String bootstrapServers(SecurityProtocol protocol) {
+        Integer secured = securedPorts.get(protocol);
+        if (secured == null) {
+            throw new UnsupportedOperationException("this Kafka does not listen with " + protocol);
+        }
+        return "127.0.0.1:" + secured;
     }
 
     ChildProcess broker() {
@@ -172,9 +198,12 @@ final class EmbeddedKafka implements AutoCloseable {
         all.put("process.roles", "broker,controller");
         all.put("node.id", "" + id);
         String controller = ",CONTROLLER://127.0.0.1:" + controllerPort;
+        String secured = securedPorts.keySet().stream()
+                .map(protocol -> "," + protocol + "://" + bootstrapServers(protocol))
+                .collect(Collectors.joining());
         if (proxy == null) {
-            all.put("listeners", "PLAINTEXT://" + bootstrapServers() + controller);
-            all.put("advertised.listeners", "PLAINTEXT://" + bootstrapServers());
+            all.put("listeners", "PLAINTEXT://" + bootstrapServers() + secured + controller);
+            all.put("advertised.listeners", "PLAINTEXT://" + bootstrapServers() + secured);
         } else {
             // Who came by the proxy is told to come by the proxy again, and who did not, not.
             String behindProxy = ",PROXIED://127.0.0.1:" + portBehindProxy;
@@ -187,7 +216,12 @@ final class EmbeddedKafka implements AutoCloseable {
                 cluster.stream()
                         .map(node -> node.id + "@127.0.0.1:" + node.controllerPort)
                         .collect(Collectors.joining(",")));
-        all.put("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT");
+        all.put(
+                "listener.security.protocol.map",
+                "PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT"
+                        + securedPorts.keySet().stream()
+                                .map(protocol -> "," + protocol + ":" + protocol)
+                                .collect(Collectors.joining()));
         all.put("log.dirs", directory.path().resolve("data").toString());
         // A missing topic must be missing.
         all.put("auto.create.topics.enable", "false");

@@ -21,6 +21,7 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.security.auth.SecurityProtocol;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -93,6 +94,14 @@ public final class TestKafka implements AutoCloseable {
     }
 
     /**
+     * As {@link #startEmbedded(Map)}, with a further listener for each of these protocols, named like it: its settings
+     * begin with {@code listener.name.ssl.} for instance. The test itself goes past them, in plain text.
+     */
+    public static TestKafka startEmbeddedSecured(Set<SecurityProtocol> secured, Map<String, String> brokerSettings) {
+        return owning(List.of(EmbeddedKafka.startSecured(secured, brokerSettings)));
+    }
+
+    /**
      * Starts a cluster of embedded nodes, each broker and controller. With three of them every topic has three replicas,
      * of which two must be in sync, and one node may be lost.
      *
@@ -118,6 +127,15 @@ public final class TestKafka implements AutoCloseable {
 
     public String bootstrapServers() {
         return bootstrapServers;
+    }
+
+    /**
+     * Where the broker listens with that protocol.
+     *
+     * @throws UnsupportedOperationException if this is not from {@link #startEmbeddedSecured} with that protocol
+     */
+    public String bootstrapServers(SecurityProtocol protocol) {
+        return node(1).bootstrapServers(protocol);
     }
 
     /** The administrator's client, for whatever has no method here; it is closed together with this object. */
