@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.IntStream;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerInterceptor;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -123,6 +124,25 @@ class ExactlyOnceTest {
 
         @Override
         public void close() {}
+    }
+
+    @Test
+    void a_batch_whose_progress_is_more_than_the_client_sends_goes_in_pieces() {
+        LaneRunner runner = runner(outbox.exactlyOnce(Map.of("max.request.size", "2500")));
+        outbox.dsl()
+                .execute(
+                        "INSERT INTO staged_jobs (topic, job_key, job_name, payload)"
+                                + " SELECT ?, ?, n::text, '{}' FROM generate_series(1, 400) AS n",
+                        topic,
+                        KEY);
+        for (int i = 0; i < 4; i++) {
+            assertThat(worked(runner.runOnce())).isTrue();
+        }
+        assertThat(outbox.waiting()).isZero();
+        assertThat(outbox.namesIn(topic))
+                .containsExactlyElementsOf(IntStream.rangeClosed(1, 400)
+                        .mapToObj(Integer::toString)
+                        .toList());
     }
 
     @Test

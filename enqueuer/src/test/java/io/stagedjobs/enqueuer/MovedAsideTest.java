@@ -1,14 +1,20 @@
 package io.stagedjobs.enqueuer;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.stagedjobs.enqueuer.postgres.PostgresLanes;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.IntStream;
+import org.apache.kafka.clients.producer.ProducerInterceptor;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -41,7 +47,7 @@ class MovedAsideTest {
     void open() {
         outbox = new Outbox("aside");
         lanes = outbox.lanes();
-        publisher = delivery.equals("exactly-once") ? outbox.exactlyOnce() : outbox.publisher(Map.of());
+        publisher = publisher(Map.of());
         topic = outbox.kafka.newTopic("aside", 1);
         lane = outbox.laneOf(topic, KEY);
         lanes.beat();
@@ -50,6 +56,10 @@ class MovedAsideTest {
     @AfterEach
     void close() throws Exception {
         outbox.close();
+    }
+
+    private Publisher publisher(Map<String, String> properties) {
+        return delivery.equals("exactly-once") ? outbox.exactlyOnce(properties) : outbox.publisher(properties);
     }
 
     private LaneRunner runner() {
@@ -72,7 +82,11 @@ class MovedAsideTest {
     }
 
     private void stageLarge(String topic, String key, String name) {
-        byte[] random = new byte[10_000];
+        stage(topic, key, name, 10_000);
+    }
+
+    private void stage(String topic, String key, String name, int bytes) {
+        byte[] random = new byte[bytes];
         new Random(7).nextBytes(random); // compression must not make it fit
         outbox.dsl()
                 .execute(
@@ -265,5 +279,134 @@ class MovedAsideTest {
         nanoTime.addAndGet(1_000_000_000);
         turns(runner, 1);
         assertThat(outbox.aside()).containsExactly("too.large parked: too large", "follows parked: follows");
+    }
+
+    @Test
+    void a_job_larger_than_the_client_sends_is_parked_with_what_follows_and_the_others_flow() {
+        publisher = publisher(Map.of("max.request.size", "5000"));
+        outbox.stage(topic, KEY, "before");
+        stageLarge(topic, KEY, "too.large");
+        outbox.stage(topic, KEY, "follows");
+        outbox.stage(topic, other(), "flows");
+        turns(runner(), 4);
+        assertThat(outbox.aside()).containsExactly("too.large parked: too large", "follows parked: follows");
+        assertThat(outbox.namesIn(topic)).containsExactly("before", "flows");
+        assertThat(outbox.waiting()).isZero();
+        assertThat(errorOf("too.large")).contains("max.request.size");
+    }
+
+    @Test
+    void a_job_larger_than_the_clients_memory_is_parked_with_what_follows_and_the_others_flow() {
+        publisher = publisher(Map.of("buffer.memory", "5000", "batch.size", "1000"));
+        outbox.stage(topic, KEY, "before");
+        stageLarge(topic, KEY, "too.large");
+        outbox.stage(topic, KEY, "follows");
+        outbox.stage(topic, other(), "flows");
+        turns(runner(), 4);
+        assertThat(outbox.aside()).containsExactly("too.large parked: too large", "follows parked: follows");
+        assertThat(outbox.namesIn(topic)).containsExactly("before", "flows");
+        assertThat(outbox.waiting()).isZero();
+    }
+
+    @Test
+    void a_job_larger_than_a_segment_of_its_topic_is_parked_with_what_follows_and_the_others_flow() {
+        publisher = publisher(Map.of("max.request.size", "5000000"));
+        outbox.dsl().execute("ALTER TABLE staged_jobs DROP CONSTRAINT staged_jobs_payload_size");
+        String segmented = topic + ".segmented";
+        outbox.kafka.createTopic(segmented, 1, Map.of("segment.bytes", "1048576", "max.message.bytes", "5000000"));
+        String key = keyIn(segmented);
+        outbox.stage(segmented, key, "before");
+        stage(segmented, key, "too.large", 1_500_000);
+        outbox.stage(segmented, key, "follows");
+        outbox.stage(topic, KEY, "flows");
+        turns(runner(), 4);
+        assertThat(outbox.aside()).containsExactly("too.large parked: too large", "follows parked: follows");
+        assertThat(outbox.namesIn(segmented)).containsExactly("before");
+        assertThat(outbox.namesIn(topic)).containsExactly("flows");
+        assertThat(outbox.waiting()).isZero();
+    }
+
+    @Test
+    void a_job_that_a_rule_of_its_topic_refuses_is_parked_with_what_follows_and_the_others_flow() {
+        publisher = publisher(Map.of("interceptor.classes", TimeOfStaging.class.getName()));
+        String recent = topic + ".recent";
+        outbox.kafka.createTopic(recent, 1, Map.of("message.timestamp.before.max.ms", "3600000"));
+        String key = keyIn(recent);
+        outbox.stage(recent, key, "before");
+        outbox.dsl()
+                .execute(
+                        "INSERT INTO staged_jobs (topic, job_key, job_name, payload, staged_at)"
+                                + " VALUES (?, ?, 'too.old', '{}', now() - interval '1 day')",
+                        recent,
+                        key);
+        outbox.stage(topic, KEY, "flows");
+        LaneRunner runner = runner();
+        turns(runner, 4);
+        // In at-least-once one of the same batch could be under way already, in a request of its own.
+        outbox.stage(recent, key, "follows");
+        nanoTime.addAndGet(1_000_000_000);
+        turns(runner, 2);
+        assertThat(outbox.aside()).containsExactly("too.old parked: refused", "follows parked: follows");
+        assertThat(outbox.namesIn(recent)).containsExactly("before");
+        assertThat(outbox.namesIn(topic)).containsExactly("flows");
+        assertThat(outbox.waiting()).isZero();
+        assertThat(errorOf("too.old")).contains("Timestamp");
+    }
+
+    @Test
+    void jobs_of_a_topic_that_only_kafka_itself_writes_are_parked_and_the_others_flow() {
+        String ofKafka = "__transaction_state"; // the table takes the name, as Kafka does for whoever creates topics
+        outbox.exactlyOnce().open(0, 1).close();
+        outbox.stage(ofKafka, keyIn(ofKafka), "refused");
+        outbox.stage(topic, KEY, "flows");
+        turns(runner(), 4);
+        assertThat(outbox.aside()).containsExactly("refused parked: topic refused");
+        assertThat(outbox.namesIn(topic)).containsExactly("flows");
+        assertThat(outbox.waiting()).isZero();
+    }
+
+    private String other() {
+        return IntStream.range(0, 1000)
+                .mapToObj(i -> "other " + i)
+                .filter(key -> outbox.laneOf(topic, key) == lane)
+                .findFirst()
+                .orElseThrow();
+    }
+
+    private String errorOf(String name) {
+        return outbox.dsl()
+                .fetchSingle("SELECT error FROM parked_jobs WHERE job_name = ?", name)
+                .get(0, String.class);
+    }
+
+    /** An operator's interceptor, by which a record's time is that at which its job was staged. */
+    public static final class TimeOfStaging implements ProducerInterceptor<byte[], byte[]> {
+
+        @Override
+        public ProducerRecord<byte[], byte[]> onSend(ProducerRecord<byte[], byte[]> record) {
+            return record.headers().lastHeader("ce_time") == null
+                    ? record
+                    : new ProducerRecord<>(
+                            record.topic(),
+                            record.partition(),
+                            Instant.parse(new String(
+                                            record.headers()
+                                                    .lastHeader("ce_time")
+                                                    .value(),
+                                            UTF_8))
+                                    .toEpochMilli(),
+                            record.key(),
+                            record.value(),
+                            record.headers());
+        }
+
+        @Override
+        public void onAcknowledgement(RecordMetadata metadata, Exception exception) {}
+
+        @Override
+        public void close() {}
+
+        @Override
+        public void configure(Map<String, ?> configs) {}
     }
 }

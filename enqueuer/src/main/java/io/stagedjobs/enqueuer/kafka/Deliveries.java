@@ -94,11 +94,15 @@ final class Deliveries {
                     && failure == null
                     && (index == jobs.size()
                             || (KafkaErrors.refusalOfTopic(error).isEmpty()
-                                    && KafkaErrors.refusalOfJob(error).isEmpty()))) {
+                                    && refusalOfJob(error).isEmpty()))) {
                 failure = error;
             }
             open.countDown();
         }
+    }
+
+    private Optional<Refusal> refusalOfJob(Exception error) {
+        return KafkaErrors.refusalOfJob(error, jobs.size() == 1);
     }
 
     /** Waits until every record is answered, at most until that moment of {@link System#nanoTime}. */
@@ -121,7 +125,7 @@ final class Deliveries {
                 failed++;
             } else {
                 Optional<Refusal> ofTopic = KafkaErrors.refusalOfTopic(error);
-                Optional<Refusal> ofJob = KafkaErrors.refusalOfJob(error);
+                Optional<Refusal> ofJob = refusalOfJob(error);
                 ofTopic.ifPresent(refusal -> refusedTopics.putIfAbsent(job.topic(), refusal));
                 ofJob.ifPresent(refusal -> refusedJobs.put(job.id(), refusal));
                 failed += ofTopic.isEmpty() && ofJob.isEmpty() ? 1 : 0;

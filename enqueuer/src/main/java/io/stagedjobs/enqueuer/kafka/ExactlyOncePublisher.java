@@ -119,7 +119,7 @@ public final class ExactlyOncePublisher implements Publisher {
             long deadline = System.nanoTime() + settings.deliveredAfterMax().toNanos();
             try {
                 Topics.Found found = topics.find(batch.jobs());
-                List<Job> jobs = found.together(batch.jobs());
+                List<Job> jobs = progressTopic.fitting(found.together(batch.jobs()));
                 return jobs.isEmpty()
                         ? Outcome.refused(found.refused)
                         : inOneTransaction(batch.number(), jobs, found.refused, deadline);

@@ -67,10 +67,15 @@ public record KafkaClientSettings(Map<String, String> operator, Duration publish
         return publishTimeout.minus(blockMax());
     }
 
-    /** The largest request of the producer, as the operator sets it. */
+    /** The largest record that the producer takes, as the operator sets it. */
     int requestBytesMax() {
-        Object bytes = producer().getOrDefault(ProducerConfig.MAX_REQUEST_SIZE_CONFIG, 1 << 20);
-        return Integer.parseInt(String.valueOf(bytes).trim());
+        long request = number(ProducerConfig.MAX_REQUEST_SIZE_CONFIG, 1 << 20);
+        return (int) Math.min(request, number(ProducerConfig.BUFFER_MEMORY_CONFIG, 32 << 20));
+    }
+
+    private long number(String property, long kafkasDefault) {
+        return Long.parseLong(
+                String.valueOf(producer().getOrDefault(property, kafkasDefault)).trim());
     }
 
     Map<String, Object> producer() {

@@ -10,7 +10,9 @@ import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.InvalidTimestampException;
 import org.apache.kafka.common.errors.InvalidTopicException;
 import org.apache.kafka.common.errors.PolicyViolationException;
+import org.apache.kafka.common.errors.RecordBatchTooLargeException;
 import org.apache.kafka.common.errors.RecordTooLargeException;
+import org.apache.kafka.common.errors.SslAuthenticationException;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.TopicAuthorizationException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
@@ -38,14 +40,18 @@ final class KafkaErrors {
         return Optional.empty();
     }
 
-    /** Why one job is not taken; empty if the error says nothing about the job alone. */
-    static Optional<Refusal> refusalOfJob(Throwable error) {
-        if (error instanceof RecordTooLargeException) {
+    /**
+     * Why one job is not taken; empty if the error says nothing about the job alone.
+     *
+     * @param wentAlone whether no other job was sent with it, so that what is said of all of them is said of it
+     */
+    static Optional<Refusal> refusalOfJob(Throwable error, boolean wentAlone) {
+        if (error instanceof RecordTooLargeException || (error instanceof RecordBatchTooLargeException && wentAlone)) {
             return Optional.of(new Refusal(
                     Reason.TOO_LARGE,
                     "the job is too large for its topic or for the client (" + oneLine(error)
-                            + "); raise the topic's max.message.bytes or the enqueuer's kafka.max.request.size and requeue"
-                            + " it, or discard it"));
+                            + "); raise the topic's max.message.bytes or segment.bytes, or the enqueuer's"
+                            + " kafka.max.request.size, and requeue it, or discard it"));
         }
         if (error instanceof InvalidRecordException
                 || error instanceof InvalidTimestampException
@@ -81,11 +87,25 @@ final class KafkaErrors {
 
     /** The error's kind and words, without line breaks. */
     static String oneLine(Throwable error) {
-        String cause = error.getMessage() != null
-                        && error.getMessage().startsWith("Failed to construct")
-                        && error.getCause() != null
-                ? ": " + error.getCause().getMessage()
-                : "";
-        return (error.getClass().getSimpleName() + ": " + error.getMessage() + cause).replaceAll("\\s*\\R\\s*", " ");
+        return (error.getClass().getSimpleName() + ": " + error.getMessage() + behind(error))
+                .replaceAll("\\s*\\R\\s*", " ");
+    }
+
+    /** What a person needs to know of an error whose own words only say that something else went wrong. */
+    private static String behind(Throwable error) {
+        Throwable cause = error.getCause();
+        if (cause == null) {
+            return "";
+        }
+        if (error
+                instanceof
+                SslAuthenticationException) { // "SSL handshake failed", whatever is wrong with the certificate
+            Throwable first = cause;
+            while (first.getCause() != null) {
+                first = first.getCause();
+            }
+            return ": " + first.getClass().getSimpleName() + ": " + first.getMessage();
+        }
+        return String.valueOf(error.getMessage()).startsWith("Failed to construct") ? ": " + cause.getMessage() : "";
     }
 }

@@ -29,6 +29,9 @@ final class ProgressTopic {
     private static final byte VERSION = 1;
     private static final int ENTRY_BYTES_MAX = ByteUtils.sizeOfVarlong(Long.MIN_VALUE) + Long.BYTES;
 
+    /** What a record of progress has beside its entries, at most: its own batch, key and numbers. */
+    private static final int OVERHEAD_BYTES = 200;
+
     /** How far before the end is looked first: a record, its marker, and some aborted ones. */
     private static final long WINDOW_FIRST = 16;
 
@@ -42,6 +45,12 @@ final class ProgressTopic {
         this.topic = topic;
         this.settings = settings;
         this.cluster = cluster;
+    }
+
+    /** The first of the jobs, so many that their progress is a record that the producer takes; at least one. */
+    List<Job> fitting(List<Job> jobs) {
+        int fit = Math.max(1, (settings.requestBytesMax() - OVERHEAD_BYTES) / ENTRY_BYTES_MAX);
+        return jobs.subList(0, Math.min(fit, jobs.size()));
     }
 
     ProducerRecord<byte[], byte[]> record(int lane, long batch, List<Job> jobs) {

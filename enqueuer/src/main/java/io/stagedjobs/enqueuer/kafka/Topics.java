@@ -135,9 +135,12 @@ final class Topics {
     private static Limits limits(String topic, @Nullable KafkaFuture<Config> config, long deadline) {
         try {
             Config found = Cluster.answer("tell the configuration of topic " + topic, config, deadline);
-            String bytesMax = found.get(TopicConfig.MAX_MESSAGE_BYTES_CONFIG).value();
+            int bytesMax = Integer.parseInt(
+                    found.get(TopicConfig.MAX_MESSAGE_BYTES_CONFIG).value());
+            int segment =
+                    Integer.parseInt(found.get(TopicConfig.SEGMENT_BYTES_CONFIG).value());
             String policy = found.get(TopicConfig.CLEANUP_POLICY_CONFIG).value();
-            return new Limits(Integer.parseInt(bytesMax), policy.contains(TopicConfig.CLEANUP_POLICY_COMPACT));
+            return new Limits(Math.min(bytesMax, segment), policy.contains(TopicConfig.CLEANUP_POLICY_COMPACT));
         } catch (OutsideException e) {
             if (e.getCause() instanceof AuthorizationException) {
                 return new Limits(MESSAGE_BYTES_DEFAULT, false);
