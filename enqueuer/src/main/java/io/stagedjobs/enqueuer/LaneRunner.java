@@ -308,13 +308,16 @@ final class LaneRunner implements Runnable {
         return pace.outrun();
     }
 
-    /** Takes the step back and says how long to rest; warns at first, then now and then. */
+    /**
+     * Takes the step back and says how long to rest. Warns of the first two, since the second one has connected anew and may
+     * know why the first one had no answer; then now and then.
+     */
     private Duration failed(Side side, String reason) {
         closeSession();
         tools.health.laneFailed(lane, side, reason);
         tools.meters.failed(side);
         Duration rest = pace.failed();
-        if (pace.failures() == 1 || pace.failures() % 20 == 0) {
+        if (pace.failures() <= 2 || pace.failures() % 20 == 0) {
             log.warn(
                     "could not move lane {} ({} time(s) in a row): {}. Its jobs stay staged, none is lost. Next try in {} ms.",
                     lane,
