@@ -13,6 +13,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
@@ -186,16 +187,25 @@ public final class TestKafka implements AutoCloseable {
      * Kafka answers a commit before the transaction's markers are written, so that the last stable offset may still lie
      * before records that are known to be committed.
      *
-     * @throws IllegalStateException if a topic does not exist, or if this takes more than a minute
+     * @throws IllegalStateException if a topic does not exist, or if nothing more comes for a minute
      */
     public List<ConsumerRecord<byte[], byte[]>> readAll(Collection<String> topics) {
+        List<ConsumerRecord<byte[], byte[]>> records = new ArrayList<>();
+        readEach(topics, records::add);
+        records.sort(Comparator.comparing((ConsumerRecord<byte[], byte[]> record) -> record.topic())
+                .thenComparing(ConsumerRecord::partition)
+                .thenComparing(ConsumerRecord::offset));
+        return records;
+    }
+
+    /** As {@link #readAll}, for more records than fit into memory; each partition's come in order, partitions do not. */
+    public void readEach(Collection<String> topics, Consumer<ConsumerRecord<byte[], byte[]>> reader) {
         Map<String, Object> settings = Map.of(
                 "bootstrap.servers", bootstrapServers,
                 "isolation.level", "read_committed",
                 "enable.auto.commit", "false",
                 "auto.offset.reset", "earliest",
                 "default.api.timeout.ms", (int) ANSWER_MAX.toMillis());
-        List<ConsumerRecord<byte[], byte[]>> records = new ArrayList<>();
         try (KafkaConsumer<byte[], byte[]> consumer =
                 new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
             List<TopicPartition> partitions = topics.stream()
@@ -209,25 +219,23 @@ public final class TestKafka implements AutoCloseable {
             long deadline = System.nanoTime() + ANSWER_MAX.toNanos();
             while (ends.entrySet().stream().anyMatch(end -> consumer.position(end.getKey()) < end.getValue())) {
                 if (System.nanoTime() - deadline > 0) {
-                    throw new IllegalStateException("could not read " + topics + " to the end within "
-                            + ANSWER_MAX.toSeconds() + " s; got " + records.size() + " records");
+                    throw new IllegalStateException("could not read " + topics + " to the end: nothing more came for "
+                            + ANSWER_MAX.toSeconds() + " s");
                 }
-                consumer.poll(POLL_MAX).forEach(records::add);
-            }
-            // What was committed after the call is left out, so that all partitions are seen as of about one time.
-            for (Map.Entry<TopicPartition, Long> end : ends.entrySet()) {
-                records.removeIf(record -> record.partition() == end.getKey().partition()
-                        && record.topic().equals(end.getKey().topic())
-                        && record.offset() >= end.getValue());
+                for (ConsumerRecord<byte[], byte[]> record : consumer.poll(POLL_MAX)) {
+                    deadline = System.nanoTime() + ANSWER_MAX.toNanos();
+                    // What was committed after the call is left out, so that all partitions are seen as of about one
+                    // time.
+                    if (record.offset()
+                            < ends.getOrDefault(new TopicPartition(record.topic(), record.partition()), 0L)) {
+                        reader.accept(record);
+                    }
+                }
             }
         } catch (org.apache.kafka.common.errors.TimeoutException e) {
             // For example of a topic that is just being deleted, which some of its metadata still knows.
             throw new IllegalStateException("could not read " + topics + " to the end: " + e.getMessage(), e);
         }
-        records.sort(Comparator.comparing((ConsumerRecord<byte[], byte[]> record) -> record.topic())
-                .thenComparing(ConsumerRecord::partition)
-                .thenComparing(ConsumerRecord::offset));
-        return records;
     }
 
     /** Ends the broker by SIGKILL, and waits until it is gone; of a cluster all nodes. */

@@ -11,6 +11,7 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
@@ -21,8 +22,9 @@ import java.util.regex.Pattern;
 /** Runs commands as an operator does: in this JVM for their words, in a JVM of their own for their life. */
 public final class Command {
 
-    /** Starts sooner: most daemons of the tests live for seconds. */
-    public static final List<String> JVM_ARGS = List.of("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1");
+    /** As the launcher has it, but starts sooner: most daemons of the tests live for seconds. */
+    public static final List<String> JVM_ARGS =
+            List.of("-XX:+ExitOnOutOfMemoryError", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1");
 
     private static final HttpClient HTTP = HttpClient.newHttpClient();
     private static final Pattern STARTED = Pattern.compile("enqueuer started.*admin on (http://[^/]+/)");
@@ -67,13 +69,32 @@ public final class Command {
         private final String admin;
 
         public Daemon(Outbox outbox, String name, Map<String, String> environment) {
-            process = ChildJvm.start(name, Cli.class.getName(), JVM_ARGS, List.of("run"), environment);
+            this(outbox, ChildJvm.start(name, Cli.class.getName(), JVM_ARGS, List.of("run"), environment));
+        }
+
+        /** As {@link #Daemon(Outbox, String, Map)}, by the launcher of an unpacked release. */
+        public Daemon(Outbox outbox, String name, Map<String, String> environment, Path release) {
+            this(
+                    outbox,
+                    ChildProcess.start(
+                            name,
+                            List.of(release.resolve("bin/staged-jobs").toString(), "run"),
+                            with(
+                                    environment,
+                                    "JAVA_HOME",
+                                    System.getProperty("java.home"),
+                                    "STAGED_JOBS_JAVA_OPTS",
+                                    String.join(" ", JVM_ARGS))));
+        }
+
+        private Daemon(Outbox outbox, ChildProcess started) {
+            process = started;
             outbox.keep(this);
-            Matcher started = STARTED.matcher(process.awaitLine(STARTED, Duration.ofSeconds(60)));
-            if (!started.find()) {
+            Matcher words = STARTED.matcher(process.awaitLine(STARTED, Duration.ofSeconds(60)));
+            if (!words.find()) {
                 throw new IllegalStateException("no admin address in the log");
             }
-            admin = started.group(1);
+            admin = words.group(1);
         }
 
         public HttpResponse<String> get(String path, String... headers) throws Exception {
