@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -18,6 +19,9 @@ import org.junit.jupiter.api.Test;
 class LauncherIT {
 
     private static final Path LAUNCHER = Path.of("target/staged-jobs/bin/staged-jobs");
+
+    /** The virtual machine's, not ours. */
+    private static final int EXIT_CODE_WITHOUT_MEMORY = 3;
 
     private Outbox outbox;
     private Map<String, String> environment;
@@ -72,6 +76,35 @@ class LauncherIT {
         assertThat(daemon.stderr())
                 .isNotEmpty()
                 .allSatisfy(line -> assertThat(line).startsWith("{").endsWith("}"));
+    }
+
+    @Test
+    void without_memory_it_ends_and_another_one_publishes_everything_once() throws Exception {
+        int jobs = 200;
+        String topic = outbox.kafka.newTopic("launcher");
+        outbox.dsl()
+                .execute(
+                        "INSERT INTO staged_jobs (topic, job_key, job_name, payload)"
+                                + " SELECT ?, (n % 40)::text, n::text, convert_to(rpad('', 400000, md5(n::text)), 'UTF8')"
+                                + " FROM generate_series(1, ?) AS seq (n) ORDER BY seq.n",
+                        topic, jobs);
+        environment.put("STAGED_JOBS_DELIVERY", "exactly-once");
+        Map<String, String> reasonable = Map.copyOf(environment);
+        environment.put("STAGED_JOBS_BATCH_BYTES", "256000000");
+        environment.put("STAGED_JOBS_JAVA_OPTS", "-Xmx64m");
+        ChildProcess without = start("run");
+        assertThat(without.awaitExit(Duration.ofSeconds(60))).isEqualTo(EXIT_CODE_WITHOUT_MEMORY);
+        assertThat(without.output())
+                .anyMatch(line -> line.contains("enqueuer started"))
+                .anyMatch(line -> line.contains("OutOfMemoryError"));
+
+        environment = reasonable;
+        start("run");
+        Eventually.until("nothing waits", () -> outbox.waiting() == 0);
+        assertThat(outbox.namesIn(topic))
+                .containsExactlyInAnyOrderElementsOf(IntStream.rangeClosed(1, jobs)
+                        .mapToObj(Integer::toString)
+                        .toList());
     }
 
     @Test
