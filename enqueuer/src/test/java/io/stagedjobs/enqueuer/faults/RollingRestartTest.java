@@ -3,35 +3,46 @@ package io.stagedjobs.enqueuer.faults;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.stagedjobs.enqueuer.cli.Command;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** A release is rolled out: one enqueuer after the other is ended and started again, while jobs come. */
+/**
+ * A release is rolled out, and taken back: one enqueuer after the other is ended and started again, while jobs come. Both
+ * releases are what was built here, unless the system property {@code faults.other.release} names the directory of another
+ * one that was unpacked.
+ */
 @Tag("long")
 class RollingRestartTest {
 
     /** What is promised is 15 s; the machine of the tests may be busy. */
     private static final Duration END_MAX = Duration.ofSeconds(20);
 
+    private static final Optional<Path> OTHER_RELEASE =
+            Optional.ofNullable(System.getProperty("faults.other.release")).map(Path::of);
+
     @Test
     void three_enqueuers_restarted_one_after_the_other_under_load_lose_and_repeat_nothing() throws Exception {
         try (Scene scene = new Scene(Map.of())) {
             List<Command.Daemon> daemons = new ArrayList<>();
             for (int i = 0; i < 3; i++) {
-                daemons.add(scene.daemon("old-" + i));
+                daemons.add(old(scene, i));
             }
             try (Ledger.Load load = scene.ledger.load(3)) {
                 for (int i = 0; i < 3; i++) {
                     load.await(50);
-                    long began = System.nanoTime();
-                    daemons.get(i).process.terminate();
-                    assertThat(daemons.get(i).process.awaitExit(END_MAX)).isZero();
-                    System.out.printf("rolling restart: ended in %d ms%n", (System.nanoTime() - began) / 1_000_000);
+                    end(daemons.get(i));
                     daemons.set(i, scene.daemon("new-" + i));
+                }
+                for (int i = 0; i < 3; i++) {
+                    load.await(50);
+                    end(daemons.get(i));
+                    daemons.set(i, old(scene, i));
                 }
                 load.await(50);
             }
@@ -40,5 +51,20 @@ class RollingRestartTest {
                 Scene.awaitReady(daemon);
             }
         }
+    }
+
+    private static Command.Daemon old(Scene scene, int number) {
+        String name = "old-" + number;
+        return OTHER_RELEASE
+                .map(release -> new Command.Daemon(scene.outbox, name, scene.environment, release))
+                .orElseGet(() -> scene.daemon(name));
+    }
+
+    private static void end(Command.Daemon daemon) {
+        long began = System.nanoTime();
+        daemon.process.terminate();
+        assertThat(daemon.process.awaitExit(END_MAX)).isZero();
+        System.out.printf(
+                "rolling restart: %s ended in %d ms%n", daemon.process.name(), (System.nanoTime() - began) / 1_000_000);
     }
 }
