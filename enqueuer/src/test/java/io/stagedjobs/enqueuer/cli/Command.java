@@ -26,6 +26,7 @@ public final class Command {
     public static final List<String> JVM_ARGS =
             List.of("-XX:+ExitOnOutOfMemoryError", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1");
 
+    private static final int LINES_TOLD = 150;
     private static final HttpClient HTTP = HttpClient.newHttpClient();
     private static final Pattern STARTED = Pattern.compile("enqueuer started.*admin on (http://[^/]+/)");
 
@@ -61,6 +62,17 @@ public final class Command {
             changed.put(pairs[i], pairs[i + 1]);
         }
         return changed;
+    }
+
+    /** Prints the status and what the daemons said last, for a failure that cannot be looked at a second time. */
+    public static void tell(Map<String, String> environment, List<Daemon> daemons) throws Exception {
+        System.out.println(run(environment, "status").out());
+        for (Daemon daemon : daemons) {
+            List<String> lines = daemon.process.output();
+            System.out.println(daemon.process.name() + ", "
+                    + (daemon.process.isRunning() ? daemon.get("health/ready").body() : "ended"));
+            lines.subList(Math.max(0, lines.size() - LINES_TOLD), lines.size()).forEach(System.out::println);
+        }
     }
 
     /** A daemon in a JVM of its own, ended with the outbox. */

@@ -80,18 +80,18 @@ class LauncherIT {
 
     @Test
     void without_memory_it_ends_and_another_one_publishes_everything_once() throws Exception {
-        int jobs = 200;
+        int jobs = 40;
         String topic = outbox.kafka.newTopic("launcher");
         outbox.dsl()
                 .execute(
                         "INSERT INTO staged_jobs (topic, job_key, job_name, payload)"
-                                + " SELECT ?, (n % 40)::text, n::text, convert_to(rpad('', 400000, md5(n::text)), 'UTF8')"
+                                + " SELECT ?, n::text, n::text, convert_to(rpad('', 800000, md5(n::text)), 'UTF8')"
                                 + " FROM generate_series(1, ?) AS seq (n) ORDER BY seq.n",
                         topic, jobs);
         environment.put("STAGED_JOBS_DELIVERY", "exactly-once");
         Map<String, String> reasonable = Map.copyOf(environment);
         environment.put("STAGED_JOBS_BATCH_BYTES", "256000000");
-        environment.put("STAGED_JOBS_JAVA_OPTS", "-Xmx64m");
+        environment.put("STAGED_JOBS_JAVA_OPTS", "-Xmx48m");
         ChildProcess without = start("run");
         assertThat(without.awaitExit(Duration.ofSeconds(60))).isEqualTo(EXIT_CODE_WITHOUT_MEMORY);
         assertThat(without.output())

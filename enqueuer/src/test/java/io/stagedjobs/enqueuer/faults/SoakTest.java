@@ -132,13 +132,8 @@ class SoakTest {
 
     /** Faults at random cannot be looked at a second time in just the same way: what is needed to understand is printed. */
     private void tellAll() throws Exception {
-        System.out.println("soak: seed " + seed + "\n"
-                + Command.run(Command.environment(outbox), "status").out());
-        for (Command.Daemon daemon : daemons) {
-            List<String> lines = daemon.process.output();
-            System.out.println("soak: " + daemon.process.name() + ", ready: " + daemon.isReady());
-            lines.subList(Math.max(0, lines.size() - 150), lines.size()).forEach(System.out::println);
-        }
+        System.out.println("soak: seed " + seed);
+        Command.tell(Command.environment(outbox), daemons);
     }
 
     private void inflict(Fault fault, Duration length) throws Exception {
