@@ -37,6 +37,7 @@ class SyncErrorTest {
                 load.await(50);
                 try (FailingSync disk = new FailingSync(scene.postgres, part.call)) {
                     awaitPanic(scene, part);
+                    awaitLog(scene, "all server processes terminated; reinitializing");
                 }
                 load.await(50);
             }
