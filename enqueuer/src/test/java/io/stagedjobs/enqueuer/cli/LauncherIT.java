@@ -23,6 +23,8 @@ class LauncherIT {
     /** The virtual machine's, not ours. */
     private static final int EXIT_CODE_WITHOUT_MEMORY = 3;
 
+    private static final String STARTS_SOONER = "-XX:TieredStopAtLevel=1";
+
     private Outbox outbox;
     private Map<String, String> environment;
 
@@ -87,11 +89,13 @@ class LauncherIT {
                         "INSERT INTO staged_jobs (topic, job_key, job_name, payload)"
                                 + " SELECT ?, n::text, n::text, convert_to(rpad('', 800000, md5(n::text)), 'UTF8')"
                                 + " FROM generate_series(1, ?) AS seq (n) ORDER BY seq.n",
-                        topic, jobs);
+                        topic,
+                        jobs);
         environment.put("STAGED_JOBS_DELIVERY", "exactly-once");
+        environment.put("STAGED_JOBS_JAVA_OPTS", STARTS_SOONER);
         Map<String, String> reasonable = Map.copyOf(environment);
         environment.put("STAGED_JOBS_BATCH_BYTES", "256000000");
-        environment.put("STAGED_JOBS_JAVA_OPTS", "-Xmx48m");
+        environment.put("STAGED_JOBS_JAVA_OPTS", STARTS_SOONER + " -Xmx48m");
         ChildProcess without = start("run");
         assertThat(without.awaitExit(Duration.ofSeconds(60))).isEqualTo(EXIT_CODE_WITHOUT_MEMORY);
         assertThat(without.output())
