@@ -43,6 +43,9 @@ public final class Cli implements Runnable {
     private static final int COULD_NOT = 1;
     private static final int WRONG_USAGE = 2;
 
+    /** As -XX:+ExitOnOutOfMemoryError does. */
+    private static final int VIRTUAL_MACHINE_FAILED = 3;
+
     private final Map<String, String> environment;
 
     @CommandLine.Spec
@@ -59,7 +62,21 @@ public final class Cli implements Runnable {
         System.setProperty("org.jooq.no-tips", "true");
         PrintWriter out = new PrintWriter(System.out, true, UTF_8);
         PrintWriter err = new PrintWriter(System.err, true, UTF_8);
+        Thread.setDefaultUncaughtExceptionHandler((thread, error) -> endBecauseOf(error, thread, err));
         System.exit(execute(List.of(args), System.getenv(), out, err));
+    }
+
+    /**
+     * Ends the process, where it is the virtual machine that has failed a thread. What lacks a thread would limp on; its lanes
+     * are better off with another enqueuer.
+     */
+    private static void endBecauseOf(Throwable error, Thread thread, PrintWriter err) {
+        error.printStackTrace(err);
+        if (error instanceof Error) {
+            err.println("staged-jobs: thread " + thread.getName() + " failed, the process ends: " + error
+                    + ". What it had in hand is rolled back, no job is lost. Start it again.");
+            Runtime.getRuntime().halt(VIRTUAL_MACHINE_FAILED);
+        }
     }
 
     /** Runs one command in this process; returns its exit code. */

@@ -11,6 +11,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
+import org.apache.kafka.clients.producer.ProducerInterceptor;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -212,6 +215,38 @@ class RunCommandTest {
         List<String> expected = both("under.way.", 2_000);
         expected.addAll(names("after.", 500));
         assertThat(outbox.namesIn(topic)).containsExactlyInAnyOrderElementsOf(expected);
+    }
+
+    @Test
+    void an_error_of_the_virtual_machine_ends_the_process_and_another_one_goes_on() throws Exception {
+        stage("kept.", 20);
+        environment.put("STAGED_JOBS_KAFKA_INTERCEPTOR_CLASSES", Broken.class.getName());
+        Command.Daemon victim = daemon("victim");
+        assertThat(victim.process.awaitExit(Duration.ofSeconds(60))).isEqualTo(3);
+        assertThat(victim.process.output())
+                .anyMatch(line -> line.contains("ends") && line.contains("LinkageError: broken"));
+        environment.remove("STAGED_JOBS_KAFKA_INTERCEPTOR_CLASSES");
+        daemon("heir");
+        Eventually.until("nothing waits", () -> outbox.waiting() == 0);
+        assertThat(outbox.namesIn(topic)).containsExactlyInAnyOrderElementsOf(names("kept.", 20));
+    }
+
+    /** An error in the thread of a lane. Instantiated by the Kafka client. */
+    public static final class Broken implements ProducerInterceptor<byte[], byte[]> {
+
+        @Override
+        public ProducerRecord<byte[], byte[]> onSend(ProducerRecord<byte[], byte[]> record) {
+            throw new LinkageError("broken");
+        }
+
+        @Override
+        public void onAcknowledgement(RecordMetadata record, Exception error) {}
+
+        @Override
+        public void configure(Map<String, ?> properties) {}
+
+        @Override
+        public void close() {}
     }
 
     @Test
