@@ -12,10 +12,15 @@ public final class Eventually {
     private Eventually() {}
 
     public static void until(String what, Callable<Boolean> condition) throws Exception {
-        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        until(what, PATIENCE, condition);
+    }
+
+    /** As {@link #until(String, Callable)}, for what takes minutes. */
+    public static void until(String what, Duration patience, Callable<Boolean> condition) throws Exception {
+        long deadline = System.nanoTime() + patience.toNanos();
         while (!condition.call()) {
             if (System.nanoTime() - deadline > 0) {
-                throw new AssertionError("waited " + PATIENCE.toSeconds() + " s in vain until " + what);
+                throw new AssertionError("waited " + patience.toSeconds() + " s in vain until " + what);
             }
             TimeUnit.MILLISECONDS.sleep(20);
         }

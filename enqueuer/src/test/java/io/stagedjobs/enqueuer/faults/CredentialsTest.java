@@ -203,6 +203,15 @@ class CredentialsTest {
         Eventually.until("nothing waits", () -> outbox.waiting() == 0);
     }
 
+    private void awaitDrained(Command.Daemon daemon) throws Exception {
+        try {
+            awaitDrained();
+        } catch (AssertionError e) {
+            Command.tell(Command.environment(outbox), List.of(daemon));
+            throw e;
+        }
+    }
+
     private static double failures(Command.Daemon daemon) throws Exception {
         Matcher found = FAILURES.matcher(daemon.get("metrics").body());
         return found.find() ? Double.parseDouble(found.group(1)) : 0;
@@ -246,7 +255,7 @@ class CredentialsTest {
         setPassword("another one");
         awaitRefused(daemon, "SaslAuthenticationException");
         setPassword(PASSWORD);
-        awaitDrained();
+        awaitDrained(daemon);
         Scene.awaitReady(daemon);
         assertEachOnce();
         assertThat(daemon.process.output()).noneMatch(line -> line.contains("canary"));
@@ -288,6 +297,8 @@ class CredentialsTest {
         awaitDrained();
         Scene.awaitReady(daemon);
         show(certificates.issue("expired", "-10d", 5, "ip:127.0.0.1"));
+        kafka.stop(); // a connection that is there is not asked for its certificate again
+        kafka.startAgain();
         awaitRefused(daemon, "CertificateExpiredException");
         show(valid);
         awaitDrained();
