@@ -209,6 +209,11 @@ public final class Outbox implements AutoCloseable {
         return resource;
     }
 
+    /** What of a kind is kept here, the last one first. */
+    public <T> List<T> kept(Class<T> kind) {
+        return opened.stream().filter(kind::isInstance).map(kind::cast).toList();
+    }
+
     @Override
     public void close() throws Exception {
         while (!opened.isEmpty()) {

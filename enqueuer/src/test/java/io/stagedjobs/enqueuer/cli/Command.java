@@ -2,6 +2,7 @@ package io.stagedjobs.enqueuer.cli;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import io.stagedjobs.enqueuer.Eventually;
 import io.stagedjobs.enqueuer.Outbox;
 import io.stagedjobs.testkit.ChildJvm;
 import io.stagedjobs.testkit.ChildProcess;
@@ -72,6 +73,16 @@ public final class Command {
             System.out.println(daemon.process.name() + ", "
                     + (daemon.process.isRunning() ? daemon.get("health/ready").body() : "ended"));
             lines.subList(Math.max(0, lines.size() - LINES_TOLD), lines.size()).forEach(System.out::println);
+        }
+    }
+
+    /** Waits until no job waits in the table; if that does not come, prints what status and each daemon say. */
+    public static void awaitDrained(Outbox outbox) throws Exception {
+        try {
+            Eventually.until("nothing waits", () -> outbox.waiting() == 0);
+        } catch (AssertionError e) {
+            tell(environment(outbox), outbox.kept(Daemon.class));
+            throw e;
         }
     }
 

@@ -3,8 +3,8 @@ package io.stagedjobs.enqueuer.faults;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.stagedjobs.enqueuer.Eventually;
 import io.stagedjobs.enqueuer.Outbox;
+import io.stagedjobs.enqueuer.cli.Command;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
@@ -88,7 +88,7 @@ final class Checker {
     /** Waits until no job waits any more; returns how long that took. */
     Duration awaitDrained() throws Exception {
         long begun = System.nanoTime();
-        Eventually.until("nothing waits", () -> outbox.waiting() == 0);
+        Command.awaitDrained(outbox);
         return Duration.ofNanos(System.nanoTime() - begun);
     }
 

@@ -200,16 +200,7 @@ class CredentialsTest {
     }
 
     private void awaitDrained() throws Exception {
-        Eventually.until("nothing waits", () -> outbox.waiting() == 0);
-    }
-
-    private void awaitDrained(Command.Daemon daemon) throws Exception {
-        try {
-            awaitDrained();
-        } catch (AssertionError e) {
-            Command.tell(Command.environment(outbox), List.of(daemon));
-            throw e;
-        }
+        Command.awaitDrained(outbox);
     }
 
     private static double failures(Command.Daemon daemon) throws Exception {
@@ -255,7 +246,7 @@ class CredentialsTest {
         setPassword("another one");
         awaitRefused(daemon, "SaslAuthenticationException");
         setPassword(PASSWORD);
-        awaitDrained(daemon);
+        awaitDrained();
         Scene.awaitReady(daemon);
         assertEachOnce();
         assertThat(daemon.process.output()).noneMatch(line -> line.contains("canary"));
