@@ -134,7 +134,7 @@ final class DrainCommand implements Callable<Integer> {
     }
 
     private static Reader reader(Servers servers, String topic, long others, long wanted) {
-        return new Reader(servers.kafka.bootstrapServers(), topic, others, wanted, (number, nanoTime) -> {});
+        return new Reader(servers.kafka.bootstrapServers(), topic, others, wanted);
     }
 
     private static void requireComplete(Reader reader, ChildProcess process) throws InterruptedException {

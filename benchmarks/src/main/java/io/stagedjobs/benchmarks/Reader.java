@@ -26,15 +26,9 @@ final class Reader implements AutoCloseable {
 
     private static final int NUMBER_DIGITS = 10;
 
-    /** Told about each record as it comes; runs in the reader's thread. */
-    interface Listener {
-        void read(long number, long nanoTime);
-    }
-
     private final KafkaConsumer<byte[], byte[]> consumer;
     private final long others;
     private final long wanted;
-    private final Listener listener;
     private final Thread thread;
     private final CountDownLatch complete = new CountDownLatch(1);
     private final BitSet seen = new BitSet();
@@ -56,10 +50,9 @@ final class Reader implements AutoCloseable {
      * @param others how many records are in the topic already and do not count for {@link #speed}
      * @param wanted after how many distinct records {@link #await} returns, the others among them
      */
-    Reader(String bootstrapServers, String topic, long others, long wanted, Listener listener) {
+    Reader(String bootstrapServers, String topic, long others, long wanted) {
         this.others = others;
         this.wanted = wanted;
-        this.listener = listener;
         this.consumer = new KafkaConsumer<>(
                 Map.of(
                         "bootstrap.servers",
@@ -95,7 +88,7 @@ final class Reader implements AutoCloseable {
             long now = System.nanoTime();
             boolean early = distinct.get() <= others;
             for (ConsumerRecord<byte[], byte[]> record : records) {
-                take(record, now);
+                take(record);
             }
             last = now;
             if (early) {
@@ -108,7 +101,7 @@ final class Reader implements AutoCloseable {
         }
     }
 
-    private void take(ConsumerRecord<byte[], byte[]> record, long now) {
+    private void take(ConsumerRecord<byte[], byte[]> record) {
         long number = number(record.value());
         if (seen.get((int) number)) {
             repeated.incrementAndGet();
@@ -120,7 +113,6 @@ final class Reader implements AutoCloseable {
         if (before != null && before > number) {
             disordered.incrementAndGet();
         }
-        listener.read(number, now);
     }
 
     private static long number(byte[] payload) {

@@ -1,5 +1,7 @@
 package io.stagedjobs.benchmarks;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.PreparedStatement;
@@ -71,9 +73,7 @@ final class TextbookLoop {
                 last = rows.getLong(1);
                 String key = rows.getString(3);
                 sent = producer.send(new ProducerRecord<>(
-                        rows.getString(2),
-                        key == null ? null : key.getBytes(java.nio.charset.StandardCharsets.UTF_8),
-                        rows.getBytes(4)));
+                        rows.getString(2), key == null ? null : key.getBytes(UTF_8), rows.getBytes(4)));
             }
         }
         if (sent == null) {

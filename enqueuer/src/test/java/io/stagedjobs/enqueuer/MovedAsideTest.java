@@ -11,7 +11,6 @@ import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.stream.IntStream;
 import org.apache.kafka.clients.producer.ProducerInterceptor;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
@@ -284,28 +283,14 @@ class MovedAsideTest {
     @Test
     void a_job_larger_than_the_client_sends_is_parked_with_what_follows_and_the_others_flow() {
         publisher = publisher(Map.of("max.request.size", "5000"));
-        outbox.stage(topic, KEY, "before");
-        stageLarge(topic, KEY, "too.large");
-        outbox.stage(topic, KEY, "follows");
-        outbox.stage(topic, other(), "flows");
-        turns(runner(), 4);
-        assertThat(outbox.aside()).containsExactly("too.large parked: too large", "follows parked: follows");
-        assertThat(outbox.namesIn(topic)).containsExactly("before", "flows");
-        assertThat(outbox.waiting()).isZero();
+        theLargeOneIsParkedWithWhatFollows();
         assertThat(errorOf("too.large")).contains("max.request.size");
     }
 
     @Test
     void a_job_larger_than_the_clients_memory_is_parked_with_what_follows_and_the_others_flow() {
         publisher = publisher(Map.of("buffer.memory", "5000", "batch.size", "1000"));
-        outbox.stage(topic, KEY, "before");
-        stageLarge(topic, KEY, "too.large");
-        outbox.stage(topic, KEY, "follows");
-        outbox.stage(topic, other(), "flows");
-        turns(runner(), 4);
-        assertThat(outbox.aside()).containsExactly("too.large parked: too large", "follows parked: follows");
-        assertThat(outbox.namesIn(topic)).containsExactly("before", "flows");
-        assertThat(outbox.waiting()).isZero();
+        theLargeOneIsParkedWithWhatFollows();
     }
 
     @Test
@@ -365,12 +350,15 @@ class MovedAsideTest {
         assertThat(outbox.waiting()).isZero();
     }
 
-    private String other() {
-        return IntStream.range(0, 1000)
-                .mapToObj(i -> "other " + i)
-                .filter(key -> outbox.laneOf(topic, key) == lane)
-                .findFirst()
-                .orElseThrow();
+    private void theLargeOneIsParkedWithWhatFollows() {
+        outbox.stage(topic, KEY, "before");
+        stageLarge(topic, KEY, "too.large");
+        outbox.stage(topic, KEY, "follows");
+        outbox.stage(topic, keyIn(topic), "flows");
+        turns(runner(), 4);
+        assertThat(outbox.aside()).containsExactly("too.large parked: too large", "follows parked: follows");
+        assertThat(outbox.namesIn(topic)).containsExactly("before", "flows");
+        assertThat(outbox.waiting()).isZero();
     }
 
     private String errorOf(String name) {

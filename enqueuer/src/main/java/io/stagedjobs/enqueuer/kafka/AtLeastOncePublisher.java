@@ -42,7 +42,7 @@ public final class AtLeastOncePublisher implements Publisher {
         this.settings = settings;
         this.producer = KafkaErrors.configured(() -> new KafkaProducer<>(settings.producer()));
         this.cluster = KafkaErrors.configured(() -> new Cluster(settings));
-        this.topics = new Topics(cluster, settings.requestBytesMax());
+        this.topics = new Topics(cluster, settings.recordBytesMax());
         this.cloudEvents = new CloudEvents(source);
         this.metrics = new KafkaClientMetrics(producer);
         metrics.bindTo(registry);

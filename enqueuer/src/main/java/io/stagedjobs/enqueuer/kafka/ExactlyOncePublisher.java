@@ -45,7 +45,7 @@ public final class ExactlyOncePublisher implements Publisher {
         this.registry = registry;
         this.deployment = deployment;
         this.cluster = KafkaErrors.configured(() -> new Cluster(settings));
-        this.topics = new Topics(cluster, settings.requestBytesMax());
+        this.topics = new Topics(cluster, settings.recordBytesMax());
         this.progressTopicName = "staged-jobs-progress-" + deployment;
         this.progressTopic = new ProgressTopic(progressTopicName, settings, cluster);
         this.cloudEvents = new CloudEvents(source);

@@ -68,7 +68,7 @@ public record KafkaClientSettings(Map<String, String> operator, Duration publish
     }
 
     /** The largest record that the producer takes, as the operator sets it. */
-    int requestBytesMax() {
+    int recordBytesMax() {
         long request = number(ProducerConfig.MAX_REQUEST_SIZE_CONFIG, 1 << 20);
         return (int) Math.min(request, number(ProducerConfig.BUFFER_MEMORY_CONFIG, 32 << 20));
     }

@@ -97,9 +97,8 @@ final class KafkaErrors {
         if (cause == null) {
             return "";
         }
-        if (error
-                instanceof
-                SslAuthenticationException) { // "SSL handshake failed", whatever is wrong with the certificate
+        if (error instanceof SslAuthenticationException) {
+            // Its words are "SSL handshake failed", whatever is wrong with the certificate.
             Throwable first = cause;
             while (first.getCause() != null) {
                 first = first.getCause();

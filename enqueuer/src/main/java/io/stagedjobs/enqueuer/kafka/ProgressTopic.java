@@ -41,16 +41,19 @@ final class ProgressTopic {
     private final KafkaClientSettings settings;
     private final Cluster cluster;
 
+    /** So many have a progress that is a record which the producer takes. */
+    private final int jobsMax;
+
     ProgressTopic(String topic, KafkaClientSettings settings, Cluster cluster) {
         this.topic = topic;
         this.settings = settings;
         this.cluster = cluster;
+        this.jobsMax = Math.max(1, (settings.recordBytesMax() - OVERHEAD_BYTES) / ENTRY_BYTES_MAX);
     }
 
     /** The first of the jobs, so many that their progress is a record that the producer takes; at least one. */
     List<Job> fitting(List<Job> jobs) {
-        int fit = Math.max(1, (settings.requestBytesMax() - OVERHEAD_BYTES) / ENTRY_BYTES_MAX);
-        return jobs.subList(0, Math.min(fit, jobs.size()));
+        return jobs.subList(0, Math.min(jobsMax, jobs.size()));
     }
 
     ProducerRecord<byte[], byte[]> record(int lane, long batch, List<Job> jobs) {

@@ -17,8 +17,10 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalDouble;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.DoubleStream;
 
 /** Runs commands as an operator does: in this JVM for their words, in a JVM of their own for their life. */
 public final class Command {
@@ -65,10 +67,32 @@ public final class Command {
         return changed;
     }
 
-    /** Prints the status and what the daemons said last, for a failure that cannot be looked at a second time. */
-    public static void tell(Map<String, String> environment, List<Daemon> daemons) throws Exception {
-        System.out.println(run(environment, "status").out());
-        for (Daemon daemon : daemons) {
+    /** What a test finds out about daemons. */
+    public interface Check {
+        void run() throws Exception;
+    }
+
+    /**
+     * Runs a check; if it fails, prints the status and what each daemon said last, because another time it may pass.
+     *
+     * @throws AssertionError if the check fails
+     */
+    public static void explained(Outbox outbox, Check check) throws Exception {
+        try {
+            check.run();
+        } catch (AssertionError failed) {
+            try {
+                tell(outbox);
+            } catch (Exception untold) {
+                failed.addSuppressed(untold);
+            }
+            throw failed;
+        }
+    }
+
+    private static void tell(Outbox outbox) throws Exception {
+        System.out.println(run(environment(outbox), "status").out());
+        for (Daemon daemon : outbox.kept(Daemon.class)) {
             List<String> lines = daemon.process.output();
             System.out.println(daemon.process.name() + ", "
                     + (daemon.process.isRunning() ? daemon.get("health/ready").body() : "ended"));
@@ -76,14 +100,9 @@ public final class Command {
         }
     }
 
-    /** Waits until no job waits in the table; if that does not come, prints what status and each daemon say. */
+    /** Waits until no job waits in the table. */
     public static void awaitDrained(Outbox outbox) throws Exception {
-        try {
-            Eventually.until("nothing waits", () -> outbox.waiting() == 0);
-        } catch (AssertionError e) {
-            tell(environment(outbox), outbox.kept(Daemon.class));
-            throw e;
-        }
+        explained(outbox, () -> Eventually.until("nothing waits", () -> outbox.waiting() == 0));
     }
 
     /** A daemon in a JVM of its own, ended with the outbox. */
@@ -127,6 +146,23 @@ public final class Command {
                 request.headers(headers);
             }
             return HTTP.send(request.build(), HttpResponse.BodyHandlers.ofString(UTF_8));
+        }
+
+        /**
+         * The value of a meter, summed over the labels that are not named; empty if there is none.
+         *
+         * @param series its name, and labels in braces
+         */
+        public OptionalDouble metric(String series) throws Exception {
+            double[] values = get("metrics")
+                    .body()
+                    .lines()
+                    .filter(line -> line.startsWith(series + " ") || line.startsWith(series + "{"))
+                    .mapToDouble(line -> Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1)))
+                    .toArray();
+            return values.length == 0
+                    ? OptionalDouble.empty()
+                    : OptionalDouble.of(DoubleStream.of(values).sum());
         }
 
         public boolean isReady() throws Exception {

@@ -15,8 +15,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLSocket;
 import javax.net.ssl.TrustManager;
@@ -43,8 +41,6 @@ class CredentialsTest {
     private static final String PASSWORD = "canary-of-the-password";
     private static final int LANES = 8;
     private static final int KEYS = 64;
-    private static final Pattern FAILURES =
-            Pattern.compile("staged_jobs_failures_total\\{cause=\"kafka\"\\} ([0-9.E]+)");
 
     @TempDir
     static Path directory;
@@ -204,8 +200,7 @@ class CredentialsTest {
     }
 
     private static double failures(Command.Daemon daemon) throws Exception {
-        Matcher found = FAILURES.matcher(daemon.get("metrics").body());
-        return found.find() ? Double.parseDouble(found.group(1)) : 0;
+        return daemon.metric("staged_jobs_failures_total{cause=\"kafka\"}").orElse(0);
     }
 
     /** Stages jobs until one of them needs a connection that is not there any more; more wait then in every lane. */

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.stagedjobs.enqueuer.Eventually;
 import io.stagedjobs.enqueuer.Outbox;
+import io.stagedjobs.enqueuer.cli.Command;
 import io.stagedjobs.testkit.TestDatabase;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -249,6 +250,10 @@ final class Ledger {
 
     /** @param acknowledgedIsKept false if writers let PostgreSQL lose what it acknowledged ({@code synchronous_commit = off}) */
     void checkDrained(boolean acknowledgedIsKept) throws Exception {
+        Command.explained(outbox, () -> compare(acknowledgedIsKept));
+    }
+
+    private void compare(boolean acknowledgedIsKept) throws Exception {
         Eventually.until("no job waits", () -> waiting() == 0);
         Set<String> kept = new HashSet<>();
         try (Connection connection = connect();

@@ -14,9 +14,8 @@ import java.sql.Connection;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Map;
+import java.util.OptionalDouble;
 import java.util.concurrent.TimeUnit;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.apache.kafka.common.protocol.ApiKeys;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -41,9 +40,6 @@ class OutagesTest {
     private static final int LANES = 8;
     private static final int KEYS = 400;
     private static final Duration SOON = Duration.ofSeconds(60);
-    private static final Pattern FAILURES =
-            Pattern.compile("staged_jobs_failures_total\\{cause=\"kafka\"\\} ([0-9.E]+)");
-
     /** How a broker can be away. */
     enum Absence {
         /** Its process is gone: connections are refused. */
@@ -78,9 +74,9 @@ class OutagesTest {
     }
 
     private static double kafkaFailures(Command.Daemon daemon) throws Exception {
-        Matcher found = FAILURES.matcher(daemon.get("metrics").body());
-        assertThat(found.find()).isTrue();
-        return Double.parseDouble(found.group(1));
+        OptionalDouble failures = daemon.metric("staged_jobs_failures_total{cause=\"kafka\"}");
+        assertThat(failures).isPresent();
+        return failures.getAsDouble();
     }
 
     @ParameterizedTest

@@ -14,7 +14,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
-import java.util.regex.Pattern;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -167,20 +166,14 @@ class SmallHeapTest {
     }
 
     private static void awaitPublished(Command.Daemon daemon, long jobs) throws Exception {
-        Eventually.until(jobs + " jobs are published", () -> metric(daemon, PUBLISHED) >= jobs);
+        Eventually.until(
+                jobs + " jobs are published", () -> daemon.metric(PUBLISHED).orElse(0) >= jobs);
     }
 
     private static String effort(Command.Daemon daemon) throws Exception {
         return "%.1f s of it collecting garbage, %.0f failed steps"
-                .formatted(metric(daemon, COLLECTING), metric(daemon, FAILED));
-    }
-
-    /** The sum over all labels. */
-    private static double metric(Command.Daemon daemon, String name) throws Exception {
-        return Pattern.compile("^" + name + "(?:\\{.*})? (\\S+)$", Pattern.MULTILINE)
-                .matcher(daemon.get("metrics").body())
-                .results()
-                .mapToDouble(found -> Double.parseDouble(found.group(1)))
-                .sum();
+                .formatted(
+                        daemon.metric(COLLECTING).orElse(0),
+                        daemon.metric(FAILED).orElse(0));
     }
 }

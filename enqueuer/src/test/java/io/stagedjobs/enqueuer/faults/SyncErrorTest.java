@@ -35,10 +35,7 @@ class SyncErrorTest {
             Command.Daemon daemon = scene.daemon("enqueuer");
             try (Ledger.Load load = scene.ledger.load(3)) {
                 load.await(50);
-                try (FailingSync disk = new FailingSync(scene.postgres, part.call)) {
-                    awaitPanic(scene, part);
-                    awaitLog(scene, "all server processes terminated; reinitializing");
-                }
+                failUntilItLogs(scene, part, "all server processes terminated; reinitializing");
                 load.await(50);
             }
             Scene.awaitReady(daemon);
@@ -54,10 +51,7 @@ class SyncErrorTest {
             Command.Daemon daemon = scene.daemon("enqueuer");
             try (Ledger.Load load = scene.ledger.load(3)) {
                 load.await(50);
-                try (FailingSync disk = new FailingSync(scene.postgres, part.call)) {
-                    awaitPanic(scene, part);
-                    awaitLog(scene, "database system is shut down");
-                }
+                failUntilItLogs(scene, part, "database system is shut down");
                 Scene.awaitProblem(daemon, "\"postgresql\":");
                 scene.postgres.startAgain();
                 load.await(50);
@@ -67,11 +61,14 @@ class SyncErrorTest {
         }
     }
 
-    private static void awaitPanic(Scene scene, Part part) throws Exception {
-        if (part == Part.TABLES) {
-            checkpoint(scene);
+    private static void failUntilItLogs(Scene scene, Part part, String lastWords) throws Exception {
+        try (FailingSync disk = new FailingSync(scene.postgres, part.call)) {
+            if (part == Part.TABLES) {
+                checkpoint(scene);
+            }
+            awaitLog(scene, "PANIC:  could not " + part.call + " file");
+            awaitLog(scene, lastWords);
         }
-        awaitLog(scene, "PANIC:  could not " + part.call + " file");
     }
 
     @SuppressWarnings("EmptyCatch") // that is what this is for
