@@ -17,18 +17,24 @@ import org.apache.kafka.clients.admin.FinalizedVersionRange;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.admin.TopicDescription;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.config.TopicConfig;
+import org.apache.kafka.common.errors.AuthenticationException;
 import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Questions to the cluster and its controller, each bounded in time. Safe for use by many threads. */
 final class Cluster implements AutoCloseable {
 
     static final Duration CLOSE_MAX = Duration.ofSeconds(1);
+
+    private static final Logger LOG = LoggerFactory.getLogger(Cluster.class);
 
     /** KIP-890: from here on a transaction of a fenced producer cannot be continued by a request that comes late. */
     private static final int TRANSACTION_VERSION_MIN = 2;
@@ -37,27 +43,54 @@ final class Cluster implements AutoCloseable {
 
     private static final String PROGRESS_SEGMENT_BYTES = String.valueOf(16 << 20);
 
-    private final Admin admin;
+    private final KafkaClientSettings settings;
     private final Duration timeout;
     private final Duration lookUpMax;
     private final String bootstrapServers;
+    private Admin admin;
+    private long connectedAt;
 
     Cluster(KafkaClientSettings settings) {
-        this.admin = Admin.create(settings.admin());
+        this.settings = settings;
         this.timeout = settings.askMax();
         this.lookUpMax = settings.lookUpMax();
         this.bootstrapServers = settings.operator().getOrDefault("bootstrap.servers", "");
+        this.admin = Admin.create(settings.admin());
+        this.connectedAt = System.nanoTime();
+    }
+
+    private synchronized Admin admin() {
+        return admin;
+    }
+
+    /**
+     * Exchanges the client that gave no answer, or was not let in. Kafka's admin client may stay stuck after either: up to
+     * five minutes after a refused login, and an hour after a connection that was taken and never answered. One that is
+     * younger than the shortest wait is not the one that was asked in vain.
+     */
+    private synchronized void connectAnew() {
+        if (System.nanoTime() - connectedAt < lookUpMax.toNanos()) {
+            return;
+        }
+        try {
+            Admin next = Admin.create(settings.admin());
+            admin.close(Duration.ofMillis(1)); // 0 would wait for its thread for ever
+            admin = next;
+        } catch (KafkaException unreadableNow) { // a file that is being exchanged: the next failure tries again
+            LOG.debug("could not connect anew", unreadableNow);
+        }
+        connectedAt = System.nanoTime();
     }
 
     /** Asks for topics, and for what we may do with them. */
     Map<String, KafkaFuture<TopicDescription>> describe(Set<String> topics) {
-        return admin.describeTopics(topics, new DescribeTopicsOptions().includeAuthorizedOperations(true))
+        return admin().describeTopics(topics, new DescribeTopicsOptions().includeAuthorizedOperations(true))
                 .topicNameValues();
     }
 
     /** Asks for the configurations of topics. */
     Map<String, KafkaFuture<Config>> configurations(Set<String> topics) {
-        return admin.describeConfigs(topics.stream().map(Cluster::resource).toList()).values().entrySet().stream()
+        return admin().describeConfigs(topics.stream().map(Cluster::resource).toList()).values().entrySet().stream()
                 .collect(Collectors.toMap(entry -> entry.getKey().name(), Map.Entry::getValue));
     }
 
@@ -77,7 +110,7 @@ final class Cluster implements AutoCloseable {
      */
     void check() {
         try {
-            ask("name its nodes", admin.describeCluster().nodes());
+            ask("name its nodes", admin().describeCluster().nodes());
         } catch (OutsideException e) {
             Throwable cause = e.getCause() == null ? e : e.getCause();
             throw new OutsideException(
@@ -90,7 +123,7 @@ final class Cluster implements AutoCloseable {
     /** @throws OutsideException with the way out, if the cluster's transactions are too old to rely on */
     void requireTransactions() {
         FinalizedVersionRange version = ask(
-                        "describe its features", admin.describeFeatures().featureMetadata())
+                        "describe its features", admin().describeFeatures().featureMetadata())
                 .finalizedFeatures()
                 .get("transaction.version");
         int level = version == null ? 0 : version.maxVersionLevel();
@@ -164,7 +197,7 @@ final class Cluster implements AutoCloseable {
                         TopicConfig.SEGMENT_BYTES_CONFIG,
                         PROGRESS_SEGMENT_BYTES)); // only closed segments are compacted
         try {
-            ask("create topic " + topic, admin.createTopics(Set.of(wanted)).all());
+            ask("create topic " + topic, admin().createTopics(Set.of(wanted)).all());
             return true;
         } catch (OutsideException e) {
             if (e.getCause() instanceof TopicExistsException) {
@@ -182,7 +215,7 @@ final class Cluster implements AutoCloseable {
     long highWatermark(TopicPartition partition) {
         return ask(
                         "tell the end of " + partition,
-                        admin.listOffsets(Map.of(partition, OffsetSpec.latest()))
+                        admin().listOffsets(Map.of(partition, OffsetSpec.latest()))
                                 .partitionResult(partition))
                 .offset();
     }
@@ -192,12 +225,12 @@ final class Cluster implements AutoCloseable {
     }
 
     /**
-     * Waits for an answer.
+     * Waits for an answer. After one that does not come, the next question goes over a connection of its own.
      *
      * @param deadline of {@link System#nanoTime}
      * @throws OutsideException with Kafka's error as its cause
      */
-    static <T> T answer(String what, @Nullable KafkaFuture<T> future, long deadline) {
+    <T> T answer(String what, @Nullable KafkaFuture<T> future, long deadline) {
         try {
             if (future == null) {
                 throw new IllegalStateException("not asked: " + what);
@@ -213,13 +246,16 @@ final class Cluster implements AutoCloseable {
         }
     }
 
-    private static OutsideException failure(String what, Throwable cause) {
+    private OutsideException failure(String what, Throwable cause) {
+        if (KafkaErrors.isTimeout(cause) || cause instanceof AuthenticationException) {
+            connectAnew();
+        }
         String words = KafkaErrors.isTimeout(cause) ? "no answer in time" : KafkaErrors.oneLine(cause);
         return new OutsideException(OutsideException.Side.KAFKA, "Kafka could not " + what + " (" + words + ")", cause);
     }
 
     @Override
     public void close() {
-        admin.close(CLOSE_MAX);
+        admin().close(CLOSE_MAX);
     }
 }

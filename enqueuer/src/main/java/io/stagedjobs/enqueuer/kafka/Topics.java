@@ -120,9 +120,9 @@ final class Topics {
         known.clear();
     }
 
-    private static @Nullable Refusal refusal(String topic, KafkaFuture<TopicDescription> description, long deadline) {
+    private @Nullable Refusal refusal(String topic, KafkaFuture<TopicDescription> description, long deadline) {
         try {
-            Set<AclOperation> allowed = Cluster.answer("describe topic " + topic, description, deadline)
+            Set<AclOperation> allowed = cluster.answer("describe topic " + topic, description, deadline)
                     .authorizedOperations();
             return allowed == null || allowed.contains(AclOperation.WRITE) ? null : KafkaErrors.FORBIDDEN;
         } catch (OutsideException e) {
@@ -132,9 +132,9 @@ final class Topics {
     }
 
     /** Who may not read the configuration takes it for Kafka's default: whether a job is refused is the broker's to say. */
-    private static Limits limits(String topic, @Nullable KafkaFuture<Config> config, long deadline) {
+    private Limits limits(String topic, @Nullable KafkaFuture<Config> config, long deadline) {
         try {
-            Config found = Cluster.answer("tell the configuration of topic " + topic, config, deadline);
+            Config found = cluster.answer("tell the configuration of topic " + topic, config, deadline);
             int bytesMax = Integer.parseInt(
                     found.get(TopicConfig.MAX_MESSAGE_BYTES_CONFIG).value());
             int segment =

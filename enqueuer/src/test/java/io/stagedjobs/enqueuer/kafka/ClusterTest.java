@@ -1,0 +1,49 @@
+package io.stagedjobs.enqueuer.kafka;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.stagedjobs.enqueuer.Eventually;
+import io.stagedjobs.enqueuer.OutsideException;
+import io.stagedjobs.testkit.TestKafka;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+
+class ClusterTest {
+
+    private static String described(Cluster cluster, String topic) {
+        long deadline = cluster.lookUpDeadline();
+        return cluster.answer(
+                        "describe " + topic, cluster.describe(Set.of(topic)).get(topic), deadline)
+                .name();
+    }
+
+    @Test
+    void after_a_connection_that_was_taken_and_never_answered_it_asks_over_another_one() throws Exception {
+        try (TestKafka kafka = TestKafka.startEmbeddedBehindProxy(Map.of());
+                Cluster cluster = new Cluster(new KafkaClientSettings(
+                        Map.of("bootstrap.servers", kafka.proxy().address()), Duration.ofSeconds(1)))) {
+            String topic = kafka.newTopic("asked", 1);
+            Eventually.until("Kafka answers", () -> answers(cluster, topic));
+            long connections = kafka.proxy().connectionsAccepted();
+            kafka.proxy().stall();
+            Eventually.until("it has connected to silence", () -> {
+                assertThatThrownBy(() -> described(cluster, topic)).isInstanceOf(OutsideException.class);
+                return kafka.proxy().connectionsAccepted() > connections;
+            });
+            kafka.proxy().heal();
+            Eventually.until("Kafka answers again", () -> answers(cluster, topic));
+            assertThat(described(cluster, topic)).isEqualTo(topic);
+        }
+    }
+
+    private static boolean answers(Cluster cluster, String topic) {
+        try {
+            return described(cluster, topic).equals(topic);
+        } catch (OutsideException notYet) {
+            return false;
+        }
+    }
+}
