@@ -13,10 +13,16 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.IntStream;
+import org.apache.kafka.clients.admin.AbortTransactionSpec;
+import org.apache.kafka.clients.admin.ProducerState;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerInterceptor;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -296,6 +302,58 @@ class ExactlyOnceTest {
         assertThat(worked(runner(anew).runOnce())).isFalse();
         assertThat(outbox.namesIn(topic)).containsExactly("1");
         assertThat(outbox.waiting()).isEqualTo(1);
+    }
+
+    /** As brokers of Kafka 4.3 leave it behind when they start (KAFKA-20734), and as a person mends it. */
+    @Test
+    void a_transaction_that_kafka_forgot_to_end_in_the_progress_is_told_and_once_aborted_the_lane_goes_on()
+            throws Exception {
+        stage("1");
+        runner(publisher).runOnce();
+        TopicPartition progress = new TopicPartition("staged-jobs-progress-" + outbox.database.name(), lane);
+        try (Producer<byte[], byte[]> forgotten = new KafkaProducer<>(Map.of(
+                "bootstrap.servers",
+                outbox.kafka.bootstrapServers(),
+                "transactional.id",
+                "forgotten-" + outbox.database.name(),
+                "key.serializer",
+                ByteArraySerializer.class,
+                "value.serializer",
+                ByteArraySerializer.class))) {
+            forgotten.initTransactions();
+            forgotten.beginTransaction();
+            ConsumerRecord<byte[], byte[]> last = outbox.read(progress.topic()).get(0);
+            forgotten
+                    .send(new ProducerRecord<>(progress.topic(), lane, last.key(), last.value()))
+                    .get();
+            assertThatThrownBy(() -> publisher.open(lane, 2))
+                    .isInstanceOf(OutsideException.class)
+                    .hasMessageContainingAll(
+                            "lane " + lane, "transaction of batch 1", "open at offset 2", "guarantees.md");
+            ProducerState open = outbox
+                    .kafka
+                    .admin()
+                    .describeProducers(List.of(progress))
+                    .partitionResult(progress)
+                    .get()
+                    .activeProducers()
+                    .stream()
+                    .filter(producer -> producer.currentTransactionStartOffset().isPresent())
+                    .findAny()
+                    .orElseThrow();
+            outbox.kafka
+                    .admin()
+                    .abortTransaction(new AbortTransactionSpec(
+                            progress,
+                            open.producerId(),
+                            (short) open.producerEpoch(),
+                            open.coordinatorEpoch().orElse(0)))
+                    .all()
+                    .get();
+        }
+        stage("2");
+        runner(publisher).runOnce();
+        assertThat(outbox.namesIn(topic)).containsExactly("1", "2");
     }
 
     @Test

@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
@@ -70,7 +71,7 @@ final class ProgressTopic {
     Progress read(int lane, boolean fenced) {
         TopicPartition partition = new TopicPartition(topic, lane);
         try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(
-                settings.progressReader(), new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
+                settings.progressReader("read_committed"), new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
             consumer.assign(List.of(partition));
             long begin = consumer.beginningOffsets(List.of(partition)).getOrDefault(partition, 0L);
             long end = fenced
@@ -98,17 +99,35 @@ final class ProgressTopic {
         long deadline = System.nanoTime() + settings.publishTimeout().toNanos();
         while (consumer.position(partition) < end) {
             if (System.nanoTime() - deadline > 0) {
-                throw unreadable(
-                        partition.partition(),
-                        "not read to its end within "
-                                + settings.publishTimeout().toMillis() + " ms",
-                        null);
+                throw unreadable(partition.partition(), whyNotToItsEnd(consumer, partition, end), null);
             }
             for (ConsumerRecord<byte[], byte[]> record : consumer.poll(POLL_MAX)) {
                 last = record;
             }
         }
         return last;
+    }
+
+    /** After fencing nothing can be open any more, unless the broker forgot to end it: that takes a person. */
+    private String whyNotToItsEnd(KafkaConsumer<byte[], byte[]> consumer, TopicPartition partition, long end) {
+        long stable = consumer.endOffsets(List.of(partition)).getOrDefault(partition, end);
+        if (stable >= end) {
+            return "not read to its end within " + settings.publishTimeout().toMillis() + " ms";
+        }
+        try (KafkaConsumer<byte[], byte[]> uncommitted = new KafkaConsumer<>(
+                settings.progressReader("read_uncommitted"),
+                new ByteArrayDeserializer(),
+                new ByteArrayDeserializer())) {
+            uncommitted.assign(List.of(partition));
+            uncommitted.seek(partition, stable);
+            ConsumerRecords<byte[], byte[]> open = uncommitted.poll(settings.publishTimeout());
+            return "Kafka has ended the transaction of batch "
+                    + (open.isEmpty()
+                            ? "?"
+                            : decode(open.iterator().next().value()).batch())
+                    + ", but not in this partition, where it is open at offset " + stable
+                    + "; see \"Transactions that Kafka forgets to end\" in docs/guarantees.md";
+        }
     }
 
     private OutsideException unreadable(int lane, String reason, @Nullable Throwable cause) {

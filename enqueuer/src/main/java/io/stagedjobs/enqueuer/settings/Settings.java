@@ -20,6 +20,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Supplier;
 import java.util.regex.Pattern;
+import org.apache.kafka.clients.producer.ProducerConfig;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -259,6 +260,14 @@ public final class Settings {
             problems.add("setting takeover.after is wrong: expected at least three times heartbeat.interval ("
                     + text(Setting.HEARTBEAT_INTERVAL) + "), got \"" + text(Setting.TAKEOVER_AFTER)
                     + "\": live enqueuers would take each other's lanes");
+        }
+        String transactionTimeout = kafka().getOrDefault(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG, "");
+        if (transactionTimeout.matches("\\d{1,9}")
+                && Integer.parseInt(transactionTimeout)
+                        < get(Setting.PUBLISH_TIMEOUT).toMillis()) {
+            problems.add("setting kafka.transaction.timeout.ms is wrong: expected at least publish.timeout ("
+                    + text(Setting.PUBLISH_TIMEOUT) + "), got \"" + transactionTimeout
+                    + "\": Kafka would end transactions that are still at work");
         }
         find(Setting.ADMIN_TOKEN)
                 .filter(token -> token.length() < 16)

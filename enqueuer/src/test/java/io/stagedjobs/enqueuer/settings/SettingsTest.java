@@ -70,6 +70,7 @@ class SettingsTest {
         "ADMIN_TOKEN,        short,                16 characters",
         "TAKEOVER_AFTER,     3s,                   three times heartbeat.interval",
         "KAFKA_ACKS,         1,                    cannot be changed",
+        "KAFKA_TRANSACTION_TIMEOUT_MS, 3999,       at least publish.timeout",
     })
     void a_wrong_value_is_told_with_what_was_expected(String name, String value, String expected) {
         assertThatThrownBy(() -> Settings.read(Map.of(), Map.of("STAGED_JOBS_" + name, value)))
