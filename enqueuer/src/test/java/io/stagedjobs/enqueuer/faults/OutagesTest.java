@@ -39,6 +39,7 @@ class OutagesTest {
 
     private static final int LANES = 8;
     private static final int KEYS = 400;
+    private static final int BACKLOG_OF_EACH_KEY = 500;
     private static final Duration SOON = Duration.ofSeconds(60);
     /** How a broker can be away. */
     enum Absence {
@@ -124,6 +125,28 @@ class OutagesTest {
             assertThat(connections).as("connections tried").isLessThan(100 + 3 * LANES * OUTAGE.toSeconds());
             assertThat(oldest).as("oldest transaction").isLessThanOrEqualTo(TRANSACTION_AGE_MAX);
         }
+    }
+
+    @Test
+    void what_was_staged_while_the_broker_was_away_is_drained_like_any_other_backlog() throws Exception {
+        enqueuer();
+        checker.stage(KEYS, 50);
+        checker.awaitDrained(); // warms up
+        checker.stage(KEYS, BACKLOG_OF_EACH_KEY);
+        Duration clean = checker.awaitDrained();
+        leave(Absence.KILLED);
+        checker.stage(KEYS, BACKLOG_OF_EACH_KEY);
+        TimeUnit.NANOSECONDS.sleep(OUTAGE.toNanos()); // this long, and not until something happens
+        comeBack(Absence.KILLED);
+        Duration after = checker.awaitDrained();
+        System.out.printf(
+                "%d jobs drained in %.1f s, as many in %.1f s after the broker was away for %d s (%.2f of the clean speed)%n",
+                KEYS * BACKLOG_OF_EACH_KEY * checker.topics().length,
+                clean.toMillis() / 1e3,
+                after.toMillis() / 1e3,
+                OUTAGE.toSeconds(),
+                (double) clean.toMillis() / after.toMillis());
+        checker.assertExactlyOnce();
     }
 
     private void leave(Absence absence) {
