@@ -154,16 +154,18 @@ final class PostgresLaneTransaction implements LaneTransaction {
 
     @Override
     public int sweep(Map<String, Refusal> refused, BatchLimits limits) {
+        String[] topics = refused.keySet().toArray(new String[0]);
         Collection<Refusal> reasons = refused.values();
         return execute(
                 "move blocked jobs aside",
                 sql.sweep,
                 lane,
                 limits.rowsMax(),
-                refused.keySet().toArray(new String[0]),
+                topics,
+                limits.bytesMax(),
+                topics,
                 strings(reasons, refusal -> refusal.reason().label()),
-                strings(reasons, Refusal::detail),
-                limits.bytesMax());
+                strings(reasons, Refusal::detail));
     }
 
     @Override

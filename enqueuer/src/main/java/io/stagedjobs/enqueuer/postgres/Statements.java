@@ -118,29 +118,26 @@ final class Statements {
         anyParked = "SELECT EXISTS (SELECT FROM " + parked + " WHERE lane = ? AND state = 'parked')";
 
         // Primary key, one probe a pair; locks the rows it deletes.
-        moveAside = "WITH gone AS (DELETE FROM " + jobs + " AS j"
-                + " USING unnest(?::bigint[], ?::uuid[], ?::text[], ?::text[], ?::text[]) AS m (id, job_id, state, reason, error)"
-                + " WHERE j.lane = ? AND j.id = m.id AND j.job_id = m.job_id"
-                + " RETURNING j.*, m.state, m.reason, m.error)"
+        moveAside = "WITH found AS (SELECT j.*, m.state, m.reason, m.error"
+                + " FROM unnest(?::bigint[], ?::uuid[], ?::text[], ?::text[], ?::text[]) AS m (id, job_id, state, reason, error)"
+                + rowOf(jobs, "m") + "),"
+                + " gone AS (DELETE FROM " + jobs + " WHERE ctid = ANY (ARRAY(SELECT place FROM found)) RETURNING ctid AS place)"
                 + " INSERT INTO " + parked + " (lane, " + JOB_COLUMNS + ", state, reason, error)"
-                + " SELECT lane, " + JOB_COLUMNS + ", state, reason, error FROM gone";
+                + " SELECT lane, " + JOB_COLUMNS + ", state, reason, error FROM found"
+                + " WHERE place = ANY (ARRAY(SELECT place FROM gone))";
         // Primary key, the first rows of the lane and no more; locks the rows it moves.
-        sweep = "WITH looked AS (SELECT j.id, j.lane, " + size + " AS bytes, h.reason, h.error"
-                + "  FROM (SELECT * FROM " + jobs + " WHERE lane = ? ORDER BY id LIMIT ?) AS j"
-                + "  LEFT JOIN unnest(?::text[], ?::text[], ?::text[]) AS h (topic, reason, error) ON h.topic = j.topic"
-                + "  WHERE h.topic IS NOT NULL OR " + follows + "),"
-                + " bounded AS (SELECT *, sum(bytes) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) - bytes AS before FROM looked),"
-                + " gone AS (DELETE FROM " + jobs + " AS j USING bounded AS b"
-                + "  WHERE j.lane = b.lane AND j.id = b.id AND b.before < ? RETURNING j.*, b.reason, b.error)"
+        sweep = "WITH looked AS (SELECT place, id, " + size + " AS bytes"
+                + "  FROM (SELECT ctid AS place, * FROM " + jobs + " WHERE lane = ? ORDER BY id LIMIT ?) AS j"
+                + "  WHERE topic = ANY (?::text[]) OR " + follows + "),"
+                + gone(jobs, "looked")
                 + " INSERT INTO " + parked + " (lane, " + JOB_COLUMNS + ", state, reason, error)"
                 + " SELECT lane, " + JOB_COLUMNS + ", CASE WHEN reason IS NULL THEN 'parked' ELSE 'held' END,"
-                + "  coalesce(reason, '" + Refusal.Reason.FOLLOWS.label() + "'), error FROM gone";
+                + "  coalesce(reason, '" + Refusal.Reason.FOLLOWS.label() + "'), error"
+                + "  FROM gone LEFT JOIN unnest(?::text[], ?::text[], ?::text[]) AS h (held_topic, reason, error) ON held_topic = topic";
         // Index parked_jobs_held, the first of the topic; locks the rows it moves.
-        putBack = "WITH next AS (SELECT lane, id, " + size + " AS bytes FROM " + parked
+        putBack = "WITH held AS (SELECT ctid AS place, id, " + size + " AS bytes FROM " + parked
                 + "  WHERE lane = ? AND topic = ? AND state = 'held' ORDER BY id LIMIT ?),"
-                + " bounded AS (SELECT *, sum(bytes) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) - bytes AS before FROM next),"
-                + " gone AS (DELETE FROM " + parked + " AS p USING bounded AS b"
-                + "  WHERE p.lane = b.lane AND p.id = b.id AND b.before < ? RETURNING p.*)"
+                + gone(parked, "held")
                 + " INSERT INTO " + jobs + " (" + JOB_COLUMNS + ") OVERRIDING SYSTEM VALUE SELECT " + JOB_COLUMNS + " FROM gone";
         // Index parked_jobs_held, the first entry of the topic.
         nextHeld = "SELECT min(id) FROM " + parked + " WHERE lane = ? AND topic = ? AND state = 'held'";
@@ -149,17 +146,14 @@ final class Statements {
         writeToLog = "SELECT pg_logical_emit_message(true, 'staged-jobs', '')";
 
         // Primary key, one probe a pair; locks the rows it deletes. Both halves of the pair must match.
-        delete = "WITH gone AS (DELETE FROM " + jobs + " AS j USING unnest(?::bigint[], ?::uuid[]) AS p (id, job_id)"
-                + " WHERE j.lane = ? AND j.id = p.id AND j.job_id = p.job_id RETURNING 1)"
-                + " SELECT count(*), clock_timestamp() FROM gone";
+        delete = "WITH gone AS (" + deletePairs(jobs) + " RETURNING 1) SELECT count(*), clock_timestamp() FROM gone";
 
         // Primary key from its end: an old snapshot keeps dead entries only before it.
         settled = "SELECT coalesce((SELECT batch FROM " + batches + " WHERE lane = ? ORDER BY batch DESC LIMIT 1), 0)";
         // Primary keys, one probe an id; no lock beyond the lane's, which keeps everybody else from deleting.
         present = "SELECT id, job_id FROM " + jobs + " WHERE lane = ? AND id = ANY (?::bigint[]) UNION ALL"
                 + " SELECT id, job_id FROM " + parked + " WHERE lane = ? AND id = ANY (?::bigint[])";
-        deleteAside = "DELETE FROM " + parked + " AS p USING unnest(?::bigint[], ?::uuid[]) AS d (id, job_id)"
-                + " WHERE p.lane = ? AND p.id = d.id AND p.job_id = d.job_id";
+        deleteAside = deletePairs(parked);
         recordBatch = "INSERT INTO " + batches + " (lane, batch) VALUES (?, ?)";
         forgetBatches = "DELETE FROM " + batches + " WHERE lane = ? AND batch < ?";
 
@@ -183,6 +177,28 @@ final class Statements {
                         + " AND hashtextextended(%1$s.job_key COLLATE \"C\", 0) = hashtextextended(%2$s.job_key COLLATE \"C\", 0)"
                         + " AND %1$s.state = 'parked' AND %1$s.id < %2$s.id",
                 a, b);
+    }
+
+    /**
+     * Joins the row that has lane, id and job_id of {@code given}: one probe each. OFFSET 0 keeps it so; a join that the planner
+     * may turn round would go through the whole lane for each pair, wherever statistics of an empty table say that it is short.
+     */
+    private static String rowOf(String table, String given) {
+        return " CROSS JOIN LATERAL (SELECT ctid AS place, * FROM " + table + " AS t WHERE t.lane = ? AND t.id = "
+                + given + ".id AND t.job_id = " + given + ".job_id OFFSET 0) AS j";
+    }
+
+    private static String deletePairs(String table) {
+        return "DELETE FROM " + table
+                + " WHERE ctid = ANY (ARRAY(SELECT place FROM unnest(?::bigint[], ?::uuid[]) AS p (id, job_id)"
+                + rowOf(table, "p") + "))";
+    }
+
+    /** Deletes the first rows of {@code chosen}, so many that they exceed a number of bytes by one row at most. */
+    private static String gone(String table, String chosen) {
+        return " bounded AS (SELECT place, sum(bytes) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) - bytes AS before FROM "
+                + chosen + "), gone AS (DELETE FROM " + table
+                + " WHERE ctid = ANY (ARRAY(SELECT place FROM bounded WHERE before < ?)) RETURNING *)";
     }
 
     private static String countBounded(String table) {
