@@ -4,6 +4,7 @@ import io.stagedjobs.enqueuer.LaneTransaction.Blocked;
 import io.stagedjobs.enqueuer.LaneTransaction.Moved;
 import io.stagedjobs.enqueuer.LaneTransaction.PutBack;
 import io.stagedjobs.enqueuer.LaneTransaction.Row;
+import io.stagedjobs.enqueuer.LaneTransaction.Swept;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -87,26 +88,38 @@ final class Aside {
         return !returning(paused).isEmpty() || (anyWaiting && sweepDue(paused));
     }
 
-    /** Puts back what may flow again, and moves aside what blocks the lane's head; returns how many jobs that were. */
-    int tend(LaneTransaction transaction, Map<String, Refusal> paused) {
+    /**
+     * Puts back what may flow again, and moves aside what blocks the lane's head; returns how many jobs that were.
+     *
+     * @param floor of the lane; learns what came back and what was cleared
+     * @param horizon what was known before the transaction began
+     */
+    int tend(LaneTransaction transaction, Map<String, Refusal> paused, Floor floor, Horizon.View horizon) {
         int moved = 0;
         returningFrom = new HashMap<>();
         for (String topic : returning(paused)) {
             PutBack back = transaction.putBack(topic, limits);
             moved += back.rows();
+            floor.forget(); // they lie below it
             if (back.nextHeld().isPresent()) {
                 returningFrom.put(topic, back.nextHeld().getAsLong());
             } else {
                 held.remove(topic);
             }
         }
-        return moved + (sweepDue(paused) ? sweep(transaction, paused) : 0);
+        floor.in(transaction.era(), horizon, blocked(paused));
+        return moved + (sweepDue(paused) ? sweep(transaction, paused, floor) : 0);
     }
 
-    private int sweep(LaneTransaction transaction, Map<String, Refusal> paused) {
+    private int sweep(LaneTransaction transaction, Map<String, Refusal> paused, Floor floor) {
         Map<String, Refusal> closed = closed(paused);
         int rowsMax = limits.rowsMax() * sweepBatches;
-        int moved = transaction.sweep(closed, new Lanes.BatchLimits(rowsMax, limits.bytesMax() * sweepBatches));
+        Swept swept = transaction.sweep(
+                closed, new Lanes.BatchLimits(rowsMax, limits.bytesMax() * sweepBatches), floor.settled());
+        if (returningFrom.isEmpty()) { // else more is blocked than a sweep moves
+            floor.swept(swept.through());
+        }
+        int moved = swept.moved();
         if (moved > 0) {
             held.addAll(closed.keySet());
         }

@@ -56,6 +56,7 @@ public final class Enqueuer implements AutoCloseable {
         this.tools = new LaneRunner.Tools(
                 lanes,
                 publisher,
+                new Horizon(lanes, System::nanoTime),
                 options.limits,
                 options.idleMax,
                 pauses,

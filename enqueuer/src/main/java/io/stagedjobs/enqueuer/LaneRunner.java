@@ -1,5 +1,6 @@
 package io.stagedjobs.enqueuer;
 
+import io.stagedjobs.enqueuer.LaneTransaction.Blocked;
 import io.stagedjobs.enqueuer.LaneTransaction.Deleted;
 import io.stagedjobs.enqueuer.LaneTransaction.Moved;
 import io.stagedjobs.enqueuer.LaneTransaction.Row;
@@ -10,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.function.LongSupplier;
 import java.util.random.RandomGenerator;
 import java.util.stream.Collectors;
@@ -31,6 +33,7 @@ final class LaneRunner implements Runnable {
     record Tools(
             Lanes lanes,
             Publisher publisher,
+            Horizon horizon,
             Lanes.BatchLimits limits,
             Duration idleMax,
             Pauses pauses,
@@ -43,6 +46,7 @@ final class LaneRunner implements Runnable {
     private static final class Ownership {
         final Publisher.Session session;
         final Aside aside;
+        final Floor floor = new Floor();
         final boolean keepsProgress;
         long batchLast;
         boolean moreWaits = true;
@@ -205,8 +209,9 @@ final class LaneRunner implements Runnable {
             return pace.idle();
         }
         Map<String, Refusal> paused = tools.pauses.refusals();
-        boolean waits = owned.moreWaits || tools.lanes.anyWaiting(lane, generation);
-        int tended = tend(owned, paused, waits);
+        boolean waits = owned.moreWaits || tools.lanes.anyWaiting(lane, generation, owned.floor.last());
+        Horizon.View horizon = waits ? tools.horizon.look() : Horizon.View.NOTHING;
+        int tended = tend(owned, paused, waits, horizon);
         if (tended < 0) {
             return outrun();
         }
@@ -218,14 +223,17 @@ final class LaneRunner implements Runnable {
             if (transaction == null) {
                 return outrun();
             }
-            LaneTransaction.Read read = transaction.read(tools.limits, owned.aside.blocked(paused));
+            Blocked blocked = owned.aside.blocked(paused);
+            owned.floor.in(transaction.era(), horizon, blocked);
+            LaneTransaction.Read read = read(owned.floor, transaction, blocked);
             owned.moreWaits = read.full();
             if (read.jobs().isEmpty()) {
+                passed(owned.floor, read, List.of());
                 return tended == 0 ? pace.idle() : pace.busy();
             }
             Batch batch = new Batch(owned.batchNext(), read.jobs());
             outcome = owned.session.publish(batch);
-            settle(owned, transaction, batch, outcome);
+            passed(owned.floor, read, settle(owned, transaction, batch, outcome));
         }
         return outcome.failure() == null ? afterSuccess(outcome) : failed(Side.KAFKA, outcome.failure());
     }
@@ -235,7 +243,7 @@ final class LaneRunner implements Runnable {
      *
      * @return how many jobs were moved, -1 if the lane has a newer generation
      */
-    private int tend(Ownership owned, Map<String, Refusal> paused, boolean waits) {
+    private int tend(Ownership owned, Map<String, Refusal> paused, boolean waits, Horizon.View horizon) {
         var topics = owned.aside.toLookAt();
         if (!topics.isEmpty()) {
             owned.aside.looked(tools.publisher.refused(topics));
@@ -247,17 +255,38 @@ final class LaneRunner implements Runnable {
             if (transaction == null) {
                 return -1;
             }
-            int moved = owned.aside.tend(transaction, paused);
+            int moved = owned.aside.tend(transaction, paused, owned.floor, horizon);
             transaction.commit();
             return moved;
         }
     }
 
-    /** Deletes what Kafka holds, moves aside what it refuses, and commits both. */
-    private void settle(Ownership owned, LaneTransaction transaction, Batch batch, Outcome outcome) {
+    private LaneTransaction.Read read(Floor floor, LaneTransaction transaction, Blocked blocked) {
+        LaneTransaction.Read read = transaction.read(tools.limits, blocked, floor.start());
+        boolean jobsBelow = !floor.exceptions().isEmpty() && transaction.anyOver(floor.exceptions());
+        return jobsBelow ? transaction.read(tools.limits, blocked, floor.backToSettled()) : read;
+    }
+
+    /** Raises the floor over what was read and is gone. */
+    private static void passed(Floor floor, LaneTransaction.Read read, List<Job> left) {
+        if (!left.isEmpty()) {
+            floor.passed(left.get(0).id() - 1);
+        } else if (read.full()) {
+            floor.passed(read.jobs().get(read.jobs().size() - 1).id());
+        } else {
+            floor.passed(Long.MAX_VALUE);
+        }
+    }
+
+    /**
+     * Deletes what Kafka holds, moves aside what it refuses, and commits both.
+     *
+     * @return the jobs of the batch that stay where they are
+     */
+    private List<Job> settle(Ownership owned, LaneTransaction transaction, Batch batch, Outcome outcome) {
         List<Moved> moved = Aside.toMove(batch.jobs(), outcome);
         if (outcome.published().isEmpty() && moved.isEmpty()) {
-            return;
+            return batch.jobs();
         }
         Deleted deleted =
                 transaction.delete(outcome.published().stream().map(Row::of).toList());
@@ -268,10 +297,23 @@ final class LaneRunner implements Runnable {
         transaction.moveAside(moved);
         transaction.commit();
         owned.aside.moved(moved, outcome);
-        owned.moreWaits |=
-                outcome.published().size() + moved.size() < batch.jobs().size();
+        if (!moved.isEmpty()) {
+            owned.floor.notCleared();
+        }
+        List<Job> left = left(batch, outcome, moved);
+        owned.moreWaits |= !left.isEmpty();
         tools.meters.settled(outcome.published(), deleted);
         tell(batch, outcome, deleted, moved);
+        return left;
+    }
+
+    private static List<Job> left(Batch batch, Outcome outcome, List<Moved> moved) {
+        if (outcome.published().size() + moved.size() == batch.jobs().size()) {
+            return List.of();
+        }
+        Set<Long> gone = outcome.published().stream().map(Job::id).collect(Collectors.toSet());
+        moved.forEach(job -> gone.add(job.row().id()));
+        return batch.jobs().stream().filter(job -> !gone.contains(job.id())).toList();
     }
 
     private void tell(Batch batch, Outcome outcome, Deleted deleted, List<Moved> moved) {

@@ -27,12 +27,22 @@ public interface LaneTransaction extends AutoCloseable {
     /** Deletes exactly these where they are moved aside. */
     int deleteAside(Collection<Row> rows);
 
+    /** As {@link Lanes.Reading#era}. */
+    String era();
+
     /**
      * Reads the lane's next jobs in id order, in one statement, what is blocked left out.
      *
+     * @param after only jobs with a higher id
      * @return the jobs, and whether the read stopped at a bound; what was read is on PostgreSQL's disk
      */
-    Read read(Lanes.BatchLimits limits, Blocked blocked);
+    Read read(Lanes.BatchLimits limits, Blocked blocked, long after);
+
+    /**
+     * Whether any of these transactions may have been over when the statement before this one began: not just whether it has
+     * given up its locks, which it does after others can see its rows.
+     */
+    boolean anyOver(Set<String> writers);
 
     /** Deletes exactly these, where both halves match. */
     Deleted delete(Collection<Row> rows);
@@ -49,9 +59,9 @@ public interface LaneTransaction extends AutoCloseable {
      *
      * @param refused the topics whose jobs are to be held
      * @param limits {@code rowsMax} of the jobs that are looked at, {@code bytesMax} of those that are moved
-     * @return how many were moved
+     * @param after only jobs with a higher id
      */
-    int sweep(Map<String, Refusal> refused, Lanes.BatchLimits limits);
+    Swept sweep(Map<String, Refusal> refused, Lanes.BatchLimits limits, long after);
 
     /** Puts the first held jobs of a topic back into the lane, with id, identity and time as they were. */
     PutBack putBack(String topic, Lanes.BatchLimits limits);
@@ -97,6 +107,14 @@ public interface LaneTransaction extends AutoCloseable {
      * @param anyParked whether any job is parked
      */
     record Stored(Set<String> heldTopics, boolean anyParked) {}
+
+    /**
+     * What a sweep did.
+     *
+     * @param moved how many were moved
+     * @param through up to this id none is left that is blocked
+     */
+    record Swept(int moved, long through) {}
 
     /**
      * What was put back.

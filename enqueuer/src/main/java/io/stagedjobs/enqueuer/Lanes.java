@@ -32,10 +32,16 @@ public interface Lanes {
     void giveBack(int lane, long generation);
 
     /**
-     * Whether a job waits in the lane, or the lane has another generation: then its owner's memory of what is held is not to
-     * be relied on. Reads without any lock.
+     * Whether a job may wait in the lane behind the start, or the owner's memory is not to be relied on: the lane has another
+     * generation, the era is another one, or one of the exceptions is over. Reads without any lock.
      */
-    boolean anyWaiting(int lane, long generation);
+    boolean anyWaiting(int lane, long generation, Start start);
+
+    /**
+     * Reads the last id drawn, then who may still commit one up to it. What was drawn is on PostgreSQL's disk, so that no crash
+     * makes an id come again.
+     */
+    Reading readHorizon();
 
     /**
      * Begins a transaction and locks the lane in it.
@@ -58,6 +64,24 @@ public interface Lanes {
      * @param aside jobs that were moved aside, held and parked ones
      */
     record Backlog(long jobs, Duration oldestAge, long aside) {}
+
+    /**
+     * Where to look for a lane's jobs.
+     *
+     * @param era of which the rest is true
+     * @param after the id after which jobs may lie
+     * @param exceptions transactions whose end would let jobs appear below
+     */
+    record Start(String era, long after, Set<String> exceptions) {}
+
+    /**
+     * See {@link #readHorizon}.
+     *
+     * @param era names the running server and the life of the sequence: another one after a restart or a failover, and when
+     *     ids begin anew
+     * @param writers the open transactions that have locked the table as an insert does
+     */
+    record Reading(String era, long lastId, Set<String> writers) {}
 
     /**
      * Who lives and who owns what.

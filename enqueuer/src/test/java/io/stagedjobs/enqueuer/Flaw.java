@@ -22,5 +22,13 @@ enum Flaw {
     /** Deletes all rows up to the last one that was published. */
     DELETES_UP_TO_THE_LAST_ID,
     /** Reads rows of transactions that a crash of PostgreSQL may take back. */
-    DOES_NOT_FLUSH_THE_LOG
+    DOES_NOT_FLUSH_THE_LOG,
+    /** Reads begin above an id as soon as it was drawn. */
+    FLOOR_DOES_NOT_WAIT_FOR_WRITERS,
+    /** Reads that begin above an old transaction go on there when it is over. */
+    FLOOR_FORGETS_ITS_EXCEPTIONS,
+    /** An old transaction counts as open until it has given up its locks. */
+    TAKES_A_LOCK_FOR_AN_OPEN_TRANSACTION,
+    /** Lets the floor pass blocked jobs that were not moved aside yet. */
+    SWEEP_CLAIMS_MORE_THAN_IT_LOOKED_AT
 }

@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -192,9 +193,10 @@ class LaneRunnerTest {
     @Test
     void an_owner_of_an_empty_lane_notices_a_newer_generation() {
         long generation = lanes.take(lane).orElseThrow();
-        assertThat(lanes.anyWaiting(lane, generation)).isFalse();
+        Lanes.Start start = new Lanes.Start(lanes.readHorizon().era(), 0, Set.of());
+        assertThat(lanes.anyWaiting(lane, generation, start)).isFalse();
         lanes.take(lane);
-        assertThat(lanes.anyWaiting(lane, generation)).isTrue();
+        assertThat(lanes.anyWaiting(lane, generation, start)).isTrue();
     }
 
     @Test

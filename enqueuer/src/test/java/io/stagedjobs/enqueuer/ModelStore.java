@@ -78,6 +78,14 @@ final class ModelStore {
     private final Deque<List<Ledger.Fact>> unflushed = new ArrayDeque<>();
     private long sequence;
     private long sequenceFlushed;
+    /** Business transactions that have locked the table. */
+    private final Set<String> lockedBy = new TreeSet<>();
+
+    /** Those whose rows nobody sees yet: they give up their locks a moment after that. */
+    private final Set<String> inProgress = new HashSet<>();
+
+    private int starts;
+    private int crashes;
 
     ModelStore(Simulation simulation, Ledger ledger, Flaw flaw, int lanes) {
         this.simulation = simulation;
@@ -90,8 +98,23 @@ final class ModelStore {
 
     // What writers do.
 
+    /** Before it draws its first id. */
+    void lock(String writer) {
+        lockedBy.add(writer);
+        inProgress.add(writer);
+    }
+
     long nextId() {
         return ++sequence;
+    }
+
+    /** It has committed or rolled back; its locks are still there. */
+    void over(String writer) {
+        inProgress.remove(writer);
+    }
+
+    void unlock(String writer) {
+        lockedBy.remove(writer);
     }
 
     /** A business transaction commits; an asynchronous commit can be taken back by a crash until the log is flushed. */
@@ -104,6 +127,10 @@ final class ModelStore {
         if (synchronous) {
             flush();
         }
+    }
+
+    private String era() {
+        return "era " + starts;
     }
 
     private void flush() {
@@ -152,6 +179,10 @@ final class ModelStore {
     void crash() {
         simulation.note("PostgreSQL", "crashes, unflushed commits:", unflushed.size());
         endAll();
+        lockedBy.clear();
+        inProgress.clear();
+        crashes++;
+        starts += simulation.chance(0.5) ? 1 : 0; // else only a session crashed, and took the others along
         while (!unflushed.isEmpty() && simulation.chance(0.7)) {
             for (Ledger.Fact fact : unflushed.removeLast()) {
                 simulation.note("PostgreSQL", "forgets", fact);
@@ -159,11 +190,10 @@ final class ModelStore {
                 ledger.takenBack(fact);
             }
         }
-        boolean idsComeBack = unflushed.isEmpty() && simulation.chance(0.5);
-        flush();
-        if (idsComeBack) {
+        if (unflushed.isEmpty() && simulation.chance(0.5)) {
             sequence = highestId();
         }
+        flush();
     }
 
     /** Sequence draws are taken back too, though never those that a commit on disk has used. */
@@ -367,11 +397,29 @@ final class ModelStore {
         }
 
         @Override
-        public boolean anyWaiting(int lane, long generation) {
+        public boolean anyWaiting(int lane, long generation, Start start) {
             simulation.step("looks at lane", lane);
             mayFail();
             return lanes.get(lane).generation != generation
-                    || !lanes.get(lane).rows.isEmpty();
+                    || !start.era().equals(era())
+                    || !lanes.get(lane).rows.tailMap(start.after(), false).isEmpty()
+                    || !lockedBy.containsAll(start.exceptions());
+        }
+
+        @Override
+        public Reading readHorizon() {
+            simulation.step("reads the last id", "");
+            mayFail();
+            long lastId = sequence;
+            int crashesBefore = crashes;
+            flush();
+            simulation.step("reads who may still commit up to", lastId);
+            mayFail();
+            if (crashes > crashesBefore) {
+                throw outside("the connection was ended");
+            }
+            return new Reading(
+                    era(), lastId, flaw == Flaw.FLOOR_DOES_NOT_WAIT_FOR_WRITERS ? Set.of() : Set.copyOf(lockedBy));
         }
 
         @Override
@@ -433,6 +481,7 @@ final class ModelStore {
         private final Session session;
         private final Lane lane;
         private final Map<Lane, Ahead> readAhead;
+        private final String era = ModelStore.this.era();
         private Supplier<Read> readingAhead;
 
         Transaction(Session session, Map<Lane, Ahead> readAhead) {
@@ -508,15 +557,31 @@ final class ModelStore {
         }
 
         @Override
-        public Read read(Lanes.BatchLimits limits, Blocked blocked) {
+        public String era() {
+            return era;
+        }
+
+        @Override
+        public boolean anyOver(Set<String> writers) {
+            return ask("looks whether old transactions are over", writers, () -> switch (flaw) {
+                case FLOOR_FORGETS_ITS_EXCEPTIONS -> false;
+                case TAKES_A_LOCK_FOR_AN_OPEN_TRANSACTION -> !lockedBy.containsAll(writers);
+                default -> !inProgress.containsAll(writers);
+            });
+        }
+
+        @Override
+        public Read read(Lanes.BatchLimits limits, Blocked blocked, long after) {
             Ahead ahead = readAhead.remove(lane);
             Read read = ask(
                     "reads jobs",
                     "",
-                    () -> ahead != null && ahead.generation == lane.generation ? ahead.read : read(limits, blocked, 0));
+                    () -> ahead != null && ahead.generation == lane.generation
+                            ? ahead.read
+                            : select(limits, blocked, after));
             if (flaw == Flaw.READS_AHEAD && !read.jobs().isEmpty()) {
                 long last = read.jobs().get(read.jobs().size() - 1).id();
-                readingAhead = () -> read(limits, blocked, last + 1);
+                readingAhead = () -> select(limits, blocked, last);
             }
             simulation.note(
                     me(), "has read", read.jobs().stream().map(Job::name).toList());
@@ -527,10 +592,10 @@ final class ModelStore {
             return session.client;
         }
 
-        private Read read(Lanes.BatchLimits limits, Blocked blocked, long from) {
+        private Read select(Lanes.BatchLimits limits, Blocked blocked, long after) {
             List<Job> jobs = new ArrayList<>();
             long bytes = 0;
-            for (Job job : rows().tailMap(from).values()) {
+            for (Job job : rows().tailMap(after, false).values()) {
                 Long held = blocked.from().get(job.topic());
                 boolean leftOut = blocked.topics().contains(job.topic())
                         || (held != null && job.id() >= held)
@@ -628,15 +693,26 @@ final class ModelStore {
         }
 
         @Override
-        public int sweep(Map<String, Refusal> refused, Lanes.BatchLimits limits) {
+        public Swept sweep(Map<String, Refusal> refused, Lanes.BatchLimits limits, long after) {
             return ask("sweeps, refused are", refused.keySet(), () -> {
-                List<Job> blocked = rows().values().stream()
+                List<Job> first = rows().tailMap(after, false).values().stream()
                         .limit(limits.rowsMax())
+                        .toList();
+                List<Job> blocked = first.stream()
                         .filter(job -> refused.containsKey(job.topic()) || follows(job))
                         .toList();
                 List<Job> bounded = bounded(blocked, limits.bytesMax());
                 bounded.forEach(job -> move(job, refused.containsKey(job.topic())));
-                return bounded.size();
+                long through = first.size() < limits.rowsMax()
+                        ? Long.MAX_VALUE
+                        : first.get(first.size() - 1).id();
+                boolean cleared = bounded.size() == blocked.size();
+                return new Swept(
+                        bounded.size(),
+                        switch (flaw) {
+                            case SWEEP_CLAIMS_MORE_THAN_IT_LOOKED_AT -> Long.MAX_VALUE;
+                            default -> cleared ? through : after;
+                        });
             });
         }
 

@@ -194,6 +194,7 @@ public final class Outbox implements AutoCloseable {
                 new LaneRunner.Tools(
                         lanes,
                         publisher,
+                        new Horizon(lanes, nanoTime),
                         limits,
                         Duration.ofMillis(50),
                         pauses,

@@ -93,9 +93,11 @@ final class SimulatedEnqueuer {
         this.name = name;
         this.simulation = simulation;
         this.ledger = ledger;
+        Lanes lanes = store.client(this);
         this.tools = new LaneRunner.Tools(
-                store.client(this),
+                lanes,
                 broker.client(this),
+                new Horizon(lanes, simulation::nanoTime),
                 limits,
                 Duration.ofSeconds(2),
                 pauses,

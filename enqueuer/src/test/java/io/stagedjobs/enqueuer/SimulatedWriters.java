@@ -26,6 +26,7 @@ final class SimulatedWriters {
     private static final int TRANSACTIONS_MAX = 3;
 
     private static final class Transaction {
+        String name;
         final List<Fact> staged = new ArrayList<>();
         int statementsLeft;
         /** Of the statement that runs; null between two. */
@@ -41,6 +42,10 @@ final class SimulatedWriters {
     private final Work work;
     private final List<Transaction> open = new ArrayList<>();
     private final List<Fact> committed = new ArrayList<>();
+    /** They are over, and still have their locks. */
+    private final List<String> unlocking = new ArrayList<>();
+
+    private int begun;
     private int staged;
 
     SimulatedWriters(Simulation simulation, Ledger ledger, ModelStore store, Work work) {
@@ -51,7 +56,7 @@ final class SimulatedWriters {
     }
 
     boolean finished() {
-        return open.isEmpty() && staged >= work.jobs;
+        return open.isEmpty() && unlocking.isEmpty() && staged >= work.jobs;
     }
 
     /** One of them does one thing; false if none has anything left to do. */
@@ -59,10 +64,16 @@ final class SimulatedWriters {
         if (finished()) {
             return false;
         }
+        if (!unlocking.isEmpty() && (simulation.chance(0.4) || open.isEmpty())) {
+            store.unlock(unlocking.remove(simulation.below(unlocking.size())));
+            return true;
+        }
         boolean begin =
                 staged < work.jobs && open.size() < TRANSACTIONS_MAX && (open.isEmpty() || simulation.chance(0.3));
         if (begin) {
             Transaction transaction = new Transaction();
+            transaction.name = "transaction " + ++begun;
+            store.lock(transaction.name);
             transaction.statementsLeft = 1 + simulation.below(3);
             open.add(transaction);
             takeSnapshot(transaction);
@@ -136,6 +147,8 @@ final class SimulatedWriters {
 
     private void end(Transaction transaction) {
         open.remove(transaction);
+        store.over(transaction.name);
+        unlocking.add(transaction.name);
         if (simulation.chance(0.15)) {
             simulation.note("writer", "rolls back", transaction.staged);
             transaction.staged.forEach(ledger::takenBack);
@@ -151,5 +164,6 @@ final class SimulatedWriters {
     void connectionsLost() {
         open.forEach(transaction -> transaction.staged.forEach(ledger::takenBack));
         open.clear();
+        unlocking.clear();
     }
 }

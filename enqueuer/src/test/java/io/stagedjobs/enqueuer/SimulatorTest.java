@@ -125,6 +125,26 @@ class SimulatorTest {
     }
 
     @Test
+    void a_floor_that_does_not_wait_for_writers_is_found() {
+        assertFound(Flaw.FLOOR_DOES_NOT_WAIT_FOR_WRITERS);
+    }
+
+    @Test
+    void a_floor_that_forgets_its_exceptions_is_found() {
+        assertFound(Flaw.FLOOR_FORGETS_ITS_EXCEPTIONS);
+    }
+
+    @Test
+    void taking_a_lock_for_an_open_transaction_is_found() {
+        assertFound(Flaw.TAKES_A_LOCK_FOR_AN_OPEN_TRANSACTION);
+    }
+
+    @Test
+    void a_floor_that_passes_blocked_jobs_is_found() {
+        assertFound(Flaw.SWEEP_CLAIMS_MORE_THAN_IT_LOOKED_AT);
+    }
+
+    @Test
     void publishing_what_a_crash_of_postgresql_takes_back_is_found() {
         assertFound(Flaw.DOES_NOT_FLUSH_THE_LOG);
     }

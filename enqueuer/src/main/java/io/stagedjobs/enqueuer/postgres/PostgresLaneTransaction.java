@@ -10,6 +10,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.UUID;
 import java.util.function.Function;
 import java.util.function.Supplier;
@@ -23,17 +24,19 @@ final class PostgresLaneTransaction implements LaneTransaction {
     private final Transactions others;
     private final Statements sql;
     private final int lane;
+    private final String era;
 
     /**
      * Works in {@code transaction}, in which the lane is locked.
      *
      * @param others for what needs a transaction of its own
      */
-    PostgresLaneTransaction(Transactions.Open transaction, Transactions others, Statements sql, int lane) {
+    PostgresLaneTransaction(Transactions.Open transaction, Transactions others, Statements sql, int lane, String era) {
         this.transaction = transaction;
         this.others = others;
         this.sql = sql;
         this.lane = lane;
+        this.era = era;
     }
 
     @Override
@@ -58,7 +61,20 @@ final class PostgresLaneTransaction implements LaneTransaction {
     }
 
     @Override
-    public Read read(BatchLimits limits, Blocked blocked) {
+    public String era() {
+        return era;
+    }
+
+    @Override
+    public boolean anyOver(Set<String> writers) {
+        return ask("look whether old transactions are over", () -> transaction
+                .dsl()
+                .fetchSingle(sql.anyOver, (Object) writers.toArray(new String[0]))
+                .get(0, boolean.class));
+    }
+
+    @Override
+    public Read read(BatchLimits limits, Blocked blocked, long after) {
         List<Job> jobs = new ArrayList<>();
         long bytes = 0;
         for (Record row : ask("read the next jobs", () -> transaction
@@ -66,6 +82,7 @@ final class PostgresLaneTransaction implements LaneTransaction {
                 .fetch(
                         sql.read,
                         lane,
+                        after,
                         blocked.topics().toArray(new String[0]),
                         blocked.from().keySet().toArray(new String[0]),
                         blocked.from().values().toArray(new Long[0]),
@@ -153,19 +170,24 @@ final class PostgresLaneTransaction implements LaneTransaction {
     }
 
     @Override
-    public int sweep(Map<String, Refusal> refused, BatchLimits limits) {
+    public Swept sweep(Map<String, Refusal> refused, BatchLimits limits, long after) {
         String[] topics = refused.keySet().toArray(new String[0]);
         Collection<Refusal> reasons = refused.values();
-        return execute(
-                "move blocked jobs aside",
-                sql.sweep,
-                lane,
-                limits.rowsMax(),
-                topics,
-                limits.bytesMax(),
-                topics,
-                strings(reasons, refusal -> refusal.reason().label()),
-                strings(reasons, Refusal::detail));
+        Record swept = ask("move blocked jobs aside", () -> transaction
+                .dsl()
+                .fetchSingle(
+                        sql.sweep,
+                        lane,
+                        after,
+                        limits.rowsMax(),
+                        topics,
+                        limits.bytesMax(),
+                        topics,
+                        strings(reasons, refusal -> refusal.reason().label()),
+                        strings(reasons, Refusal::detail)));
+        int moved = swept.get(0, int.class);
+        long through = swept.get(2, int.class) < limits.rowsMax() ? Long.MAX_VALUE : swept.get(3, long.class);
+        return new Swept(moved, moved == swept.get(1, int.class) ? through : after);
     }
 
     @Override

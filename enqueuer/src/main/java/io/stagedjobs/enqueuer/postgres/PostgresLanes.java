@@ -100,9 +100,29 @@ public final class PostgresLanes implements Lanes {
     }
 
     @Override
-    public boolean anyWaiting(int lane, long generation) {
-        return transactions.call("look at lane " + lane, dsl -> dsl.fetchSingle(sql.anyWaiting, generation, lane)
+    public boolean anyWaiting(int lane, long generation, Start start) {
+        return transactions.call("look at lane " + lane, dsl -> dsl.fetchSingle(
+                        sql.anyWaiting,
+                        generation,
+                        start.era(),
+                        start.after(),
+                        start.exceptions().toArray(new String[0]),
+                        lane)
                 .get(0, boolean.class));
+    }
+
+    @Override
+    public Reading readHorizon() {
+        return transactions.call("look how far ids are settled", dsl -> {
+            Record last = dsl.fetchSingle(sql.lastId);
+            if (!dsl.fetchSingle(sql.logFlushed).get(0, boolean.class)) {
+                dsl.execute(sql.writeToLog); // the commit puts it on disk with all that is before it
+            }
+            return new Reading(
+                    last.get(0, String.class),
+                    last.get(1, long.class),
+                    dsl.fetch(sql.writers).intoSet(0, String.class));
+        });
     }
 
     @Override
@@ -112,7 +132,8 @@ public final class PostgresLanes implements Lanes {
             // A statement of its own before any row is read: what waited for the lock must not fix the snapshot.
             Record found = transaction.dsl().fetchOne(sql.lock, lane);
             if (found != null && found.get(0, long.class) == generation) {
-                return Optional.of(new PostgresLaneTransaction(transaction, transactions, sql, lane));
+                return Optional.of(
+                        new PostgresLaneTransaction(transaction, transactions, sql, lane, found.get(1, String.class)));
             }
             transaction.close();
             return Optional.empty();

@@ -24,6 +24,9 @@ final class Statements {
     final String forgetMe;
     final String lock;
     final String anyWaiting;
+    final String lastId;
+    final String writers;
+    final String anyOver;
     final String read;
     final String pauses;
     final String heldTopics;
@@ -53,7 +56,13 @@ final class Statements {
         String batches = schema.qualified("staged_job_batches");
         String enqueuers = schema.qualified("staged_job_enqueuers");
         String parked = schema.qualified("parked_jobs");
+        String sequence = schema.qualified("staged_jobs_id_seq");
         String aliveFor = "clock_timestamp() - ? * interval '1 ms'";
+        // The running server, and the sequence's file, another one when its ids begin anew (TRUNCATE ... RESTART
+        // IDENTITY). A
+        // crash of a session only restarts the others, and takes back nothing that is on disk.
+        String era = "extract(epoch FROM pg_postmaster_start_time()) || ' ' || pg_relation_filenode('"
+                + sequence.replace("'", "''") + "'::regclass)";
 
         // spotless:off
         // One row, changed by Deployment.change only: a process of the time before must take no lane.
@@ -85,11 +94,30 @@ final class Statements {
         forgetMe = "DELETE FROM " + enqueuers + " WHERE enqueuer = ?";
 
         // Primary key; locks the lane's row until the batch ends. Readers and other lanes are not concerned.
-        lock = "SELECT generation FROM " + lanes + " WHERE lane = ? FOR NO KEY UPDATE";
+        lock = "SELECT generation, " + era + " FROM " + lanes + " WHERE lane = ? FOR NO KEY UPDATE";
 
-        // Primary keys, of the jobs from the lane's start to the first row; no lock.
-        anyWaiting = "SELECT l.generation <> ? OR EXISTS (SELECT FROM " + jobs + " AS j WHERE j.lane = l.lane) FROM " + lanes
-                + " AS l WHERE l.lane = ?";
+        // The sequence's own value, which no transaction hides.
+        lastId = "SELECT " + era + ", CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM " + sequence;
+        // Every insert and every COPY takes this lock before it draws an id, and a prepared transaction keeps it.
+        String held = " FROM pg_locks AS l WHERE l.locktype = 'relation' AND l.mode = 'RowExclusiveLock' AND l.granted"
+                + " AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())"
+                + " AND l.relation = '" + jobs.replace("'", "''") + "'::regclass";
+        writers = "SELECT DISTINCT l.virtualtransaction" + held;
+        // A transaction gives up its locks after others can see its rows: one whose id is over counts as over. Ids that were
+        // given out after the snapshot are in progress; the newest are compared modulo 2^32, as pg_locks cuts them.
+        anyOver = "SELECT EXISTS (SELECT FROM unnest(?::text[]) AS w (writer) WHERE NOT EXISTS (SELECT" + held
+                + " AND l.virtualtransaction = w.writer) OR EXISTS (SELECT FROM pg_locks AS x"
+                + " CROSS JOIN LATERAL (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS newest) AS s"
+                + " CROSS JOIN LATERAL (SELECT (s.newest - x.transactionid::text::bigint) & 4294967295 AS age) AS a"
+                + " WHERE x.virtualtransaction = w.writer AND x.locktype = 'transactionid' AND x.mode = 'ExclusiveLock'"
+                + " AND a.age BETWEEN 1 AND 2147483647"
+                + " AND pg_xact_status((s.newest - a.age)::text::xid8) IS DISTINCT FROM 'in progress'))";
+
+        // Primary keys, of the jobs from the start to the first row; no lock.
+        anyWaiting = "SELECT l.generation <> ? OR " + era + " <> ?"
+                + " OR EXISTS (SELECT FROM " + jobs + " AS j WHERE j.lane = l.lane AND j.id > ?)"
+                + " OR EXISTS (SELECT FROM unnest(?::text[]) AS w (writer) WHERE NOT EXISTS (SELECT" + held
+                + " AND l.virtualtransaction = w.writer)) FROM " + lanes + " AS l WHERE l.lane = ?";
 
         String follows = "EXISTS (SELECT FROM " + parked + " AS p WHERE " + earlierParked("p", "j") + ")";
         String size = "(64 + coalesce(octet_length(payload), 0) + coalesce(octet_length(job_key), 0)"
@@ -99,7 +127,8 @@ final class Statements {
         // fetching large values from where they are stored out of line.
         read = "SELECT id, job_id, topic, job_key, job_name, payload, headers::text, staged_at, bytes_through FROM ("
                 + " SELECT *, sum(bytes) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) AS bytes_through FROM ("
-                + "  SELECT *, " + size + " AS bytes FROM " + jobs + " AS j WHERE lane = ? AND topic <> ALL (?::text[])"
+                + "  SELECT *, " + size + " AS bytes FROM " + jobs + " AS j WHERE lane = ? AND id > ?"
+                + "   AND topic <> ALL (?::text[])"
                 + "   AND NOT EXISTS (SELECT FROM unnest(?::text[], ?::bigint[]) AS h (topic, from_id)"
                 + "     WHERE h.topic = j.topic AND j.id >= h.from_id)"
                 + "   AND NOT (? AND " + follows + ") ORDER BY id LIMIT ?) AS next) AS sized"
@@ -126,14 +155,16 @@ final class Statements {
                 + " SELECT lane, " + JOB_COLUMNS + ", state, reason, error FROM found"
                 + " WHERE place = ANY (ARRAY(SELECT place FROM gone))";
         // Primary key, the first rows of the lane and no more; locks the rows it moves.
-        sweep = "WITH looked AS (SELECT place, id, " + size + " AS bytes"
-                + "  FROM (SELECT ctid AS place, * FROM " + jobs + " WHERE lane = ? ORDER BY id LIMIT ?) AS j"
-                + "  WHERE topic = ANY (?::text[]) OR " + follows + "),"
-                + gone(jobs, "looked")
-                + " INSERT INTO " + parked + " (lane, " + JOB_COLUMNS + ", state, reason, error)"
-                + " SELECT lane, " + JOB_COLUMNS + ", CASE WHEN reason IS NULL THEN 'parked' ELSE 'held' END,"
-                + "  coalesce(reason, '" + Refusal.Reason.FOLLOWS.label() + "'), error"
-                + "  FROM gone LEFT JOIN unnest(?::text[], ?::text[], ?::text[]) AS h (held_topic, reason, error) ON held_topic = topic";
+        sweep = "WITH first AS (SELECT ctid AS place, id, lane, topic, job_key, " + size + " AS bytes FROM " + jobs
+                + "  WHERE lane = ? AND id > ? ORDER BY id LIMIT ?),"
+                + " blocked AS (SELECT place, id, bytes FROM first AS j WHERE topic = ANY (?::text[]) OR " + follows + "),"
+                + gone(jobs, "blocked") + ","
+                + " moved AS (INSERT INTO " + parked + " (lane, " + JOB_COLUMNS + ", state, reason, error)"
+                + "  SELECT lane, " + JOB_COLUMNS + ", CASE WHEN reason IS NULL THEN 'parked' ELSE 'held' END,"
+                + "   coalesce(reason, '" + Refusal.Reason.FOLLOWS.label() + "'), error FROM gone"
+                + "   LEFT JOIN unnest(?::text[], ?::text[], ?::text[]) AS h (held_topic, reason, error) ON held_topic = topic"
+                + "  RETURNING 1)"
+                + " SELECT (SELECT count(*) FROM moved), (SELECT count(*) FROM blocked), count(*), coalesce(max(id), 0) FROM first";
         // Index parked_jobs_held, the first of the topic; locks the rows it moves.
         putBack = "WITH held AS (SELECT ctid AS place, id, " + size + " AS bytes FROM " + parked
                 + "  WHERE lane = ? AND topic = ? AND state = 'held' ORDER BY id LIMIT ?),"

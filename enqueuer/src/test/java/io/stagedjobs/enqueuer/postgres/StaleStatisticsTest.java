@@ -95,7 +95,7 @@ class StaleStatisticsTest {
                             .formatCSV())
                     .as("the plan's estimate")
                     .contains("rows=1 ");
-            step.in(new PostgresLaneTransaction(transaction, transactions, new Statements(Schema.PUBLIC), lane));
+            step.in(new PostgresLaneTransaction(transaction, transactions, new Statements(Schema.PUBLIC), lane, ""));
             assertFewRead(transaction, what);
         }
     }
@@ -106,21 +106,22 @@ class StaleStatisticsTest {
         stage();
         List<Job> jobs;
         try (Transactions.Open transaction = transactions.begin(lane)) {
-            jobs = new PostgresLaneTransaction(transaction, transactions, new Statements(Schema.PUBLIC), lane)
-                    .read(LIMITS, Blocked.NOTHING)
+            jobs = new PostgresLaneTransaction(transaction, transactions, new Statements(Schema.PUBLIC), lane, "")
+                    .read(LIMITS, Blocked.NOTHING, 0)
                     .jobs();
         }
         List<Row> rows = jobs.stream().map(Row::of).toList();
         List<Moved> moved =
                 rows.stream().map(row -> new Moved(row, true, MISSING)).toList();
         assertFewRead(planCacheMode, "reading", step -> assertThat(
-                        step.read(LIMITS, Blocked.NOTHING).jobs())
+                        step.read(LIMITS, Blocked.NOTHING, 0).jobs())
                 .hasSize(BATCH));
         assertFewRead(
                 planCacheMode, "deleting", step -> assertThat(step.delete(rows).rows())
                         .isEqualTo(BATCH));
         assertFewRead(planCacheMode, "moving aside", step -> step.moveAside(moved));
-        assertFewRead(planCacheMode, "sweeping", step -> assertThat(step.sweep(Map.of(TOPIC, MISSING), LIMITS))
+        assertFewRead(planCacheMode, "sweeping", step -> assertThat(
+                        step.sweep(Map.of(TOPIC, MISSING), LIMITS, 0).moved())
                 .isEqualTo(BATCH));
         aside();
         assertFewRead(planCacheMode, "putting back", step -> assertThat(
