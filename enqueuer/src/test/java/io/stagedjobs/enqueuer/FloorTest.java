@@ -99,6 +99,15 @@ class FloorTest {
         }
     }
 
+    /** Stages and publishes the jobs 1, 2 and 3, so long after each other. */
+    private void publishThree(LaneRunner runner, Duration apart) {
+        for (int i = 1; i <= 3; i++) {
+            stage("" + i);
+            runner.runOnce();
+            clock.addAndGet(apart.toNanos());
+        }
+    }
+
     private long lastReadAfter() {
         return readsAfter.get(readsAfter.size() - 1);
     }
@@ -183,28 +192,26 @@ class FloorTest {
     @Test
     void reads_begin_above_what_is_gone() {
         LaneRunner runner = outbox.runner(lane, watched(), outbox.publisher(Map.of()), clock::get);
-        for (int i = 1; i <= 3; i++) {
-            stage("job." + i);
-            runner.runOnce();
-            clock.addAndGet(Duration.ofMillis(200).toNanos());
-        }
+        publishThree(runner, Duration.ofMillis(200));
         assertThat(readsAfter).containsExactly(0L, 1L, 2L);
-        assertThat(outbox.namesIn(topic)).containsExactly("job.1", "job.2", "job.3");
+        assertThat(outbox.namesIn(topic)).containsExactly("1", "2", "3");
+    }
+
+    /** Publishes beside an open transaction that has staged a job before, and commits that one at the end. */
+    private void publishThreeBesideAnOldOne(LaneRunner runner) throws Exception {
+        try (Connection writer = outbox.transaction()) {
+            Outbox.stage(writer, topic, KEY, "old");
+            publishThree(runner, Duration.ofSeconds(2));
+            runner.runOnce();
+            assertThat(lastReadAfter()).as("the old transaction has id 1").isGreaterThan(1);
+            writer.commit();
+        }
     }
 
     @Test
     void reads_begin_above_an_old_transaction_and_what_it_commits_comes_before_what_follows_it() throws Exception {
         LaneRunner runner = outbox.runner(lane, watched(), outbox.publisher(Map.of()), clock::get);
-        try (Connection writer = outbox.transaction()) {
-            Outbox.stage(writer, topic, KEY, "old");
-            for (int i = 1; i <= 3; i++) {
-                stage("" + i);
-                runner.runOnce();
-                clock.addAndGet(Duration.ofSeconds(2).toNanos());
-            }
-            assertThat(lastReadAfter()).as("the old transaction has id 1").isGreaterThan(1);
-            writer.commit();
-        }
+        publishThreeBesideAnOldOne(runner);
         stage("follows");
         runner.runOnce();
         assertThat(outbox.namesIn(topic)).containsExactly("1", "2", "3", "old", "follows");
@@ -213,17 +220,7 @@ class FloorTest {
     @Test
     void an_old_transaction_that_commits_into_an_idle_lane_is_noticed() throws Exception {
         LaneRunner runner = outbox.runner(lane, watched(), outbox.publisher(Map.of()), clock::get);
-        try (Connection writer = outbox.transaction()) {
-            Outbox.stage(writer, topic, KEY, "old");
-            for (int i = 1; i <= 3; i++) {
-                stage("" + i);
-                runner.runOnce();
-                clock.addAndGet(Duration.ofSeconds(2).toNanos());
-            }
-            runner.runOnce();
-            assertThat(lastReadAfter()).isGreaterThan(1);
-            writer.commit();
-        }
+        publishThreeBesideAnOldOne(runner);
         runner.runOnce();
         assertThat(outbox.namesIn(topic)).containsExactly("1", "2", "3", "old");
     }
@@ -247,11 +244,7 @@ class FloorTest {
     @Test
     void ids_that_begin_anew_are_found() {
         LaneRunner runner = outbox.runner(lane, watched(), outbox.publisher(Map.of()), clock::get);
-        for (int i = 1; i <= 3; i++) {
-            stage("" + i);
-            runner.runOnce();
-            clock.addAndGet(Duration.ofMillis(200).toNanos());
-        }
+        publishThree(runner, Duration.ofMillis(200));
         assertThat(lastReadAfter()).isEqualTo(2);
         outbox.dsl().execute("TRUNCATE staged_jobs RESTART IDENTITY");
         for (int i = 4; i <= 9; i++) {
