@@ -13,6 +13,7 @@ import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.DescribeTopicsOptions;
+import org.apache.kafka.clients.admin.DescribeTransactionsResult;
 import org.apache.kafka.clients.admin.FinalizedVersionRange;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
@@ -20,10 +21,13 @@ import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.acl.AclOperation;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.common.errors.AuthenticationException;
 import org.apache.kafka.common.errors.TopicExistsException;
+import org.apache.kafka.common.errors.TransactionalIdAuthorizationException;
+import org.apache.kafka.common.errors.TransactionalIdNotFoundException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -38,6 +42,8 @@ final class Cluster implements AutoCloseable {
 
     /** KIP-890: from here on a transaction of a fenced producer cannot be continued by a request that comes late. */
     private static final int TRANSACTION_VERSION_MIN = 2;
+
+    private static final Set<AclOperation> PROGRESS_RIGHTS = Set.of(AclOperation.READ, AclOperation.WRITE);
 
     private static final Duration LOOK_AGAIN_AFTER = Duration.ofMillis(100);
 
@@ -138,17 +144,47 @@ final class Cluster implements AutoCloseable {
         }
     }
 
+    /** @throws OutsideException with the way out, if we may not use these transactional ids */
+    void requireTransactionalIds(Set<String> ids) {
+        DescribeTransactionsResult described = admin().describeTransactions(ids);
+        for (String id : ids) {
+            try {
+                ask("describe transactional id " + id, described.description(id));
+            } catch (OutsideException e) {
+                if (e.getCause() instanceof TransactionalIdAuthorizationException) {
+                    throw new OutsideException(
+                            e.side(),
+                            "may not use transactional id " + id
+                                    + ": grant WRITE and DESCRIBE on the transactional ids with the prefix staged-jobs-, or run"
+                                    + " with STAGED_JOBS_DELIVERY=at-least-once",
+                            e);
+                }
+                if (!(e.getCause() instanceof TransactionalIdNotFoundException)) { // not used yet
+                    throw e;
+                }
+            }
+        }
+    }
+
     /**
      * Creates the compacted topic for the lanes' progress unless it is there, and checks that it is what it has to be.
      *
-     * @throws OutsideException with the way out, if it cannot be created or is another one
+     * @throws OutsideException with the way out, if it cannot be created, is another one or may not be used
      */
     void requireProgressTopic(String topic, int lanes) {
         Optional<TopicDescription> found = find(topic);
-        if (found.isEmpty() && create(topic, lanes)) {
-            return;
+        if (found.isEmpty()) {
+            create(topic, lanes);
         }
         TopicDescription there = found.orElseGet(() -> awaitVisible(topic));
+        Set<AclOperation> allowed = there.authorizedOperations();
+        if (allowed != null && !allowed.containsAll(PROGRESS_RIGHTS)) {
+            throw new OutsideException(
+                    OutsideException.Side.KAFKA,
+                    "may not use topic " + topic + " for progress: grant READ and WRITE on it, beside DESCRIBE and"
+                            + " DESCRIBE_CONFIGS",
+                    null);
+        }
         String policy = ask(
                         "describe topic " + topic, configurations(Set.of(topic)).get(topic))
                 .get(TopicConfig.CLEANUP_POLICY_CONFIG)
@@ -188,8 +224,8 @@ final class Cluster implements AutoCloseable {
         throw failure("describe topic " + topic, new TimeoutException());
     }
 
-    /** @return false if somebody else has created it */
-    private boolean create(String topic, int lanes) {
+    /** Creates the topic, unless somebody else has just done so. */
+    private void create(String topic, int lanes) {
         NewTopic wanted = new NewTopic(topic, Optional.of(lanes), Optional.empty())
                 .configs(Map.of(
                         TopicConfig.CLEANUP_POLICY_CONFIG,
@@ -198,16 +234,14 @@ final class Cluster implements AutoCloseable {
                         PROGRESS_SEGMENT_BYTES)); // only closed segments are compacted
         try {
             ask("create topic " + topic, admin().createTopics(Set.of(wanted)).all());
-            return true;
         } catch (OutsideException e) {
-            if (e.getCause() instanceof TopicExistsException) {
-                return false;
+            if (!(e.getCause() instanceof TopicExistsException)) {
+                throw new OutsideException(
+                        e.side(),
+                        e.getMessage() + ". Create it by hand with " + lanes
+                                + " partitions and cleanup.policy=compact, or allow the enqueuer to",
+                        e);
             }
-            throw new OutsideException(
-                    e.side(),
-                    e.getMessage() + ". Create it by hand with " + lanes
-                            + " partitions and cleanup.policy=compact, or allow the enqueuer to",
-                    e);
         }
     }
 

@@ -13,6 +13,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.common.KafkaException;
@@ -55,7 +57,13 @@ public final class ExactlyOncePublisher implements Publisher {
     public void check(int lanes) {
         cluster.check();
         cluster.requireTransactions();
+        cluster.requireTransactionalIds(
+                IntStream.range(0, lanes).mapToObj(this::transactionalId).collect(Collectors.toSet()));
         cluster.requireProgressTopic(progressTopicName, lanes);
+    }
+
+    private String transactionalId(int lane) {
+        return "staged-jobs-" + deployment + "-" + lane;
     }
 
     @Override
@@ -65,7 +73,7 @@ public final class ExactlyOncePublisher implements Publisher {
 
     @Override
     public Session open(int lane, long generation) {
-        String transactionalId = "staged-jobs-" + deployment + "-" + lane;
+        String transactionalId = transactionalId(lane);
         Producer<byte[], byte[]> producer = KafkaErrors.configured(
                 () -> new KafkaProducer<>(settings.transactionalProducer(transactionalId, lane)));
         try {
