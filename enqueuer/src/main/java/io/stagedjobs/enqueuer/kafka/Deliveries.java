@@ -5,6 +5,7 @@ import io.stagedjobs.enqueuer.Outcome;
 import io.stagedjobs.enqueuer.Refusal;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -27,6 +28,10 @@ final class Deliveries {
     private final @Nullable Exception[] errors;
     private final boolean[] answered;
     private final CountDownLatch open;
+
+    /** By error, the first record that was answered with it. */
+    private final IdentityHashMap<Exception, Integer> firstWith = new IdentityHashMap<>();
+
     private @Nullable Exception failure;
 
     private Deliveries(List<Job> jobs, int records) {
@@ -89,7 +94,7 @@ final class Deliveries {
     private synchronized void answer(int index, @Nullable Exception error) {
         if (!answered[index]) {
             answered[index] = true;
-            errors[index] = error;
+            errors[index] = error == null ? null : own(index, error);
             if (error != null
                     && failure == null
                     && (index == jobs.size()
@@ -99,6 +104,21 @@ final class Deliveries {
             }
             open.countDown();
         }
+    }
+
+    /**
+     * What an answer says of its own record. When a record is refused in a transaction, the producer fails all that waits
+     * behind it with that very error: what it says is true of the first one, or of all jobs of its topic.
+     */
+    private Exception own(int index, Exception error) {
+        int first = firstWith.computeIfAbsent(error, unseen -> index);
+        boolean ofItsTopic = Math.max(first, index) < jobs.size()
+                && jobs.get(first).topic().equals(jobs.get(index).topic())
+                && KafkaErrors.refusalOfTopic(error).isPresent();
+        if (first == index || ofItsTopic) {
+            return error;
+        }
+        return new KafkaException("taken back with another record (" + KafkaErrors.oneLine(error) + ")", error);
     }
 
     private Optional<Refusal> refusalOfJob(Exception error) {

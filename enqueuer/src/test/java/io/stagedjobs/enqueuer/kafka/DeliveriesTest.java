@@ -1,0 +1,56 @@
+package io.stagedjobs.enqueuer.kafka;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.stagedjobs.enqueuer.Job;
+import io.stagedjobs.enqueuer.Outcome;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.stream.IntStream;
+import org.apache.kafka.clients.producer.MockProducer;
+import org.apache.kafka.common.errors.InvalidTimestampException;
+import org.apache.kafka.common.errors.InvalidTopicException;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.junit.jupiter.api.Test;
+
+/** A transaction in which one record is refused: the producer fails those that it has not sent yet with the same error. */
+class DeliveriesTest {
+
+    private static final long LATER = System.nanoTime() + 60_000_000_000L;
+
+    private static List<Job> jobs(String... topics) {
+        return IntStream.range(0, topics.length)
+                .mapToObj(i ->
+                        new Job(i + 1, UUID.randomUUID(), topics[i], "k" + i, "name", new byte[0], null, Instant.EPOCH))
+                .toList();
+    }
+
+    /** All of the jobs are answered with one error. */
+    private static Outcome failed(List<Job> jobs, RuntimeException error) {
+        try (MockProducer<byte[], byte[]> producer =
+                new MockProducer<>(false, null, new ByteArraySerializer(), new ByteArraySerializer())) {
+            Deliveries deliveries = Deliveries.send(jobs, null, producer, new CloudEvents("/tests"), LATER);
+            jobs.forEach(job -> producer.errorNext(error));
+            return deliveries.outcome(Map.of());
+        }
+    }
+
+    @Test
+    void a_topic_that_is_refused_is_the_first_ones_and_no_other() {
+        Outcome outcome = failed(jobs("bad", "good", "bad"), new InvalidTopicException("bad"));
+        assertThat(outcome.refusedTopics()).containsOnlyKeys("bad");
+        assertThat(outcome.refusedJobs()).isEmpty();
+        assertThat(outcome.published()).isEmpty();
+        assertThat(outcome.failure()).contains("did not take 1 of 3");
+    }
+
+    @Test
+    void a_job_that_is_refused_is_the_first_one_and_no_other() {
+        Outcome outcome = failed(jobs("topic", "topic", "another"), new InvalidTimestampException("too old"));
+        assertThat(outcome.refusedJobs()).containsOnlyKeys(1L);
+        assertThat(outcome.refusedTopics()).isEmpty();
+        assertThat(outcome.failure()).contains("did not take 2 of 3");
+    }
+}
