@@ -25,7 +25,7 @@ class KilledEnqueuersTest {
 
     private static final int KILLS = Integer.getInteger("faults.kills", 4);
     private static final int KEYS = Integer.getInteger("faults.keys", 500);
-    private static final int JOBS_OF_A_KEY = Integer.getInteger("faults.jobs", 120);
+    private static final int JOBS_OF_A_KEY = Integer.getInteger("faults.jobs", 60);
     private static final int ENQUEUERS = 3;
 
     private Outbox outbox;

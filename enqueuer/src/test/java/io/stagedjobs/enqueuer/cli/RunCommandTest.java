@@ -84,28 +84,6 @@ class RunCommandTest {
     }
 
     @Test
-    void an_enqueuer_killed_in_mid_batch_loses_nothing() throws Exception {
-        environment.put("STAGED_JOBS_PUBLISH_TIMEOUT", "60s");
-        Command.Daemon victim = daemon("victim");
-        stage("before.", 100);
-        Eventually.until("the first jobs are published", () -> outbox.waiting() == 0);
-        kafka.suspend();
-        try {
-            stage("under.way.", 4_000);
-            Eventually.until("batches wait for the frozen broker", () -> batchesOpen() > 0);
-            victim.process.kill();
-        } finally {
-            kafka.resume();
-        }
-        Eventually.until("PostgreSQL rolled the batches back", () -> batchesOpen() == 0);
-        daemon("heir");
-        Eventually.until("nothing waits", () -> outbox.waiting() == 0);
-        List<String> expected = new ArrayList<>(names("before.", 100));
-        expected.addAll(names("under.way.", 4_000));
-        assertThat(outbox.namesIn(topic)).containsExactlyInAnyOrderElementsOf(expected);
-    }
-
-    @Test
     void the_lanes_of_a_killed_enqueuer_are_taken_by_the_other() throws Exception {
         Command.Daemon victim = daemon("victim");
         daemon("survivor");
