@@ -30,6 +30,9 @@ public record Database(String url, Optional<String> username, Supplier<Optional<
 
     private static final String READ_ONLY = "25006";
 
+    /** How a pooler refuses a parameter that it does not know. */
+    private static final String PROTOCOL_VIOLATION = "08P01";
+
     /** The pool drops a connection to a server that went away by itself; one that only reads is of no more use to us. */
     private static final SQLExceptionOverride NOT_WITHOUT_WRITING = new SQLExceptionOverride() {
         @java.lang.Override // the interface has a type of that name
@@ -71,8 +74,24 @@ public record Database(String url, Optional<String> username, Supplier<Optional<
         }
     }
 
+    /**
+     * Opens a connection for a pool. Its search_path is pinned when it begins: PostgreSQL 18 tells each later change, and the
+     * driver then forgets all statements that it has prepared. A pooler between may refuse that; {@link Transactions} pins it
+     * where it is not.
+     */
     Connection open() throws SQLException {
-        return DriverManager.getConnection(url, properties(SILENCE_MAX));
+        Properties properties = properties(SILENCE_MAX);
+        Properties pinned = new Properties();
+        pinned.putAll(properties);
+        pinned.setProperty("currentSchema", Transactions.SEARCH_PATH);
+        try {
+            return DriverManager.getConnection(url, pinned);
+        } catch (SQLException e) {
+            if (PROTOCOL_VIOLATION.equals(e.getSQLState())) {
+                return DriverManager.getConnection(url, properties);
+            }
+            throw e;
+        }
     }
 
     private static String advice(String state) {

@@ -19,12 +19,18 @@ import org.jooq.impl.DSL;
 import org.jooq.impl.DefaultConfiguration;
 import org.jooq.impl.DefaultConnectionProvider;
 import org.jspecify.annotations.Nullable;
+import org.postgresql.PGConnection;
 
 /**
  * Opens the enqueuer's transactions. What they rely on is set inside each of them ({@code SET LOCAL}), so that it holds
  * behind a pooler in transaction mode and whatever the role's defaults are.
  */
 final class Transactions {
+
+    /** Every other name is qualified. */
+    static final String SEARCH_PATH = "pg_catalog";
+
+    private static final String PIN = "; SET LOCAL search_path = " + SEARCH_PATH;
 
     private static final Settings JOOQ = new Settings().withExecuteLogging(false);
     private static final Configuration UNWATCHED =
@@ -53,7 +59,6 @@ final class Transactions {
         this.prelude = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE;"
                 + "SET LOCAL application_name = '" + name + "';"
                 + "SET LOCAL synchronous_commit = on;"     // a deletion that Kafka relies on must survive a crash
-                + "SET LOCAL search_path = pg_catalog;"    // every other name is qualified
                 + "SET LOCAL lock_timeout = '5s';"
                 + "SET LOCAL statement_timeout = '20s';"
                 + "SET LOCAL idle_in_transaction_session_timeout = '" + (3 * publishTimeout.toMillis() + 10_000) + "ms';"
@@ -117,7 +122,7 @@ final class Transactions {
             connection = dataSource.getConnection();
             connection.setAutoCommit(false);
             try (Statement statement = connection.createStatement()) {
-                statement.execute(prelude);
+                statement.execute(isPinned(connection) ? prelude : prelude + PIN);
             }
             return new Open(connection, configuration);
         } catch (SQLException e) {
@@ -127,6 +132,11 @@ final class Transactions {
             }
             throw failure;
         }
+    }
+
+    /** Known from PostgreSQL 18 on, which tells it. */
+    private static boolean isPinned(Connection connection) throws SQLException {
+        return SEARCH_PATH.equals(connection.unwrap(PGConnection.class).getParameterStatus("search_path"));
     }
 
     /** Runs {@code work} in one transaction, committed at its end and rolled back if it throws. */
