@@ -36,17 +36,8 @@ final class Horizon {
         static final View NOTHING = new View("", 0, 0, Set.of());
     }
 
-    private static final class Pending {
-        final long lastId;
-        final Set<String> open;
-        final long since;
-
-        Pending(long lastId, Set<String> open, long since) {
-            this.lastId = lastId;
-            this.open = open;
-            this.since = since;
-        }
-    }
+    /** A reading that waits until the transactions that were open are over; they leave the set one by one. */
+    private record Pending(long lastId, Set<String> open, long since) {}
 
     private final Lanes lanes;
     private final LongSupplier nanoTime;

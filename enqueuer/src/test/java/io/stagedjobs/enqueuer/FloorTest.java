@@ -99,11 +99,13 @@ class FloorTest {
         }
     }
 
-    /** Stages and publishes the jobs 1, 2 and 3, so long after each other. */
-    private void publishThree(LaneRunner runner, Duration apart) {
-        for (int i = 1; i <= 3; i++) {
+    /** Stages and publishes the jobs 1, 2 and so on, so long after each other and in so many turns each. */
+    private void publish(LaneRunner runner, int jobs, int turns, Duration apart) {
+        for (int i = 1; i <= jobs; i++) {
             stage("" + i);
-            runner.runOnce();
+            for (int turn = 0; turn < turns; turn++) {
+                runner.runOnce();
+            }
             clock.addAndGet(apart.toNanos());
         }
     }
@@ -192,7 +194,7 @@ class FloorTest {
     @Test
     void reads_begin_above_what_is_gone() {
         LaneRunner runner = outbox.runner(lane, watched(), outbox.publisher(Map.of()), clock::get);
-        publishThree(runner, Duration.ofMillis(200));
+        publish(runner, 3, 1, Duration.ofMillis(200));
         assertThat(readsAfter).containsExactly(0L, 1L, 2L);
         assertThat(outbox.namesIn(topic)).containsExactly("1", "2", "3");
     }
@@ -201,7 +203,7 @@ class FloorTest {
     private void publishThreeBesideAnOldOne(LaneRunner runner) throws Exception {
         try (Connection writer = outbox.transaction()) {
             Outbox.stage(writer, topic, KEY, "old");
-            publishThree(runner, Duration.ofSeconds(2));
+            publish(runner, 3, 1, Duration.ofSeconds(2));
             runner.runOnce();
             assertThat(lastReadAfter()).as("the old transaction has id 1").isGreaterThan(1);
             writer.commit();
@@ -230,12 +232,7 @@ class FloorTest {
         String missing = topic + ".missing";
         LaneRunner runner = outbox.runner(lane, watched(), outbox.publisher(Map.of()), clock::get);
         outbox.stage(missing, outbox.keyOfLane(missing, lane), "held");
-        for (int i = 1; i <= 4; i++) {
-            stage("" + i);
-            runner.runOnce();
-            runner.runOnce();
-            clock.addAndGet(Duration.ofSeconds(1).toNanos());
-        }
+        publish(runner, 4, 2, Duration.ofSeconds(1));
         assertThat(outbox.aside()).hasSize(1);
         assertThat(lastReadAfter()).isGreaterThan(2);
         assertThat(outbox.namesIn(topic)).containsExactly("1", "2", "3", "4");
@@ -244,7 +241,7 @@ class FloorTest {
     @Test
     void ids_that_begin_anew_are_found() {
         LaneRunner runner = outbox.runner(lane, watched(), outbox.publisher(Map.of()), clock::get);
-        publishThree(runner, Duration.ofMillis(200));
+        publish(runner, 3, 1, Duration.ofMillis(200));
         assertThat(lastReadAfter()).isEqualTo(2);
         outbox.dsl().execute("TRUNCATE staged_jobs RESTART IDENTITY");
         for (int i = 4; i <= 9; i++) {
@@ -260,12 +257,7 @@ class FloorTest {
         String key = outbox.keyOfLane(missing, lane);
         LaneRunner runner = outbox.runner(lane, watched(), outbox.publisher(Map.of()), clock::get);
         outbox.stage(missing, key, "held");
-        for (int i = 1; i <= 3; i++) {
-            stage("" + i);
-            runner.runOnce();
-            runner.runOnce();
-            clock.addAndGet(Duration.ofSeconds(2).toNanos());
-        }
+        publish(runner, 3, 2, Duration.ofSeconds(2));
         assertThat(outbox.aside()).hasSize(1);
         outbox.kafka.createTopic(missing, 1);
         for (int i = 0; i < 4; i++) {

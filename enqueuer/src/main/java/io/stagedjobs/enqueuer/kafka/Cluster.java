@@ -38,7 +38,7 @@ final class Cluster implements AutoCloseable {
 
     static final Duration CLOSE_MAX = Duration.ofSeconds(1);
 
-    private static final Logger LOG = LoggerFactory.getLogger(Cluster.class);
+    private static final Logger log = LoggerFactory.getLogger(Cluster.class);
 
     /** KIP-890: from here on a transaction of a fenced producer cannot be continued by a request that comes late. */
     private static final int TRANSACTION_VERSION_MIN = 2;
@@ -83,7 +83,7 @@ final class Cluster implements AutoCloseable {
             admin.close(Duration.ofMillis(1)); // 0 would wait for its thread for ever
             admin = next;
         } catch (KafkaException unreadableNow) { // a file that is being exchanged: the next failure tries again
-            LOG.debug("could not connect anew", unreadableNow);
+            log.debug("could not connect anew", unreadableNow);
         }
         connectedAt = System.nanoTime();
     }

@@ -70,9 +70,7 @@ final class ProgressTopic {
      */
     Progress read(int lane, boolean fenced) {
         TopicPartition partition = new TopicPartition(topic, lane);
-        try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(
-                settings.progressReader("read_committed"), new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
-            consumer.assign(List.of(partition));
+        try (KafkaConsumer<byte[], byte[]> consumer = reader(partition, "read_committed")) {
             long begin = consumer.beginningOffsets(List.of(partition)).getOrDefault(partition, 0L);
             long end = fenced
                     ? cluster.highWatermark(partition)
@@ -90,6 +88,13 @@ final class ProgressTopic {
         } catch (KafkaException e) {
             throw unreadable(lane, KafkaErrors.words(settings.publishTimeout(), e), e);
         }
+    }
+
+    private KafkaConsumer<byte[], byte[]> reader(TopicPartition partition, String isolationLevel) {
+        KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(
+                settings.progressReader(isolationLevel), new ByteArrayDeserializer(), new ByteArrayDeserializer());
+        consumer.assign(List.of(partition));
+        return consumer;
     }
 
     private @Nullable ConsumerRecord<byte[], byte[]> lastBetween(
@@ -114,11 +119,7 @@ final class ProgressTopic {
         if (stable >= end) {
             return "not read to its end within " + settings.publishTimeout().toMillis() + " ms";
         }
-        try (KafkaConsumer<byte[], byte[]> uncommitted = new KafkaConsumer<>(
-                settings.progressReader("read_uncommitted"),
-                new ByteArrayDeserializer(),
-                new ByteArrayDeserializer())) {
-            uncommitted.assign(List.of(partition));
+        try (KafkaConsumer<byte[], byte[]> uncommitted = reader(partition, "read_uncommitted")) {
             uncommitted.seek(partition, stable);
             ConsumerRecords<byte[], byte[]> open = uncommitted.poll(settings.publishTimeout());
             return "Kafka has ended the transaction of batch "

@@ -58,11 +58,11 @@ final class Statements {
         String parked = schema.qualified("parked_jobs");
         String sequence = schema.qualified("staged_jobs_id_seq");
         String aliveFor = "clock_timestamp() - ? * interval '1 ms'";
-        // The running server, and the sequence's file, another one when its ids begin anew (TRUNCATE ... RESTART
-        // IDENTITY). A
-        // crash of a session only restarts the others, and takes back nothing that is on disk.
-        String era = "extract(epoch FROM pg_postmaster_start_time()) || ' ' || pg_relation_filenode('"
-                + sequence.replace("'", "''") + "'::regclass)";
+        // The running server, and the sequence's file: another one when its ids begin anew (TRUNCATE ... RESTART
+        // IDENTITY).
+        // A crash of a session only restarts the others, and takes back nothing that is on disk.
+        String era = "extract(epoch FROM pg_postmaster_start_time()) || ' ' || pg_relation_filenode("
+                + regclass(sequence) + ")";
 
         // spotless:off
         // One row, changed by Deployment.change only: a process of the time before must take no lane.
@@ -101,12 +101,13 @@ final class Statements {
         // Every insert and every COPY takes this lock before it draws an id, and a prepared transaction keeps it.
         String held = " FROM pg_locks AS l WHERE l.locktype = 'relation' AND l.mode = 'RowExclusiveLock' AND l.granted"
                 + " AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())"
-                + " AND l.relation = '" + jobs.replace("'", "''") + "'::regclass";
+                + " AND l.relation = " + regclass(jobs);
+        String hasNoLock = "NOT EXISTS (SELECT" + held + " AND l.virtualtransaction = w.writer)";
         writers = "SELECT DISTINCT l.virtualtransaction" + held;
         // A transaction gives up its locks after others can see its rows: one whose id is over counts as over. Ids that were
         // given out after the snapshot are in progress; the newest are compared modulo 2^32, as pg_locks cuts them.
-        anyOver = "SELECT EXISTS (SELECT FROM unnest(?::text[]) AS w (writer) WHERE NOT EXISTS (SELECT" + held
-                + " AND l.virtualtransaction = w.writer) OR EXISTS (SELECT FROM pg_locks AS x"
+        anyOver = "SELECT EXISTS (SELECT FROM unnest(?::text[]) AS w (writer) WHERE " + hasNoLock
+                + " OR EXISTS (SELECT FROM pg_locks AS x"
                 + " CROSS JOIN LATERAL (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS newest) AS s"
                 + " CROSS JOIN LATERAL (SELECT (s.newest - x.transactionid::text::bigint) & 4294967295 AS age) AS a"
                 + " WHERE x.virtualtransaction = w.writer AND x.locktype = 'transactionid' AND x.mode = 'ExclusiveLock'"
@@ -116,8 +117,8 @@ final class Statements {
         // Primary keys, of the jobs from the start to the first row; no lock.
         anyWaiting = "SELECT l.generation <> ? OR " + era + " <> ?"
                 + " OR EXISTS (SELECT FROM " + jobs + " AS j WHERE j.lane = l.lane AND j.id > ?)"
-                + " OR EXISTS (SELECT FROM unnest(?::text[]) AS w (writer) WHERE NOT EXISTS (SELECT" + held
-                + " AND l.virtualtransaction = w.writer)) FROM " + lanes + " AS l WHERE l.lane = ?";
+                + " OR EXISTS (SELECT FROM unnest(?::text[]) AS w (writer) WHERE " + hasNoLock + ")"
+                + " FROM " + lanes + " AS l WHERE l.lane = ?";
 
         String follows = "EXISTS (SELECT FROM " + parked + " AS p WHERE " + earlierParked("p", "j") + ")";
         String size = "(64 + coalesce(octet_length(payload), 0) + coalesce(octet_length(job_key), 0)"
@@ -237,6 +238,10 @@ final class Statements {
     }
 
     private static String countEstimated(String table) {
-        return "SELECT coalesce(pg_stat_get_live_tuples('" + table.replace("'", "''") + "'::regclass), 0)";
+        return "SELECT coalesce(pg_stat_get_live_tuples(" + regclass(table) + "), 0)";
+    }
+
+    private static String regclass(String relation) {
+        return "'" + relation.replace("'", "''") + "'::regclass";
     }
 }

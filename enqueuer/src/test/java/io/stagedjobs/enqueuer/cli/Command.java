@@ -1,6 +1,7 @@
 package io.stagedjobs.enqueuer.cli;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
 
 import io.stagedjobs.enqueuer.Eventually;
 import io.stagedjobs.enqueuer.Outbox;
@@ -43,6 +44,14 @@ public final class Command {
         StringWriter err = new StringWriter();
         int exitCode = Cli.execute(List.of(args), environment, new PrintWriter(out, true), new PrintWriter(err, true));
         return new Answer(exitCode, out.toString(), err.toString());
+    }
+
+    /** Runs the daemon, which has to end at its start with one line that has these words. */
+    public static void assertStartRefused(Map<String, String> environment, String... words) {
+        Answer answer = run(environment, "run");
+        assertThat(answer.exitCode()).isEqualTo(1);
+        assertThat(answer.err()).contains(words).contains("Nothing was changed");
+        assertThat(answer.err().lines()).hasSize(1);
     }
 
     /** The environment of a command that works on an outbox. */

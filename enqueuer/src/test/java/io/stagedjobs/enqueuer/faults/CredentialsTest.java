@@ -269,10 +269,7 @@ class CredentialsTest {
     }
 
     private static void assertRefused(String words, Map<String, String> environment) {
-        Command.Answer answer = Command.run(environment, "run");
-        assertThat(answer.exitCode()).isEqualTo(1);
-        assertThat(answer.err()).contains("could not reach Kafka", words, "Nothing was changed");
-        assertThat(answer.err().lines()).hasSize(1);
+        Command.assertStartRefused(environment, "could not reach Kafka", words);
     }
 
     @Test

@@ -183,22 +183,17 @@ class RightsTest {
     void without_a_right_that_exactly_once_needs_it_does_not_start_and_says_which_one_to_grant() throws Exception {
         stage(topic, "kept.", 2);
         allowOnly(TRANSACTIONS);
-        assertRefused("may not use transactional id staged-jobs-", "grant WRITE and DESCRIBE");
+        Command.assertStartRefused(
+                environment, "may not use transactional id staged-jobs-", "grant WRITE and DESCRIBE");
         allowOnly(TRANSACTIONS, AclOperation.WRITE, AclOperation.DESCRIBE);
         allowOnly(
                 PROGRESS, AclOperation.DESCRIBE, AclOperation.DESCRIBE_CONFIGS, AclOperation.READ, AclOperation.WRITE);
-        assertRefused("could not create topic staged-jobs-progress-", "Create it by hand with 8 partitions");
+        Command.assertStartRefused(
+                environment, "could not create topic staged-jobs-progress-", "Create it by hand with 8 partitions");
         allowOnly(
                 PROGRESS, AclOperation.CREATE, AclOperation.DESCRIBE, AclOperation.DESCRIBE_CONFIGS, AclOperation.READ);
-        assertRefused("may not use topic staged-jobs-progress-", "grant READ and WRITE");
+        Command.assertStartRefused(environment, "may not use topic staged-jobs-progress-", "grant READ and WRITE");
         assertThat(outbox.waiting()).isEqualTo(2);
         assertThat(outbox.namesIn(topic)).isEmpty();
-    }
-
-    private void assertRefused(String... words) {
-        Command.Answer answer = Command.run(environment, "run");
-        assertThat(answer.exitCode()).isEqualTo(1);
-        assertThat(answer.err()).contains(words).contains("Nothing was changed");
-        assertThat(answer.err().lines()).hasSize(1);
     }
 }
