@@ -40,7 +40,7 @@ import org.testcontainers.utility.DockerImageName;
 public final class TestKafka implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(TestKafka.class);
-    private static final String IMAGE = "apache/kafka:4.3.1";
+    private static final String IMAGE = "apache/kafka:4.2.1";
     private static final Duration ANSWER_MAX = Duration.ofSeconds(60);
     private static final Duration POLL_MAX = Duration.ofMillis(200);
     private static final int PARTITIONS = 3;

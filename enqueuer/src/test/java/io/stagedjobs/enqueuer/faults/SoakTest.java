@@ -16,9 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Stream;
 import org.apache.kafka.common.protocol.ApiKeys;
-import org.apache.kafka.common.utils.AppInfoParser;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -36,13 +34,6 @@ class SoakTest {
             Duration.ofSeconds((long) (60 * Double.parseDouble(System.getProperty("soak.minutes", "2"))));
     private static final int ENQUEUERS = 3;
     private static final int WRITERS = 3;
-
-    /** Such a broker that dies may forget to end a transaction, which takes a person to mend (KAFKA-20734). */
-    private static final boolean BROKERS_FORGET = AppInfoParser.getVersion().matches("4\\.[34]\\..*");
-
-    private static final List<Fault> FAULTS = Stream.of(Fault.values())
-            .filter(fault -> fault != Fault.KILL_BROKER || !BROKERS_FORGET || Boolean.getBoolean("soak.kills.brokers"))
-            .toList();
 
     private enum Fault {
         KILL_ENQUEUER,
@@ -120,7 +111,7 @@ class SoakTest {
                 SlowWriter slow = new SlowWriter()) {
             while (System.nanoTime() - end < 0) {
                 load.await(20); // the writers must have got on, so that each fault meets work
-                Fault fault = FAULTS.get(random.nextInt(FAULTS.size()));
+                Fault fault = Fault.values()[random.nextInt(Fault.values().length)];
                 Duration length = Duration.ofMillis(200 + random.nextInt(3_000));
                 System.out.println("soak: " + fault + " for " + length.toMillis() + " ms");
                 inflict(fault, length);
