@@ -6,8 +6,6 @@ import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
-import org.jooq.ExecuteContext;
-import org.jooq.ExecuteListener;
 import org.jooq.Record;
 import org.jspecify.annotations.Nullable;
 
@@ -17,8 +15,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class Blockers {
 
-    /** Of the five seconds that a statement waits at most. Most statements end long before. */
-    private static final Duration LOOK_AFTER = Duration.ofSeconds(1);
+    /** Of the five seconds that a statement waits at most. Most transactions end long before. */
+    private static final Duration LOOK_EVERY = Duration.ofSeconds(1);
 
     private static final Duration IDLE_THREAD_MAX = Duration.ofSeconds(10);
     private static final String LOCK_NOT_AVAILABLE = "55P03";
@@ -49,8 +47,8 @@ final class Blockers {
         clock.allowCoreThreadTimeOut(true);
     }
 
-    /** Listens to one statement. */
-    ExecuteListener listener() {
+    /** Watches one transaction until it is closed. */
+    Watch watch() {
         return new Watch();
     }
 
@@ -63,36 +61,37 @@ final class Blockers {
         }
     }
 
-    private final class Watch implements ExecuteListener {
-        private @Nullable ScheduledFuture<?> look;
+    /** Looks now and then while a statement runs. One thread begins and ends the statements; the clock's thread looks. */
+    final class Watch implements AutoCloseable {
+        private final ScheduledFuture<?> looks = clock.scheduleWithFixedDelay(
+                this::look, LOOK_EVERY.toMillis(), LOOK_EVERY.toMillis(), TimeUnit.MILLISECONDS);
+        private volatile boolean running;
         private volatile @Nullable String blockers;
 
-        @Override
-        public void executeStart(ExecuteContext context) {
-            look = clock.schedule(() -> blockers = ask(), LOOK_AFTER.toMillis(), TimeUnit.MILLISECONDS);
-        }
-
-        @Override
-        public void executeEnd(ExecuteContext context) {
-            stopLooking();
-        }
-
-        @Override
-        public void exception(ExecuteContext context) {
-            stopLooking();
-            SQLException failure = context.sqlException();
-            if (failure != null && blockers != null && LOCK_NOT_AVAILABLE.equals(failure.getSQLState())) {
-                SQLException withNames =
-                        new SQLException(failure.getMessage() + "; blocked by " + blockers, failure.getSQLState());
-                withNames.setStackTrace(failure.getStackTrace());
-                context.sqlException(withNames);
+        private void look() {
+            if (running) {
+                blockers = ask();
             }
         }
 
-        private void stopLooking() {
-            if (look != null) {
-                look.cancel(false);
-            }
+        void statementBegins() {
+            blockers = null;
+            running = true;
+        }
+
+        void statementEnds() {
+            running = false;
+        }
+
+        /** Whom the last statement waited for until it gave up, null if for nobody. */
+        @Nullable
+        String blockers(SQLException failure) {
+            return LOCK_NOT_AVAILABLE.equals(failure.getSQLState()) ? blockers : null;
+        }
+
+        @Override
+        public void close() {
+            looks.cancel(false);
         }
     }
 }

@@ -4,106 +4,157 @@ import io.stagedjobs.enqueuer.Job;
 import io.stagedjobs.enqueuer.LaneTransaction;
 import io.stagedjobs.enqueuer.Lanes.BatchLimits;
 import io.stagedjobs.enqueuer.Refusal;
+import java.nio.ByteBuffer;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.UUID;
 import java.util.function.Function;
-import java.util.function.Supplier;
+import org.jooq.DSLContext;
 import org.jooq.Record;
 import org.jspecify.annotations.Nullable;
 
 /** A transaction of PostgreSQL that has locked the lane's row. */
 final class PostgresLaneTransaction implements LaneTransaction {
 
+    /** The column after those of the job. */
+    private static final int BYTES = 9;
+
     private final Transactions.Open transaction;
     private final Transactions others;
     private final Statements sql;
     private final int lane;
-    private final String era;
+    private final Locked locked;
+    private final long lockedAt = System.nanoTime();
+
+    /** The lane's row when it was locked, and the time then by the database's clock. */
+    record Locked(long generation, String era, Instant at) {}
 
     /**
      * Works in {@code transaction}, in which the lane is locked.
      *
      * @param others for what needs a transaction of its own
      */
-    PostgresLaneTransaction(Transactions.Open transaction, Transactions others, Statements sql, int lane, String era) {
+    PostgresLaneTransaction(
+            Transactions.Open transaction, Transactions others, Statements sql, int lane, Locked locked) {
         this.transaction = transaction;
         this.others = others;
         this.sql = sql;
         this.lane = lane;
-        this.era = era;
+        this.locked = locked;
+    }
+
+    /** By the database's clock. */
+    private Instant now() {
+        return locked.at.plusNanos(System.nanoTime() - lockedAt);
     }
 
     @Override
     public long settled() {
-        return ask(
-                "read the last batch settled",
-                () -> transaction.dsl().fetchSingle(sql.settled, lane).get(0, long.class));
+        return ask("read the last batch settled", dsl -> dsl.fetchSingle(sql.settled, lane)
+                .get(0, long.class));
     }
 
     @Override
     public void recordSettled(long batch) {
-        execute("record batch " + batch, sql.recordBatch, lane, batch);
-        execute("forget the batches before " + batch, sql.forgetBatches, lane, batch);
+        update("record batch " + batch, sql.recordBatch, lane, batch);
+        update("forget the batches before " + batch, sql.forgetBatches, lane, batch);
     }
 
     @Override
     public List<Row> present(Collection<Long> ids) {
-        return ask("look for published jobs", () -> transaction
-                .dsl()
-                .fetch(sql.present, lane, ids.toArray(new Long[0]), lane, ids.toArray(new Long[0]))
+        return ask("look for published jobs", dsl -> dsl.fetch(
+                        sql.present, lane, ids.toArray(new Long[0]), lane, ids.toArray(new Long[0]))
                 .map(row -> new Row(row.get(0, long.class), row.get(1, UUID.class))));
     }
 
     @Override
     public String era() {
-        return era;
+        return locked.era;
     }
 
     @Override
     public boolean anyOver(Set<String> writers) {
-        return ask("look whether old transactions are over", () -> transaction
-                .dsl()
-                .fetchSingle(sql.anyOver, (Object) writers.toArray(new String[0]))
+        return ask("look whether old transactions are over", dsl -> dsl.fetchSingle(
+                        sql.anyOver, (Object) writers.toArray(new String[0]))
                 .get(0, boolean.class));
     }
 
     @Override
     public Read read(BatchLimits limits, Blocked blocked, long after) {
-        List<Job> jobs = new ArrayList<>();
-        long bytes = 0;
-        for (Record row : ask("read the next jobs", () -> transaction
-                .dsl()
-                .fetch(
-                        sql.read,
-                        lane,
-                        after,
-                        blocked.topics().toArray(new String[0]),
-                        blocked.from().keySet().toArray(new String[0]),
-                        blocked.from().values().toArray(new Long[0]),
-                        blocked.followers(),
-                        limits.rowsMax(),
-                        limits.bytesMax()))) {
-            jobs.add(new Job(
-                    row.get(0, long.class),
-                    row.get(1, UUID.class),
-                    row.get(2, String.class),
-                    row.get(3, String.class),
-                    row.get(4, String.class),
-                    row.get(5, byte[].class),
-                    row.get(6, String.class),
-                    row.get(7, OffsetDateTime.class).toInstant()));
-            bytes = row.get(8, long.class);
-        }
-        if (!jobs.isEmpty()) {
+        Optional<Read> small = blocked.equals(Blocked.NOTHING) ? readSmall(limits, after) : Optional.empty();
+        Read read = small.orElseGet(() -> readSized(limits, blocked, after));
+        if (!read.jobs().isEmpty()) {
             flushLog();
         }
-        return new Read(jobs, jobs.size() == limits.rowsMax() || bytes >= limits.bytesMax());
+        return read;
+    }
+
+    /** @return empty if one of the jobs exceeds its share of the bytes: they came without what is large */
+    private Optional<Read> readSmall(BatchLimits limits, long after) {
+        long share = limits.bytesMax() / limits.rowsMax();
+        return query(
+                "read the next jobs",
+                sql.readSmall,
+                rows -> {
+                    List<Job> jobs = new ArrayList<>();
+                    while (rows.next()) {
+                        if (rows.getLong(BYTES) > share) {
+                            return Optional.empty();
+                        }
+                        jobs.add(job(rows));
+                    }
+                    return Optional.of(new Read(jobs, jobs.size() == limits.rowsMax()));
+                },
+                share,
+                share,
+                lane,
+                after,
+                limits.rowsMax());
+    }
+
+    private Read readSized(BatchLimits limits, Blocked blocked, long after) {
+        return query(
+                "read the next jobs",
+                sql.readSized,
+                rows -> {
+                    List<Job> jobs = new ArrayList<>();
+                    long bytes = 0;
+                    while (rows.next()) {
+                        jobs.add(job(rows));
+                        bytes = rows.getLong(BYTES);
+                    }
+                    return new Read(jobs, jobs.size() == limits.rowsMax() || bytes >= limits.bytesMax());
+                },
+                lane,
+                after,
+                blocked.topics().toArray(new String[0]),
+                blocked.from().keySet().toArray(new String[0]),
+                blocked.from().values().toArray(new Long[0]),
+                blocked.followers(),
+                limits.rowsMax(),
+                limits.bytesMax());
+    }
+
+    private static Job job(ResultSet row) throws SQLException {
+        return new Job(
+                row.getLong(1),
+                row.getObject(2, UUID.class),
+                row.getString(3),
+                row.getString(4),
+                row.getString(5),
+                row.getBytes(6),
+                row.getString(7),
+                row.getObject(8, OffsetDateTime.class).toInstant());
     }
 
     /**
@@ -111,9 +162,8 @@ final class PostgresLaneTransaction implements LaneTransaction {
      * them back after Kafka has them. A commit of our own, with something to write, puts the log on disk up to here.
      */
     private void flushLog() {
-        boolean flushed = ask(
-                "look how far the log is on disk",
-                () -> transaction.dsl().fetchSingle(sql.logFlushed).get(0, boolean.class));
+        boolean flushed =
+                query("look how far the log is on disk", sql.logFlushed, row -> row.next() && row.getBoolean(1));
         if (!flushed) {
             others.call("flush the log", other -> other.execute(sql.writeToLog));
         }
@@ -121,18 +171,28 @@ final class PostgresLaneTransaction implements LaneTransaction {
 
     @Override
     public Deleted delete(Collection<Row> rows) {
-        return ask("delete " + rows.size() + " published jobs", () -> {
-            Record result = transaction
-                    .dsl()
-                    .fetchSingle(
-                            sql.delete,
-                            rows.stream().map(Row::id).toArray(Long[]::new),
-                            rows.stream().map(Row::jobId).toArray(UUID[]::new),
-                            lane);
-            return new Deleted(
-                    result.get(0, int.class),
-                    result.get(1, OffsetDateTime.class).toInstant());
-        });
+        if (rows.isEmpty()) {
+            return new Deleted(0, now());
+        }
+        List<Row> sorted =
+                rows.stream().sorted(Comparator.comparingLong(Row::id)).toList();
+        long[] ids = sorted.stream().mapToLong(Row::id).toArray();
+        ByteBuffer jobIds = ByteBuffer.allocate(2 * Long.BYTES * ids.length);
+        for (Row row : sorted) {
+            jobIds.putLong(row.jobId().getMostSignificantBits())
+                    .putLong(row.jobId().getLeastSignificantBits());
+        }
+        int deleted = update(
+                "delete " + ids.length + " published jobs",
+                sql.delete,
+                lane,
+                ids[0],
+                ids[ids.length - 1],
+                ids,
+                ids,
+                jobIds.array(),
+                ids);
+        return new Deleted(deleted, now());
     }
 
     @Override
@@ -149,9 +209,9 @@ final class PostgresLaneTransaction implements LaneTransaction {
     public Stored aside() {
         return ask(
                 "read what is moved aside",
-                () -> new Stored(
-                        transaction.dsl().fetch(sql.heldTopics, lane, lane).intoSet(0, String.class),
-                        transaction.dsl().fetchSingle(sql.anyParked, lane).get(0, boolean.class)));
+                dsl -> new Stored(
+                        dsl.fetch(sql.heldTopics, lane, lane).intoSet(0, String.class),
+                        dsl.fetchSingle(sql.anyParked, lane).get(0, boolean.class)));
     }
 
     @Override
@@ -173,9 +233,9 @@ final class PostgresLaneTransaction implements LaneTransaction {
     public Swept sweep(Map<String, Refusal> refused, BatchLimits limits, long after) {
         String[] topics = refused.keySet().toArray(new String[0]);
         Collection<Refusal> reasons = refused.values();
-        Record swept = ask("move blocked jobs aside", () -> transaction
-                .dsl()
-                .fetchSingle(
+        Record swept = ask(
+                "move blocked jobs aside",
+                dsl -> dsl.fetchSingle(
                         sql.sweep,
                         lane,
                         after,
@@ -199,9 +259,8 @@ final class PostgresLaneTransaction implements LaneTransaction {
                 topic,
                 limits.rowsMax(),
                 limits.bytesMax());
-        Long next = ask(
-                "look for held jobs of topic " + topic,
-                () -> transaction.dsl().fetchSingle(sql.nextHeld, lane, topic).get(0, Long.class));
+        Long next = ask("look for held jobs of topic " + topic, dsl -> dsl.fetchSingle(sql.nextHeld, lane, topic)
+                .get(0, Long.class));
         return new PutBack(rows, next == null ? OptionalLong.empty() : OptionalLong.of(next));
     }
 
@@ -220,10 +279,23 @@ final class PostgresLaneTransaction implements LaneTransaction {
     }
 
     private int execute(String what, String statement, Object... bindings) {
-        return ask(what, () -> transaction.dsl().execute(statement, bindings));
+        return ask(what, dsl -> dsl.execute(statement, bindings));
     }
 
-    private <T extends @Nullable Object> T ask(String what, Supplier<T> question) {
-        return Transactions.asked(what + " of lane " + lane, question);
+    private <T extends @Nullable Object> T ask(String what, Function<DSLContext, T> question) {
+        return transaction.ask(ofLane(what), question);
+    }
+
+    private <T extends @Nullable Object> T query(
+            String what, String statement, Transactions.Rows<T> rows, Object... bindings) {
+        return transaction.query(ofLane(what), statement, rows, bindings);
+    }
+
+    private int update(String what, String statement, Object... bindings) {
+        return transaction.update(ofLane(what), statement, bindings);
+    }
+
+    private String ofLane(String what) {
+        return what + " of lane " + lane;
     }
 }

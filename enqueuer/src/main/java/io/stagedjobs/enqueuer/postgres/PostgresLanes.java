@@ -3,8 +3,10 @@ package io.stagedjobs.enqueuer.postgres;
 import io.stagedjobs.enqueuer.LaneTransaction;
 import io.stagedjobs.enqueuer.Lanes;
 import io.stagedjobs.enqueuer.OutsideException;
+import io.stagedjobs.enqueuer.postgres.PostgresLaneTransaction.Locked;
 import io.stagedjobs.schema.Schema;
 import java.time.Duration;
+import java.time.OffsetDateTime;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -13,7 +15,6 @@ import java.util.UUID;
 import javax.sql.DataSource;
 import org.jooq.DSLContext;
 import org.jooq.Record;
-import org.jooq.exception.DataAccessException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -101,14 +102,17 @@ public final class PostgresLanes implements Lanes {
 
     @Override
     public boolean anyWaiting(int lane, long generation, Start start) {
-        return transactions.call("look at lane " + lane, dsl -> dsl.fetchSingle(
-                        sql.anyWaiting,
-                        generation,
-                        start.era(),
-                        start.after(),
-                        start.exceptions().toArray(new String[0]),
-                        lane)
-                .get(0, boolean.class));
+        try (Transactions.Open transaction = transactions.begin()) {
+            return transaction.query(
+                    "look at lane " + lane,
+                    sql.anyWaiting,
+                    row -> row.next() && row.getBoolean(1),
+                    generation,
+                    start.era(),
+                    start.after(),
+                    start.exceptions().toArray(new String[0]),
+                    lane);
+        }
     }
 
     @Override
@@ -130,16 +134,24 @@ public final class PostgresLanes implements Lanes {
         Transactions.Open transaction = transactions.begin(lane);
         try {
             // A statement of its own before any row is read: what waited for the lock must not fix the snapshot.
-            Record found = transaction.dsl().fetchOne(sql.lock, lane);
-            if (found != null && found.get(0, long.class) == generation) {
-                return Optional.of(
-                        new PostgresLaneTransaction(transaction, transactions, sql, lane, found.get(1, String.class)));
+            Optional<Locked> locked = transaction.query(
+                    "lock lane " + lane,
+                    sql.lock,
+                    row -> row.next()
+                            ? Optional.of(new Locked(
+                                    row.getLong(1),
+                                    row.getString(2),
+                                    row.getObject(3, OffsetDateTime.class).toInstant()))
+                            : Optional.empty(),
+                    lane);
+            if (locked.isPresent() && locked.get().generation() == generation) {
+                return Optional.of(new PostgresLaneTransaction(transaction, transactions, sql, lane, locked.get()));
             }
             transaction.close();
             return Optional.empty();
         } catch (RuntimeException e) {
             transaction.close();
-            throw e instanceof DataAccessException refused ? Transactions.outside("lock lane " + lane, refused) : e;
+            throw e;
         }
     }
 

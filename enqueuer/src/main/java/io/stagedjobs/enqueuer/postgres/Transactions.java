@@ -2,6 +2,8 @@ package io.stagedjobs.enqueuer.postgres;
 
 import io.stagedjobs.enqueuer.OutsideException;
 import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
@@ -11,7 +13,6 @@ import java.util.function.Supplier;
 import javax.sql.DataSource;
 import org.jooq.Configuration;
 import org.jooq.DSLContext;
-import org.jooq.ExecuteListenerProvider;
 import org.jooq.SQLDialect;
 import org.jooq.conf.Settings;
 import org.jooq.exception.DataAccessException;
@@ -32,16 +33,15 @@ final class Transactions {
 
     private static final String PIN = "; SET LOCAL search_path = " + SEARCH_PATH;
 
-    private static final Settings JOOQ = new Settings().withExecuteLogging(false);
-    private static final Configuration UNWATCHED =
-            new DefaultConfiguration().set(SQLDialect.POSTGRES).set(JOOQ);
+    private static final Configuration JOOQ =
+            new DefaultConfiguration().set(SQLDialect.POSTGRES).set(new Settings().withExecuteLogging(false));
 
     static final String APPLICATION_NAME_PREFIX = "staged-jobs ";
 
     private final DataSource dataSource;
     private final String name;
     private final String prelude;
-    private final Configuration watched;
+    private final Blockers blockers;
 
     /**
      * Opens transactions on connections of {@code dataSource}.
@@ -53,8 +53,6 @@ final class Transactions {
     Transactions(DataSource dataSource, UUID enqueuer, Duration publishTimeout) {
         this.dataSource = dataSource;
         this.name = APPLICATION_NAME_PREFIX + enqueuer;
-        Blockers blockers = new Blockers(this::beginUnwatched);
-        this.watched = UNWATCHED.derive((ExecuteListenerProvider) blockers::listener);
         // spotless:off
         this.prelude = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE;"
                 + "SET LOCAL application_name = '" + name + "';"
@@ -66,20 +64,90 @@ final class Transactions {
                 + "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;"
                 + "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off";
         // spotless:on
+        this.blockers = new Blockers(() -> begin(null, prelude));
     }
 
-    /** An open transaction of ours; close rolls back what was not committed. */
+    /** Reads the rows of an answer. */
+    interface Rows<T extends @Nullable Object> {
+        T read(ResultSet rows) throws SQLException;
+    }
+
+    /** An open transaction of ours; close rolls back what was not committed. Belongs to one thread. */
     static final class Open implements AutoCloseable {
         private final Connection connection;
+        private final Blockers.@Nullable Watch watch;
         private final DSLContext dsl;
 
-        private Open(Connection connection, Configuration configuration) {
+        private Open(Connection connection, Blockers.@Nullable Watch watch) {
             this.connection = connection;
-            this.dsl = DSL.using(configuration.derive(new DefaultConnectionProvider(connection)));
+            this.watch = watch;
+            this.dsl = DSL.using(JOOQ.derive(new DefaultConnectionProvider(connection)));
         }
 
         DSLContext dsl() {
             return dsl;
+        }
+
+        /** Runs statements; what PostgreSQL refuses is thrown as ours, with the names of those who kept it waiting. */
+        <T extends @Nullable Object> T ask(String what, Function<DSLContext, T> question) {
+            begins();
+            try {
+                return question.apply(dsl);
+            } catch (DataAccessException e) {
+                throw named(what, e, e.getCause());
+            } finally {
+                ends();
+            }
+        }
+
+        /** As {@link #ask}, one statement of every batch, without what jOOQ costs for each row. */
+        <T extends @Nullable Object> T query(String what, String sql, Rows<T> rows, Object... bindings) {
+            begins();
+            try (PreparedStatement statement = prepared(sql, bindings);
+                    ResultSet result = statement.executeQuery()) {
+                return rows.read(result);
+            } catch (SQLException e) {
+                throw named(what, e, e);
+            } finally {
+                ends();
+            }
+        }
+
+        /** As {@link #query}, for a statement that answers with a number of rows. */
+        int update(String what, String sql, Object... bindings) {
+            begins();
+            try (PreparedStatement statement = prepared(sql, bindings)) {
+                return statement.executeUpdate();
+            } catch (SQLException e) {
+                throw named(what, e, e);
+            } finally {
+                ends();
+            }
+        }
+
+        private PreparedStatement prepared(String sql, Object... bindings) throws SQLException {
+            PreparedStatement statement = connection.prepareStatement(sql);
+            for (int i = 0; i < bindings.length; i++) {
+                statement.setObject(i + 1, bindings[i]);
+            }
+            return statement;
+        }
+
+        private void begins() {
+            if (watch != null) {
+                watch.statementBegins();
+            }
+        }
+
+        private void ends() {
+            if (watch != null) {
+                watch.statementEnds();
+            }
+        }
+
+        private OutsideException named(String what, Exception failure, @Nullable Throwable said) {
+            String blockers = watch != null && said instanceof SQLException sql ? watch.blockers(sql) : null;
+            return outside(what, failure, blockers == null ? "" : "; blocked by " + blockers);
         }
 
         /** Commits; if this throws, whether it took effect is unknown. */
@@ -95,6 +163,9 @@ final class Transactions {
         @Override
         @SuppressWarnings("EmptyCatch") // the pool drops a broken connection, and PostgreSQL rolls it back
         public void close() {
+            if (watch != null) {
+                watch.close();
+            }
             try (connection) {
                 connection.rollback();
             } catch (SQLException broken) {
@@ -104,19 +175,15 @@ final class Transactions {
     }
 
     Open begin() {
-        return begin(watched, prelude);
+        return begin(blockers, prelude);
     }
 
     /** As {@link #begin()}; pg_stat_activity also says for which lane. */
     Open begin(int lane) {
-        return begin(watched, prelude + "; SET LOCAL application_name = '" + name + " lane " + lane + "'");
+        return begin(blockers, prelude + "; SET LOCAL application_name = '" + name + " lane " + lane + "'");
     }
 
-    private Open beginUnwatched() {
-        return begin(UNWATCHED, prelude);
-    }
-
-    private Open begin(Configuration configuration, String prelude) {
+    private Open begin(@Nullable Blockers blockers, String prelude) {
         Connection connection = null;
         try {
             connection = dataSource.getConnection();
@@ -124,11 +191,11 @@ final class Transactions {
             try (Statement statement = connection.createStatement()) {
                 statement.execute(isPinned(connection) ? prelude : prelude + PIN);
             }
-            return new Open(connection, configuration);
+            return new Open(connection, blockers == null ? null : blockers.watch());
         } catch (SQLException e) {
             OutsideException failure = outside("open a transaction", e);
             if (connection != null) {
-                new Open(connection, configuration).close();
+                new Open(connection, null).close();
             }
             throw failure;
         }
@@ -142,15 +209,13 @@ final class Transactions {
     /** Runs {@code work} in one transaction, committed at its end and rolled back if it throws. */
     <T extends @Nullable Object> T call(String what, Function<DSLContext, T> work) {
         try (Open transaction = begin()) {
-            T result = work.apply(transaction.dsl());
+            T result = transaction.ask(what, work);
             transaction.commit();
             return result;
-        } catch (DataAccessException e) {
-            throw outside(what, e);
         }
     }
 
-    /** Runs a question to PostgreSQL; what it refuses is thrown as ours. */
+    /** Runs a question to PostgreSQL outside our transactions; what it refuses is thrown as ours. */
     static <T extends @Nullable Object> T asked(String what, Supplier<T> question) {
         try {
             return question.get();
@@ -161,6 +226,10 @@ final class Transactions {
 
     /** One line: what PostgreSQL refused, its words and its SQLSTATE. */
     static OutsideException outside(String what, Exception e) {
+        return outside(what, e, "");
+    }
+
+    private static OutsideException outside(String what, Exception e, String more) {
         Throwable said = e instanceof DataAccessException && e.getCause() != null ? e.getCause() : e;
         String state = said instanceof SQLException sql && sql.getSQLState() != null
                 ? " (SQLSTATE " + sql.getSQLState() + ")"
@@ -170,6 +239,6 @@ final class Transactions {
             words += ": " + String.valueOf(why.getMessage()).replaceAll("\\s*\\R\\s*", " ");
         }
         return new OutsideException(
-                OutsideException.Side.POSTGRESQL, "PostgreSQL could not " + what + state + ": " + words, e);
+                OutsideException.Side.POSTGRESQL, "PostgreSQL could not " + what + state + ": " + words + more, e);
     }
 }

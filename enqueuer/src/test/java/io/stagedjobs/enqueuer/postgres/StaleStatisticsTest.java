@@ -11,6 +11,7 @@ import io.stagedjobs.enqueuer.Outbox;
 import io.stagedjobs.enqueuer.Refusal;
 import io.stagedjobs.schema.Schema;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
@@ -31,6 +32,8 @@ class StaleStatisticsTest {
     private static final BatchLimits LIMITS = new BatchLimits(BATCH, 1_000_000);
     private static final Refusal MISSING = new Refusal(Refusal.Reason.TOPIC_MISSING, "it is missing");
     private static final String TOPIC = "topic";
+    private static final PostgresLaneTransaction.Locked LOCKED =
+            new PostgresLaneTransaction.Locked(1, "", Instant.EPOCH);
 
     private Outbox outbox;
     private Transactions transactions;
@@ -95,7 +98,8 @@ class StaleStatisticsTest {
                             .formatCSV())
                     .as("the plan's estimate")
                     .contains("rows=1 ");
-            step.in(new PostgresLaneTransaction(transaction, transactions, new Statements(Schema.PUBLIC), lane, ""));
+            step.in(new PostgresLaneTransaction(
+                    transaction, transactions, new Statements(Schema.PUBLIC), lane, LOCKED));
             assertFewRead(transaction, what);
         }
     }
@@ -106,7 +110,7 @@ class StaleStatisticsTest {
         stage();
         List<Job> jobs;
         try (Transactions.Open transaction = transactions.begin(lane)) {
-            jobs = new PostgresLaneTransaction(transaction, transactions, new Statements(Schema.PUBLIC), lane, "")
+            jobs = new PostgresLaneTransaction(transaction, transactions, new Statements(Schema.PUBLIC), lane, LOCKED)
                     .read(LIMITS, Blocked.NOTHING, 0)
                     .jobs();
         }
