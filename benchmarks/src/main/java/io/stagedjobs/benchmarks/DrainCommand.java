@@ -85,7 +85,8 @@ final class DrainCommand implements Callable<Integer> {
         TestDatabase database = servers.postgres.newDatabase("drain");
         String topic = servers.kafka.newTopic("drain", PARTITIONS);
         try (Connection connection = database.connect();
-                Connection other = database.connect()) {
+                Connection other = database.connect();
+                Reader reader = new Reader(servers.kafka.bootstrapServers(), topic)) {
             relay.install(connection);
             execute(connection, "CREATE TABLE elsewhere (n int)");
             hold(relay, topic, other);
@@ -93,31 +94,29 @@ final class DrainCommand implements Callable<Integer> {
             if (before > 0) {
                 relay.stage(connection, topic, keys, bytes, 1, before);
                 process = start(relay, database, servers);
-                try (Reader reader = reader(servers, topic, 0, before)) {
-                    requireComplete(reader, process);
-                }
+                reader.expect(0, before);
+                requireComplete(reader, process);
                 process.suspend(); // warm and connected, and not one job ahead
             }
             relay.stage(connection, topic, keys, bytes, before + 1L, before + jobs);
             execute(connection, "CHECKPOINT");
-            try (Reader reader = reader(servers, topic, before, before + jobs)) {
-                double postgres = CpuTime.seconds(servers.postgresPid());
-                double kafka = CpuTime.seconds(servers.kafkaPid());
-                double own = process == null ? 0 : CpuTime.seconds(process.pid());
-                if (process == null) {
-                    process = start(relay, database, servers);
-                } else {
-                    process.resume();
-                }
-                requireComplete(reader, process);
-                double scale = 1e6 / jobs;
-                figures.add(relay.label, "jobs/s", reader.speed());
-                figures.add(relay.label, "CPU of relay, µs a job", scale * (CpuTime.seconds(process.pid()) - own));
-                figures.add(relay.label, "of PostgreSQL", scale * (CpuTime.seconds(servers.postgresPid()) - postgres));
-                figures.add(relay.label, "of the broker", scale * (CpuTime.seconds(servers.kafkaPid()) - kafka));
-                figures.fault(relay.label, reader.faults());
-                System.err.printf("%s: %,.0f jobs/s %s%n", relay.label, reader.speed(), reader.faults());
+            reader.expect(before, before + jobs);
+            double postgres = CpuTime.seconds(servers.postgresPid());
+            double kafka = CpuTime.seconds(servers.kafkaPid());
+            double own = process == null ? 0 : CpuTime.seconds(process.pid());
+            if (process == null) {
+                process = start(relay, database, servers);
+            } else {
+                process.resume();
             }
+            requireComplete(reader, process);
+            double scale = 1e6 / jobs;
+            figures.add(relay.label, "jobs/s", reader.speed());
+            figures.add(relay.label, "CPU of relay, µs a job", scale * (CpuTime.seconds(process.pid()) - own));
+            figures.add(relay.label, "of PostgreSQL", scale * (CpuTime.seconds(servers.postgresPid()) - postgres));
+            figures.add(relay.label, "of the broker", scale * (CpuTime.seconds(servers.kafkaPid()) - kafka));
+            figures.fault(relay.label, reader.faults());
+            System.err.printf("%s: %,.0f jobs/s %s%n", relay.label, reader.speed(), reader.faults());
             process.kill();
         }
         try (Connection connection = servers.postgres.database("postgres").connect()) {
@@ -131,10 +130,6 @@ final class DrainCommand implements Callable<Integer> {
         Map<String, String> environment = new HashMap<>();
         settings.forEach((name, value) -> environment.put("STAGED_JOBS_" + name, value));
         return relay.start(database, servers.kafka.bootstrapServers(), environment);
-    }
-
-    private static Reader reader(Servers servers, String topic, long others, long wanted) {
-        return new Reader(servers.kafka.bootstrapServers(), topic, others, wanted);
     }
 
     private static void requireComplete(Reader reader, ChildProcess process) throws InterruptedException {

@@ -27,13 +27,14 @@ final class Reader implements AutoCloseable {
     private static final int NUMBER_DIGITS = 10;
 
     private final KafkaConsumer<byte[], byte[]> consumer;
-    private final long others;
-    private final long wanted;
     private final Thread thread;
-    private final CountDownLatch complete = new CountDownLatch(1);
     private final BitSet seen = new BitSet();
     private final Map<String, Long> lastOfKey = new HashMap<>();
 
+    /** What is waited for at the moment. */
+    private record Goal(long others, long wanted, CountDownLatch reached) {}
+
+    private volatile Goal goal = new Goal(0, Long.MAX_VALUE, new CountDownLatch(1));
     private volatile boolean ending;
     /** Written by the reader's thread only. */
     private final AtomicLong distinct = new AtomicLong();
@@ -44,15 +45,8 @@ final class Reader implements AutoCloseable {
     private volatile long untilFirst;
     private volatile long last;
 
-    /**
-     * Starts to read.
-     *
-     * @param others how many records are in the topic already and do not count for {@link #speed}
-     * @param wanted after how many distinct records {@link #await} returns, the others among them
-     */
-    Reader(String bootstrapServers, String topic, long others, long wanted) {
-        this.others = others;
-        this.wanted = wanted;
+    /** Starts to read, from the topic's beginning. */
+    Reader(String bootstrapServers, String topic) {
         this.consumer = new KafkaConsumer<>(
                 Map.of(
                         "bootstrap.servers",
@@ -79,6 +73,19 @@ final class Reader implements AutoCloseable {
         thread.start();
     }
 
+    /**
+     * Says what to wait for.
+     *
+     * @param others how many distinct records have come already; they do not count for {@link #speed}
+     * @param wanted after how many distinct records {@link #await} returns, the others among them
+     */
+    void expect(long others, long wanted) {
+        if (distinct.get() != others) {
+            throw new IllegalStateException(distinct.get() + " records came, and not " + others);
+        }
+        goal = new Goal(others, wanted, new CountDownLatch(1));
+    }
+
     private void run() {
         while (!ending) {
             var records = consumer.poll(Duration.ofMillis(100));
@@ -86,7 +93,8 @@ final class Reader implements AutoCloseable {
                 continue;
             }
             long now = System.nanoTime();
-            boolean early = distinct.get() <= others;
+            Goal current = goal;
+            boolean early = distinct.get() <= current.others;
             for (ConsumerRecord<byte[], byte[]> record : records) {
                 take(record);
             }
@@ -95,8 +103,8 @@ final class Reader implements AutoCloseable {
                 first = now;
                 untilFirst = distinct.get();
             }
-            if (distinct.get() >= wanted) {
-                complete.countDown();
+            if (distinct.get() >= current.wanted) {
+                current.reached.countDown();
             }
         }
     }
@@ -125,7 +133,7 @@ final class Reader implements AutoCloseable {
 
     /** Waits until as many distinct records came as were wanted. */
     boolean await(Duration atMost) throws InterruptedException {
-        return complete.await(atMost.toMillis(), TimeUnit.MILLISECONDS);
+        return goal.reached.await(atMost.toMillis(), TimeUnit.MILLISECONDS);
     }
 
     /** Records a second, from the first one that counts to the last one so far; what came together with it is left out. */
@@ -140,8 +148,8 @@ final class Reader implements AutoCloseable {
     /** What is wrong with what came, empty if nothing is. */
     String faults() {
         StringBuilder faults = new StringBuilder();
-        if (distinct.get() != wanted) {
-            faults.append(wanted - distinct.get()).append(" missing ");
+        if (distinct.get() != goal.wanted) {
+            faults.append(goal.wanted - distinct.get()).append(" missing ");
         }
         if (repeated.get() > 0) {
             faults.append(repeated.get()).append(" twice ");
