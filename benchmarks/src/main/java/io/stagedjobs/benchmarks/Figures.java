@@ -3,15 +3,25 @@ package io.stagedjobs.benchmarks;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
 
 /** What was measured, by what and under which name; repetitions are told as their median and range. */
 final class Figures {
 
     private final Map<String, Map<String, List<Double>>> figures = new LinkedHashMap<>();
-    private final Map<String, List<String>> faults = new LinkedHashMap<>();
+    private final Map<String, Set<String>> found = new LinkedHashMap<>();
+    private final String what;
+
+    /** @param what heads the first column */
+    Figures(String what) {
+        this.what = what;
+    }
 
     void add(String what, String name, double figure) {
         figures.computeIfAbsent(what, key -> new LinkedHashMap<>())
@@ -19,11 +29,9 @@ final class Figures {
                 .add(figure);
     }
 
-    /** Takes note of what a check found; empty if nothing. */
-    void fault(String what, String found) {
-        if (!found.isEmpty()) {
-            faults.computeIfAbsent(what, key -> new ArrayList<>()).add(found);
-        }
+    /** Takes note of what a check found. */
+    void found(String what, String words) {
+        found.computeIfAbsent(what, key -> new TreeSet<>()).add(words);
     }
 
     double median(String what, String name) {
@@ -38,34 +46,35 @@ final class Figures {
         return sorted;
     }
 
-    /** Prints a Markdown table with a row for each thing measured; the last column compares the first figure's medians. */
-    void print(String title, String comparedWith) {
-        System.out.println();
-        System.out.println("### " + title);
-        System.out.println();
-        List<String> names = List.copyOf(figures.values().iterator().next().keySet());
-        System.out.println("| relay | " + String.join(" | ", names) + " | ratio | checked |");
-        System.out.println("| --- |" + " --- |".repeat(names.size() + 2));
-        for (String what : figures.keySet()) {
-            StringBuilder row = new StringBuilder("| " + what + " |");
-            for (String name : names) {
-                row.append(' ')
-                        .append(figures.get(what).containsKey(name) ? words(what, name) : "")
-                        .append(" |");
-            }
-            row.append(' ')
-                    .append(
-                            figures.containsKey(comparedWith)
-                                    ? String.format(
-                                            Locale.ROOT,
-                                            "%.2f",
-                                            median(what, names.get(0)) / median(comparedWith, names.get(0)))
-                                    : "")
-                    .append(" | ")
-                    .append(faults.containsKey(what) ? faults.get(what) : "exact, in order")
-                    .append(" |");
-            System.out.println(row);
+    /**
+     * Prints a Markdown table with a row for each thing measured.
+     *
+     * @param comparedWith whose median of the first figure the last column compares with; null for no such column
+     */
+    void print(String title, @Nullable String comparedWith) {
+        Set<String> names = new LinkedHashSet<>();
+        figures.values().forEach(row -> names.addAll(row.keySet()));
+        List<String> head = new ArrayList<>(List.of(what));
+        head.addAll(names);
+        if (comparedWith != null) {
+            head.add("ratio");
         }
+        if (!found.isEmpty()) {
+            head.add("checked");
+        }
+        System.out.printf("%n### %s%n%n| %s |%n|%s%n", title, String.join(" | ", head), " --- |".repeat(head.size()));
+        String first = names.iterator().next();
+        figures.forEach((row, cells) -> {
+            List<String> words = new ArrayList<>(List.of(row));
+            names.forEach(name -> words.add(cells.containsKey(name) ? words(row, name) : ""));
+            if (comparedWith != null) {
+                words.add(String.format(Locale.ROOT, "%.2f", median(row, first) / median(comparedWith, first)));
+            }
+            if (!found.isEmpty()) {
+                words.add(String.join("; ", found.getOrDefault(row, Set.of())));
+            }
+            System.out.println("| " + String.join(" | ", words) + " |");
+        });
     }
 
     private String words(String what, String name) {

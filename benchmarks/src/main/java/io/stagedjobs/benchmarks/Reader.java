@@ -3,6 +3,7 @@ package io.stagedjobs.benchmarks;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
@@ -29,6 +30,7 @@ final class Reader implements AutoCloseable {
     private final KafkaConsumer<byte[], byte[]> consumer;
     private final Thread thread;
     private final BitSet seen = new BitSet();
+    private long[] receivedAt = new long[1 << 16];
     private final Map<String, Long> lastOfKey = new HashMap<>();
 
     /** What is waited for at the moment. */
@@ -96,7 +98,7 @@ final class Reader implements AutoCloseable {
             Goal current = goal;
             boolean early = distinct.get() <= current.others;
             for (ConsumerRecord<byte[], byte[]> record : records) {
-                take(record);
+                take(record, now);
             }
             last = now;
             if (early) {
@@ -109,13 +111,17 @@ final class Reader implements AutoCloseable {
         }
     }
 
-    private void take(ConsumerRecord<byte[], byte[]> record) {
+    private void take(ConsumerRecord<byte[], byte[]> record, long now) {
         long number = number(record.value());
         if (seen.get((int) number)) {
             repeated.incrementAndGet();
             return;
         }
         seen.set((int) number);
+        if (number >= receivedAt.length) {
+            receivedAt = Arrays.copyOf(receivedAt, 2 * (int) number);
+        }
+        receivedAt[(int) number] = now;
         distinct.incrementAndGet();
         Long before = lastOfKey.put(new String(record.key(), UTF_8), number);
         if (before != null && before > number) {
@@ -139,6 +145,11 @@ final class Reader implements AutoCloseable {
     /** Records a second, from the first one that counts to the last one so far; what came together with it is left out. */
     double speed() {
         return (distinct.get() - untilFirst) / ((last - first) / 1e9);
+    }
+
+    /** When the record of that number came, of {@link System#nanoTime}; to be asked after {@link #await}. */
+    long receivedAt(long number) {
+        return receivedAt[(int) number];
     }
 
     long distinct() {

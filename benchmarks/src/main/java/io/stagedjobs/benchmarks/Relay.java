@@ -18,14 +18,16 @@ import java.util.stream.Stream;
 enum Relay {
     AT_LEAST_ONCE("at-least-once") {
         @Override
-        ChildProcess start(TestDatabase database, String bootstrapServers, Map<String, String> settings) {
-            return enqueuer("at-least-once", database, bootstrapServers, settings);
+        ChildProcess start(
+                TestDatabase database, String bootstrapServers, Map<String, String> settings, List<String> jvm) {
+            return enqueuer("at-least-once", database, bootstrapServers, settings, jvm);
         }
     },
     EXACTLY_ONCE("exactly-once") {
         @Override
-        ChildProcess start(TestDatabase database, String bootstrapServers, Map<String, String> settings) {
-            return enqueuer("exactly-once", database, bootstrapServers, settings);
+        ChildProcess start(
+                TestDatabase database, String bootstrapServers, Map<String, String> settings, List<String> jvm) {
+            return enqueuer("exactly-once", database, bootstrapServers, settings, jvm);
         }
     },
     TEXTBOOK("textbook") {
@@ -42,18 +44,16 @@ enum Relay {
         }
 
         @Override
-        ChildProcess start(TestDatabase database, String bootstrapServers, Map<String, String> settings) {
+        ChildProcess start(
+                TestDatabase database, String bootstrapServers, Map<String, String> settings, List<String> jvm) {
             return ChildJvm.start(
                     label,
                     TextbookLoop.class,
-                    JVM,
+                    jvm,
                     List.of(database.url(), database.username(), database.password(), bootstrapServers),
                     Map.of());
         }
     };
-
-    /** All relays run with the same virtual machine. */
-    private static final List<String> JVM = List.of("-Xmx256m", "-XX:+UseSerialGC");
 
     /**
      * Keys go round, each payload begins with its number; rows are staged in the order of the numbers. Parameters: topic,
@@ -78,7 +78,8 @@ enum Relay {
                         + Stream.of(values()).map(relay -> relay.label).toList()));
     }
 
-    abstract ChildProcess start(TestDatabase database, String bootstrapServers, Map<String, String> settings);
+    abstract ChildProcess start(
+            TestDatabase database, String bootstrapServers, Map<String, String> settings, List<String> jvm);
 
     void install(Connection connection) throws SQLException {
         Schema.PUBLIC.migrate(connection);
@@ -87,6 +88,11 @@ enum Relay {
     /** The insert of one row whose columns are topic, key and payload (text). */
     String insert() {
         return "INSERT INTO staged_jobs (topic, job_key, job_name, payload) SELECT topic, job_key, 'measured', convert_to(payload, 'UTF8')";
+    }
+
+    /** Stages one job; parameters: topic, key, payload. */
+    String insertOne() {
+        return insert() + " FROM (VALUES (?::text, ?::text, ?::text)) AS made (topic, job_key, payload)";
     }
 
     /** Stages jobs in one transaction. */
@@ -103,7 +109,11 @@ enum Relay {
     }
 
     private static ChildProcess enqueuer(
-            String delivery, TestDatabase database, String bootstrapServers, Map<String, String> settings) {
+            String delivery,
+            TestDatabase database,
+            String bootstrapServers,
+            Map<String, String> settings,
+            List<String> jvm) {
         Map<String, String> environment = new HashMap<>(Map.of(
                 "STAGED_JOBS_DATABASE_URL",
                 database.url(),
@@ -118,6 +128,6 @@ enum Relay {
                 "STAGED_JOBS_DELIVERY",
                 delivery));
         environment.putAll(settings);
-        return ChildJvm.start(delivery, Cli.class, JVM, List.of("run"), environment);
+        return ChildJvm.start(delivery, Cli.class, jvm, List.of("run"), environment);
     }
 }

@@ -11,7 +11,7 @@ import java.util.Map;
 final class Servers implements AutoCloseable {
 
     /** Durable, with memory for what is measured; checkpoints are taken between the measurements. */
-    private static final Map<String, String> POSTGRES = Map.of(
+    static final Map<String, String> POSTGRES = Map.of(
             "fsync", "on",
             "full_page_writes", "on",
             "synchronous_commit", "on",

@@ -32,22 +32,8 @@ final class TextbookLoop {
     /** Arguments: JDBC URL, user, password, bootstrap servers. */
     public static void main(String[] args) throws Exception {
         try (Connection connection = DriverManager.getConnection(args[0], args[1], args[2]);
-                KafkaProducer<byte[], byte[]> producer = new KafkaProducer<>(
-                        Map.of(
-                                "bootstrap.servers",
-                                args[3],
-                                "acks",
-                                "all",
-                                "enable.idempotence",
-                                true,
-                                "compression.type",
-                                "lz4",
-                                "batch.size",
-                                256 * 1024,
-                                "linger.ms",
-                                1),
-                        new ByteArraySerializer(),
-                        new ByteArraySerializer());
+                KafkaProducer<byte[], byte[]> producer =
+                        new KafkaProducer<>(producer(args[3]), new ByteArraySerializer(), new ByteArraySerializer());
                 PreparedStatement select = connection.prepareStatement(
                         "SELECT id, topic, job_key, payload FROM outbox ORDER BY id LIMIT " + ROWS_MAX);
                 PreparedStatement delete = connection.prepareStatement("DELETE FROM outbox WHERE id <= ?")) {
@@ -61,6 +47,23 @@ final class TextbookLoop {
                 }
             }
         }
+    }
+
+    /** The properties of our own producers. */
+    static Map<String, Object> producer(String bootstrapServers) {
+        return Map.of(
+                "bootstrap.servers",
+                bootstrapServers,
+                "acks",
+                "all",
+                "enable.idempotence",
+                true,
+                "compression.type",
+                "lz4",
+                "batch.size",
+                256 * 1024,
+                "linger.ms",
+                1);
     }
 
     private static boolean moved(

@@ -258,6 +258,18 @@ class SchemaTest {
                 .containsExactly(7, 0, 1);
     }
 
+    /** The table writes the function's expression out, for speed. */
+    @Test
+    void the_table_computes_the_lane_as_the_function_does() throws SQLException {
+        migrate(Schema.PUBLIC);
+        dsl.execute(
+                "INSERT INTO staged_jobs (topic, job_key, job_name)"
+                        + " SELECT 'topic-' || n % 7, CASE WHEN n % 3 > 0 THEN 'é' || n END, 'n' FROM generate_series(1, 500) AS n");
+        assertThat(dsl.fetchCount(
+                        DSL.table("staged_jobs"), DSL.condition("lane = staged_jobs_lane(topic, job_key, id)")))
+                .isEqualTo(500);
+    }
+
     private static final List<Integer> LANES_OF_FIVE_KEYS = List.of(7, 7, 0, 7, 3);
 
     @Test

@@ -63,7 +63,11 @@ final class CloudEvents {
         headers.add(source);
         headers.add(header("ce_type", job.name()));
         headers.add(header("ce_time", time(job.stagedAt())));
-        if (own.stream().noneMatch(header -> header.key().equals(CONTENT_TYPE))) {
+        boolean ownContentType = false;
+        for (Header header : own) {
+            ownContentType |= header.key().equals(CONTENT_TYPE);
+        }
+        if (!ownContentType) {
             headers.add(CONTENT_TYPE_DEFAULT);
         }
         headers.addAll(own);

@@ -131,6 +131,9 @@ public record Database(String url, Optional<String> username, Supplier<Optional<
         properties.setProperty("connectTimeout", "5");
         properties.setProperty("socketTimeout", String.valueOf(socketTimeout.toSeconds()));
         properties.setProperty("tcpKeepAlive", "true");
+        // The statements are few and repeated; from a prepared one's second run on, values come as bytes and not as
+        // text.
+        properties.setProperty("prepareThreshold", "1");
         properties.setProperty("targetServerType", "primary");
         // The hosts in any order: an old primary that came back must not be all that is ever tried.
         properties.setProperty("loadBalanceHosts", "true");

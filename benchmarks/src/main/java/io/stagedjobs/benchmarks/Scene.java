@@ -1,0 +1,68 @@
+package io.stagedjobs.benchmarks;
+
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import picocli.CommandLine.Option;
+
+/** The options that all measurements of relays share: which, with what jobs, and what goes on beside. */
+final class Scene {
+
+    /** What else is going on in the database meanwhile. */
+    enum Beside {
+        NOTHING,
+        SNAPSHOT,
+        IDLE_WRITER,
+        IDLE_STAGER
+    }
+
+    @Option(names = "--relays", split = ",", description = "default: ${DEFAULT-VALUE}")
+    List<String> relays = List.of("textbook", "at-least-once", "exactly-once");
+
+    @Option(names = "--bytes", description = "of a payload; default: ${DEFAULT-VALUE}")
+    int bytes = 200;
+
+    @Option(names = "--keys", description = "default: ${DEFAULT-VALUE}")
+    int keys = 10_000;
+
+    @Option(names = "--repetitions", description = "default: ${DEFAULT-VALUE}")
+    int repetitions = 3;
+
+    @Option(
+            names = "--beside",
+            description =
+                    "NOTHING, SNAPSHOT (an old REPEATABLE READ snapshot), IDLE_WRITER (an open transaction that wrote"
+                            + " elsewhere) or IDLE_STAGER (one that staged a job); default: ${DEFAULT-VALUE}")
+    Beside beside = Beside.NOTHING;
+
+    @Option(
+            names = "--before",
+            description = "jobs that go through before what is measured, with what goes on beside; default:"
+                    + " ${DEFAULT-VALUE}")
+    int before = 0;
+
+    @Option(
+            names = "--jvm",
+            split = " ",
+            description = "options of all relays' virtual machines; default: ${DEFAULT-VALUE}")
+    List<String> jvm = List.of("-Xmx256m", "-XX:+UseSerialGC");
+
+    @Option(names = "--setting", description = "of our relay, NAME=VALUE without STAGED_JOBS_; repeatable")
+    Map<String, String> settings = new HashMap<>();
+
+    /** Makes a database and a topic of their own; with jobs before, lets them go through and leaves the relay running. */
+    Stage set(Servers servers, Relay relay) throws Exception {
+        Stage stage = new Stage(this, servers, relay);
+        try {
+            stage.open();
+            return stage;
+        } catch (Exception | Error e) {
+            stage.close();
+            throw e;
+        }
+    }
+
+    String words() {
+        return String.format("%,d bytes, %,d keys, beside: %s, %,d before", bytes, keys, beside, before);
+    }
+}

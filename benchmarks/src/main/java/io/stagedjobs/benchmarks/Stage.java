@@ -1,0 +1,113 @@
+package io.stagedjobs.benchmarks;
+
+import io.stagedjobs.testkit.ChildProcess;
+import io.stagedjobs.testkit.TestDatabase;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** One relay with a database and a topic of its own, a reader at the topic, and what goes on beside. */
+final class Stage implements AutoCloseable {
+
+    private static final Duration PATIENCE = Duration.ofMinutes(30);
+    private static final int PARTITIONS = 8;
+
+    final Relay relay;
+    final TestDatabase database;
+    final String topic;
+    final Reader reader;
+
+    private final Scene scene;
+    private final Servers servers;
+    private final Connection connection;
+    private final Connection other;
+    private @Nullable ChildProcess process;
+
+    Stage(Scene scene, Servers servers, Relay relay) throws SQLException {
+        this.scene = scene;
+        this.servers = servers;
+        this.relay = relay;
+        this.database = servers.postgres.newDatabase("measured");
+        this.topic = servers.kafka.newTopic("measured", PARTITIONS);
+        this.reader = new Reader(servers.kafka.bootstrapServers(), topic);
+        this.connection = database.connect();
+        this.other = database.connect();
+    }
+
+    /** Makes the tables, begins what goes on beside, and lets go through what comes before. */
+    void open() throws SQLException, InterruptedException {
+        relay.install(connection);
+        execute(connection, "CREATE TABLE elsewhere (n int)");
+        begin(scene.beside);
+        if (scene.before > 0) {
+            stage(1, scene.before);
+            start();
+            reader.expect(0, scene.before);
+            awaitExpected(PATIENCE);
+        }
+    }
+
+    /** Leaves a transaction open on the other connection. */
+    private void begin(Scene.Beside beside) throws SQLException {
+        if (beside == Scene.Beside.NOTHING) {
+            return;
+        }
+        other.setAutoCommit(false);
+        switch (beside) {
+            case SNAPSHOT -> {
+                other.setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);
+                execute(other, "SELECT count(*) FROM elsewhere");
+            }
+            case IDLE_WRITER -> execute(other, "INSERT INTO elsewhere VALUES (1)");
+            default -> relay.stage(other, topic, scene.keys, scene.bytes, 0, 0);
+        }
+    }
+
+    /** Stages jobs in one transaction, then takes a checkpoint. */
+    void stage(long first, long last) throws SQLException {
+        relay.stage(connection, topic, scene.keys, scene.bytes, first, last);
+        execute(connection, "CHECKPOINT");
+    }
+
+    /** The relay's process, started by the first call. */
+    ChildProcess start() {
+        if (process == null) {
+            Map<String, String> environment = new HashMap<>();
+            scene.settings.forEach((name, value) -> environment.put("STAGED_JOBS_" + name, value));
+            process = relay.start(database, servers.kafka.bootstrapServers(), environment, scene.jvm);
+        }
+        return process;
+    }
+
+    void awaitExpected(Duration atMost) throws InterruptedException {
+        if (!reader.await(atMost)) {
+            throw new IllegalStateException(relay.label + " published " + reader.distinct() + " jobs in " + atMost
+                    + "; its last words: " + (process == null ? "none" : process.output()));
+        }
+    }
+
+    private static void execute(Connection connection, String sql) throws SQLException {
+        try (Statement statement = connection.createStatement()) {
+            statement.execute(sql);
+        }
+    }
+
+    @Override
+    public void close() throws SQLException {
+        if (process != null) {
+            process.kill();
+        }
+        reader.close();
+        other.close();
+        connection.close();
+        try (Connection maintenance = servers.postgres.database("postgres").connect()) {
+            execute(maintenance, "DROP DATABASE " + database.name() + " WITH (FORCE)");
+            execute(maintenance, "CHECKPOINT");
+        }
+        servers.kafka.deleteTopic(topic);
+    }
+}
