@@ -26,6 +26,7 @@ final class Reader implements AutoCloseable {
     private static final int NUMBER_AT = 6;
 
     private static final int NUMBER_DIGITS = 10;
+    private static final long QUIET_NANOS = 10_000_000_000L;
 
     private final KafkaConsumer<byte[], byte[]> consumer;
     private final Thread thread;
@@ -147,9 +148,14 @@ final class Reader implements AutoCloseable {
         return (distinct.get() - untilFirst) / ((last - first) / 1e9);
     }
 
-    /** When the record of that number came, of {@link System#nanoTime}; to be asked after {@link #await}. */
+    /** Whether a record came within the last ten seconds. */
+    boolean isMoving() {
+        return System.nanoTime() - last < QUIET_NANOS;
+    }
+
+    /** When the record of that number came, of {@link System#nanoTime}; 0 if it did not; to be asked when all has come. */
     long receivedAt(long number) {
-        return receivedAt[(int) number];
+        return number < receivedAt.length ? receivedAt[(int) number] : 0;
     }
 
     long distinct() {

@@ -4,11 +4,11 @@ import io.stagedjobs.testkit.ChildProcess;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
+import java.util.stream.IntStream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -20,7 +20,7 @@ import picocli.CommandLine.Option;
         mixinStandardHelpOptions = true)
 final class SteadyCommand implements Callable<Integer> {
 
-    private static final Duration PATIENCE = Duration.ofMinutes(3);
+    private static final Duration QUIET = Duration.ofSeconds(1);
     private static final double NANOS_PER_MILLI = 1e6;
 
     @Mixin
@@ -71,12 +71,12 @@ final class SteadyCommand implements Callable<Integer> {
             Reader reader = stage.reader;
             reader.expect(scene.before, (long) scene.before + all);
             long[] committed = writers.write(all, rate);
-            stage.awaitExpected(PATIENCE);
-            double[] millis = new double[all - early];
-            for (int n = early; n < all; n++) {
-                millis[n - early] = (reader.receivedAt(scene.before + n + 1) - committed[n]) / NANOS_PER_MILLI;
-            }
-            Arrays.sort(millis);
+            while (reader.isMoving() && !reader.await(QUIET)) {}
+            double[] millis = IntStream.range(early, all)
+                    .filter(n -> reader.receivedAt(scene.before + n + 1L) != 0) // what a relay lost is told as missing
+                    .mapToDouble(n -> (reader.receivedAt(scene.before + n + 1L) - committed[n]) / NANOS_PER_MILLI)
+                    .sorted()
+                    .toArray();
             Map<String, Double> quantiles = new TreeMap<>();
             for (int percent : List.of(50, 95, 99)) {
                 quantiles.put("p" + percent, millis[(int) (millis.length * (long) percent / 100)]);

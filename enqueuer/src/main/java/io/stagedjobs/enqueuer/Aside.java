@@ -154,6 +154,9 @@ final class Aside {
      * key. All others were published or are free to try again.
      */
     static List<Moved> toMove(List<Job> jobs, Outcome outcome) {
+        if (outcome.published().size() == jobs.size()) {
+            return List.of();
+        }
         Set<Long> published = outcome.published().stream().map(Job::id).collect(Collectors.toSet());
         Map<List<String>, Refusal> followers = new HashMap<>();
         List<Moved> moved = new ArrayList<>();

@@ -32,7 +32,8 @@ final class Deliveries {
     /** By error, the first record that was answered with it. */
     private final IdentityHashMap<Exception, Integer> firstWith = new IdentityHashMap<>();
 
-    private @Nullable Exception failure;
+    /** The first error that concerns more than one topic, null so far: nothing more is worth sending after it. */
+    private volatile @Nullable Exception failure;
 
     private Deliveries(List<Job> jobs, int records) {
         this.jobs = jobs;
@@ -59,7 +60,7 @@ final class Deliveries {
         for (int i = 0; i < records; i++) {
             Exception failure = System.nanoTime() - deadline > 0
                     ? new TimeoutException("the batch had no time left to send the rest")
-                    : deliveries.failure();
+                    : deliveries.failure;
             if (failure != null) {
                 deliveries.notSent(i, failure);
                 break;
@@ -84,11 +85,6 @@ final class Deliveries {
         for (int i = from; i < answered.length; i++) {
             answer(i, error);
         }
-    }
-
-    /** The first error that concerns more than one topic, null so far: nothing more is worth sending after it. */
-    private synchronized @Nullable Exception failure() {
-        return failure;
     }
 
     private synchronized void answer(int index, @Nullable Exception error) {
