@@ -69,8 +69,9 @@ final class Blockers {
         private volatile @Nullable String blockers;
 
         private void look() {
-            if (running) {
-                blockers = ask();
+            String found = running ? ask() : null;
+            if (found != null) {
+                blockers = found;
             }
         }
 
