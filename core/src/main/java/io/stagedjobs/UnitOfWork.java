@@ -48,7 +48,11 @@ public final class UnitOfWork {
     private final Options options;
 
     private record Options(
-            StagedJobs stagedJobs, @Nullable Isolation isolation, int attemptsMax, boolean retryUniqueViolations) {}
+            StagedJobs stagedJobs,
+            @Nullable Isolation isolation,
+            int attemptsMax,
+            boolean retryUniqueViolations,
+            @Nullable WakeUp wakeUp) {}
 
     /** The transaction isolation levels of PostgreSQL, chapter "Transaction Isolation". */
     public enum Isolation {
@@ -87,16 +91,18 @@ public final class UnitOfWork {
 
     /** Units on connections of an application's own jOOQ configuration, with its settings and listeners. */
     public static UnitOfWork on(Configuration configuration) {
-        return new UnitOfWork(configuration, new Options(new StagedJobs(), null, ATTEMPTS_MAX_DEFAULT, false));
+        return new UnitOfWork(configuration, new Options(new StagedJobs(), null, ATTEMPTS_MAX_DEFAULT, false, null));
     }
 
     /** Stages with {@code stagedJobs} instead of into the schema {@code public}. */
     public UnitOfWork staging(StagedJobs stagedJobs) {
-        return with(new Options(stagedJobs, options.isolation, options.attemptsMax, options.retryUniqueViolations));
+        return with(new Options(
+                stagedJobs, options.isolation, options.attemptsMax, options.retryUniqueViolations, options.wakeUp));
     }
 
     public UnitOfWork isolation(Isolation isolation) {
-        return with(new Options(options.stagedJobs, isolation, options.attemptsMax, options.retryUniqueViolations));
+        return with(new Options(
+                options.stagedJobs, isolation, options.attemptsMax, options.retryUniqueViolations, options.wakeUp));
     }
 
     /** @param attemptsMax how often the block may run in all, at least 1; 1 means no retry */
@@ -104,7 +110,8 @@ public final class UnitOfWork {
         if (attemptsMax < 1) {
             throw new IllegalArgumentException("attemptsMax must be at least 1, not " + attemptsMax);
         }
-        return with(new Options(options.stagedJobs, options.isolation, attemptsMax, options.retryUniqueViolations));
+        return with(new Options(
+                options.stagedJobs, options.isolation, attemptsMax, options.retryUniqueViolations, options.wakeUp));
     }
 
     /**
@@ -112,7 +119,13 @@ public final class UnitOfWork {
      * in its next attempt; wrong where the violation is the answer.
      */
     public UnitOfWork retryUniqueViolations() {
-        return with(new Options(options.stagedJobs, options.isolation, options.attemptsMax, true));
+        return with(new Options(options.stagedJobs, options.isolation, options.attemptsMax, true, options.wakeUp));
+    }
+
+    /** Wakes the enqueuers after each commit that staged jobs. */
+    public UnitOfWork waking(WakeUp wakeUp) {
+        return with(new Options(
+                options.stagedJobs, options.isolation, options.attemptsMax, options.retryUniqueViolations, wakeUp));
     }
 
     private UnitOfWork with(Options changed) {
@@ -142,7 +155,11 @@ public final class UnitOfWork {
         while (true) {
             Attempt<T, E> attempt = new Attempt<>(block, conflicts.size() + 1);
             try {
-                return attempt.run();
+                T result = attempt.run();
+                if (options.wakeUp != null && attempt.stagedAny) {
+                    options.wakeUp.committed();
+                }
+                return result;
             } catch (Exception failure) {
                 String state = sqlState(failure);
                 if (attempt.committing && outcomeUnknown(state)) {
@@ -165,6 +182,7 @@ public final class UnitOfWork {
         private final ResultBlock<T, E> block;
         private final int number;
         private boolean committing;
+        private boolean stagedAny;
         private @Nullable Exception thrown;
 
         Attempt(ResultBlock<T, E> block, int number) {
@@ -206,6 +224,7 @@ public final class UnitOfWork {
                 dsl.execute("SELECT 1");
             }
             options.stagedJobs.stage(dsl, work.staged());
+            stagedAny = !work.staged().isEmpty();
             committing = true;
             return result;
         }

@@ -189,6 +189,16 @@ public final class Outbox implements AutoCloseable {
     }
 
     LaneRunner runner(int lane, Lanes lanes, Publisher publisher, LongSupplier nanoTime, Lanes.BatchLimits limits) {
+        return runner(lane, lanes, publisher, nanoTime, limits, Duration.ofMillis(50));
+    }
+
+    LaneRunner runner(
+            int lane,
+            Lanes lanes,
+            Publisher publisher,
+            LongSupplier nanoTime,
+            Lanes.BatchLimits limits,
+            Duration idleMax) {
         return new LaneRunner(
                 lane,
                 new LaneRunner.Tools(
@@ -196,7 +206,7 @@ public final class Outbox implements AutoCloseable {
                         publisher,
                         new Horizon(lanes, nanoTime),
                         limits,
-                        Duration.ofMillis(50),
+                        idleMax,
                         pauses,
                         new Health(),
                         new Meters(new SimpleMeterRegistry(), () -> 0),
