@@ -7,6 +7,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.SortedSet;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadLocalRandom;
@@ -163,6 +164,15 @@ public final class Enqueuer implements AutoCloseable {
             }
         });
         wanted.forEach(lane -> running.computeIfAbsent(lane, this::startLane));
+        giveBackStrays(census.ours());
+    }
+
+    /** Lanes that are ours without a thread here: a lane's end could not tell, and the others leave a live owner its lanes. */
+    private void giveBackStrays(Set<Integer> ours) {
+        ours.removeAll(running.keySet());
+        if (!ours.isEmpty()) {
+            lanes.giveBack(ours);
+        }
     }
 
     private Running startLane(int lane) {

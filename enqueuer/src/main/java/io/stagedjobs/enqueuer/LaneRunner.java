@@ -394,7 +394,7 @@ final class LaneRunner implements Runnable {
         try {
             tools.lanes.giveBack(lane, generation);
         } catch (OutsideException e) {
-            log.info("could not give lane {} back: {}. Another enqueuer takes it by itself.", lane, e.getMessage());
+            log.info("could not give lane {} back: {}. The next heartbeat does.", lane, e.getMessage());
         }
     }
 

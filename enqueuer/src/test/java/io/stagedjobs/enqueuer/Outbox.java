@@ -168,8 +168,12 @@ public final class Outbox implements AutoCloseable {
     }
 
     public Enqueuer enqueuer(Publisher publisher) {
+        return enqueuer(lanes(), publisher);
+    }
+
+    Enqueuer enqueuer(Lanes lanes, Publisher publisher) {
         return keep(new Enqueuer(
-                lanes(),
+                lanes,
                 publisher,
                 new Enqueuer.Options(
                         new Lanes.BatchLimits(500, 1_000_000),

@@ -20,6 +20,7 @@ final class Statements {
     final String endOrphans;
     final String take;
     final String giveBack;
+    final String giveBackStrays;
     final String giveBackAll;
     final String forgetMe;
     final String lock;
@@ -91,6 +92,7 @@ final class Statements {
                 + " (SELECT FROM " + enqueuers + " AS e WHERE e.enqueuer = l.owner AND e.seen_at >= " + aliveFor + "))"
                 + " AND (" + sameDeployment + ") RETURNING generation";
         giveBack = "UPDATE " + lanes + " SET owner = NULL WHERE lane = ? AND generation = ? AND owner = ?";
+        giveBackStrays = "UPDATE " + lanes + " SET owner = NULL WHERE lane = ANY (?::int[]) AND owner = ?";
         giveBackAll = "UPDATE " + lanes + " SET owner = NULL WHERE owner = ?";
         forgetMe = "DELETE FROM " + enqueuers + " WHERE enqueuer = ?";
 
