@@ -18,19 +18,23 @@ import org.slf4j.LoggerFactory;
  * One enqueuer process: keeps a {@link LaneRunner} for each lane it should own, and renews its row so that the others know
  * it lives.
  *
- * <p>Threads: one for the heartbeat and one a lane; all methods here may be called from any thread.
+ * <p>Threads: one for the heartbeat, one for the {@link Lookout} and one a lane; all methods here may be called from any thread.
  */
 public final class Enqueuer implements AutoCloseable {
 
     private static final Logger log = LoggerFactory.getLogger(Enqueuer.class);
     private static final Backoff BEAT_FAILURES = new Backoff(Duration.ofMillis(200), Duration.ofSeconds(5));
+
+    /** A lane that the lookout looks after looks by itself only to be sure, and for what it holds back. */
+    private static final Duration LANE_REST = Duration.ofSeconds(2);
+
     private static final Duration BACKLOG_EVERY = Duration.ofSeconds(15);
 
     /**
      * The numbers that shape it.
      *
      * @param limits of one batch
-     * @param idleMax the longest rest of a lane in which nothing waits
+     * @param idleMax the longest time between two looks for jobs while nothing waits
      * @param heartbeat how often the row is renewed; well below the age at which the others take our lanes
      * @param stopMax how long {@link #close} waits for batches in hand
      */
@@ -46,7 +50,9 @@ public final class Enqueuer implements AutoCloseable {
     private final Rest rest = new Rest();
     private final Meters meters;
     private final LaneRunner.Tools tools;
+    private final Lookout lookout;
     private final Thread heart = new Thread(this::run, "heartbeat");
+    private final Thread looking;
 
     /** The publisher and the lanes stay the caller's to close, after this. */
     public Enqueuer(Lanes lanes, Publisher publisher, Options options, Health health, MeterRegistry registry) {
@@ -59,22 +65,25 @@ public final class Enqueuer implements AutoCloseable {
                 publisher,
                 new Horizon(lanes, System::nanoTime),
                 options.limits,
-                options.idleMax,
+                new LaneRunner.Rests(LANE_REST, options.idleMax),
                 pauses,
                 health,
                 meters,
                 System::nanoTime,
                 new Random());
+        this.lookout = new Lookout(lanes, this::runners, options.idleMax, pauses, System::nanoTime);
+        this.looking = new Thread(lookout, "lookout");
     }
 
     /** Starts the threads; returns at once. */
     public void start() {
         heart.start();
+        looking.start();
     }
 
-    /** Jobs were committed: lanes that rest because nothing waited look at once. */
+    /** Jobs were committed: those are looked for at once. */
     public void wake() {
-        running.values().forEach(lane -> lane.runner.wake());
+        lookout.wake();
     }
 
     /** How many jobs this process has published. */
@@ -87,8 +96,9 @@ public final class Enqueuer implements AutoCloseable {
     public void close() {
         long deadline = System.nanoTime() + options.stopMax.toNanos();
         rest.end();
+        lookout.end();
         stopLanes();
-        boolean clean = joined(heart, deadline);
+        boolean clean = joined(heart, deadline) && joined(looking, deadline);
         stopLanes(); // those that a last heartbeat started
         for (Running lane : new HashMap<>(running).values()) {
             clean &= joined(lane.thread, deadline);
@@ -173,6 +183,12 @@ public final class Enqueuer implements AutoCloseable {
         if (!ours.isEmpty()) {
             lanes.giveBack(ours);
         }
+    }
+
+    private Map<Integer, LaneRunner> runners() {
+        Map<Integer, LaneRunner> runners = new HashMap<>();
+        running.forEach((lane, run) -> runners.put(lane, run.runner));
+        return runners;
     }
 
     private Running startLane(int lane) {

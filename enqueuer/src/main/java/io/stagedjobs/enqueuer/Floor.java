@@ -56,8 +56,8 @@ final class Floor {
     }
 
     /** Where to look whether any job waits. */
-    Lanes.Start last() {
-        return new Lanes.Start(era, above, exceptions);
+    Lanes.Start last(long generation) {
+        return new Lanes.Start(generation, era, above, exceptions);
     }
 
     /** One of the exceptions is over: what it has committed lies from here on. */

@@ -21,7 +21,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Moves one lane: acquire, then batch after batch, until it is told to stop or the lane is no longer ours. The package
- * description tells the protocol. {@link #runOnce} is one step and belongs to one thread; {@link #stop} and {@link #wake} may come from any.
+ * description tells the protocol. {@link #runOnce} is one step and belongs to one thread; the other methods may be called from any.
  */
 final class LaneRunner implements Runnable {
 
@@ -35,12 +35,20 @@ final class LaneRunner implements Runnable {
             Publisher publisher,
             Horizon horizon,
             Lanes.BatchLimits limits,
-            Duration idleMax,
+            Rests rests,
             Pauses pauses,
             Health health,
             Meters meters,
             LongSupplier nanoTime,
             RandomGenerator random) {}
+
+    /**
+     * How long a lane rests.
+     *
+     * @param idle while nothing waits in it; a {@link Lookout} ends that rest
+     * @param blocked while what waits cannot be moved, and nobody could say more than the lane sees itself
+     */
+    record Rests(Duration idle, Duration blocked) {}
 
     /** What one ownership of the lane knows; thrown away with the first failure. */
     private static final class Ownership {
@@ -70,17 +78,19 @@ final class LaneRunner implements Runnable {
 
     private long generation;
     private @Nullable Ownership ownership;
+    private volatile Lanes.@Nullable Start resting;
+    private volatile boolean told;
 
     LaneRunner(int lane, Tools tools) {
         this.lane = lane;
         this.tools = tools;
-        this.pace = new Pace(tools.idleMax, tools.random);
+        this.pace = new Pace(tools.random);
     }
 
     @Override
     public void run() {
         Optional<Duration> pause = Optional.of(Duration.ZERO);
-        while (pause.isPresent() && rest.take(pause.get(), pace.isIdle())) {
+        while (pause.isPresent() && rest.take(pause.get(), resting != null)) {
             pause = runOnce();
         }
         letGo();
@@ -91,13 +101,20 @@ final class LaneRunner implements Runnable {
         rest.end();
     }
 
-    /** Has it look at once if it rests because nothing waited; whoever rests after a failure is not disturbed. */
-    void wake() {
+    /** Where jobs would appear that end its rest; empty while it does not rest for want of jobs. */
+    Optional<Lanes.Start> resting() {
+        return Optional.ofNullable(resting);
+    }
+
+    /** Ends the rest of a lane in which nothing waited: now something does. Whoever rests after a failure is not disturbed. */
+    void jobsWait() {
+        told = true;
         rest.wake();
     }
 
     /** Moves one batch of this lane; returns how long to rest before the next call, empty if the lane is not ours. */
     Optional<Duration> runOnce() {
+        resting = null;
         try {
             if (ownership == null && !take()) {
                 return Optional.empty();
@@ -211,17 +228,17 @@ final class LaneRunner implements Runnable {
 
     private Duration turn(Ownership owned) {
         if (tools.pauses.everything()) {
-            return pace.idle();
+            return pace.idle(tools.rests.blocked);
         }
         Map<String, Refusal> paused = tools.pauses.refusals();
-        boolean waits = owned.moreWaits || tools.lanes.anyWaiting(lane, generation, owned.floor.last());
+        boolean waits = owned.moreWaits || anyWaiting(owned);
         Horizon.View horizon = waits ? tools.horizon.look() : Horizon.View.NOTHING;
         int tended = tend(owned, paused, waits, horizon);
         if (tended < 0) {
             return outrun();
         }
-        if (!waits && tended == 0) {
-            return pace.idle();
+        if (!waits) {
+            return tended == 0 ? restForJobs(owned) : pace.busy();
         }
         Outcome outcome;
         try (LaneTransaction transaction = begin()) {
@@ -234,13 +251,32 @@ final class LaneRunner implements Runnable {
             owned.moreWaits = read.full();
             if (read.jobs().isEmpty()) {
                 passed(owned.floor, read, List.of());
-                return tended == 0 ? pace.idle() : pace.busy();
+                return tended > 0 ? pace.busy() : restAfterNothing(owned, blocked);
             }
             Batch batch = new Batch(owned.batchNext(), read.jobs());
             outcome = owned.session.publish(batch);
             passed(owned.floor, read, settle(owned, transaction, batch, outcome));
         }
-        return outcome.failure() == null ? afterSuccess(outcome) : failed(Side.KAFKA, outcome.failure());
+        return outcome.failure() == null ? afterSuccess(owned, outcome) : failed(Side.KAFKA, outcome.failure());
+    }
+
+    private boolean anyWaiting(Ownership owned) {
+        if (told) {
+            told = false;
+            return true;
+        }
+        return !tools.lanes.waiting(Map.of(lane, owned.floor.last(generation))).isEmpty();
+    }
+
+    /** What is blocked waits too, so that a lookout would tell of it again and again. */
+    private Duration restAfterNothing(Ownership owned, Blocked blocked) {
+        return blocked.equals(Blocked.NOTHING) ? restForJobs(owned) : pace.idle(tools.rests.blocked);
+    }
+
+    /** Rests until a {@link Lookout} says that jobs wait. */
+    private Duration restForJobs(Ownership owned) {
+        resting = owned.floor.last(generation);
+        return pace.idle(tools.rests.idle);
     }
 
     /**
@@ -338,14 +374,17 @@ final class LaneRunner implements Runnable {
         }
     }
 
-    private Duration afterSuccess(Outcome outcome) {
+    private Duration afterSuccess(Ownership owned, Outcome outcome) {
         if (pace.failures() > 0) {
             log.info("lane {} publishes again after {} failures", lane, pace.failures());
         }
         boolean moved = !outcome.published().isEmpty()
                 || !outcome.refusedTopics().isEmpty()
                 || !outcome.refusedJobs().isEmpty();
-        return moved ? pace.busy() : pace.idle();
+        if (!moved) {
+            return pace.idle(tools.rests.blocked);
+        }
+        return owned.moreWaits ? pace.busy() : restForJobs(owned);
     }
 
     /** Somebody took the lane or moved jobs of it by hand: begins again, after a rest so that owners do not chase each other. */

@@ -2,6 +2,7 @@ package io.stagedjobs.enqueuer;
 
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
@@ -39,10 +40,12 @@ public interface Lanes {
     void giveBack(Set<Integer> lanes);
 
     /**
-     * Whether a job may wait in the lane behind the start, or the owner's memory is not to be relied on: the lane has another
+     * In which of these lanes a job may wait behind the start, or the owner's memory is not to be relied on: the lane has another
      * generation, the era is another one, or one of the exceptions is over. Reads without any lock.
+     *
+     * @param resting by lane
      */
-    boolean anyWaiting(int lane, long generation, Start start);
+    Set<Integer> waiting(Map<Integer, Start> resting);
 
     /**
      * Reads the last id drawn, then who may still commit one up to it. What was drawn is on PostgreSQL's disk, so that no crash
@@ -75,11 +78,12 @@ public interface Lanes {
     /**
      * Where to look for a lane's jobs.
      *
+     * @param generation of whose memory this is
      * @param era of which the rest is true
      * @param after the id after which jobs may lie
      * @param exceptions transactions whose end would let jobs appear below
      */
-    record Start(String era, long after, Set<String> exceptions) {}
+    record Start(long generation, String era, long after, Set<String> exceptions) {}
 
     /**
      * See {@link #readHorizon}.

@@ -69,17 +69,19 @@ class ExactlyOnceTest {
                 .get(0, long.class);
     }
 
-    private static boolean worked(Optional<Duration> rest) {
-        return rest.isPresent() && rest.get().isZero();
+    /** Runs one step, after which more jobs or none are to be moved. */
+    private static boolean worked(LaneRunner runner) {
+        Optional<Duration> rest = runner.runOnce();
+        return rest.isPresent() && (rest.get().isZero() || runner.resting().isPresent());
     }
 
     @Test
     void each_batch_is_one_transaction_with_its_progress_and_its_number() {
         LaneRunner runner = runner(publisher);
         stage("1", "2");
-        assertThat(worked(runner.runOnce())).isTrue();
+        assertThat(worked(runner)).isTrue();
         stage("3");
-        assertThat(worked(runner.runOnce())).isTrue();
+        assertThat(worked(runner)).isTrue();
         assertThat(outbox.namesIn(topic)).containsExactly("1", "2", "3");
         assertThat(outbox.waiting()).isZero();
         assertThat(settled()).isEqualTo(2);
@@ -142,7 +144,7 @@ class ExactlyOnceTest {
                         topic,
                         KEY);
         for (int i = 0; i < 4; i++) {
-            assertThat(worked(runner.runOnce())).isTrue();
+            assertThat(worked(runner)).isTrue();
         }
         assertThat(outbox.waiting()).isZero();
         assertThat(outbox.namesIn(topic))
@@ -229,7 +231,7 @@ class ExactlyOnceTest {
             }
         });
         stage("1");
-        assertThat(worked(zombie.runOnce())).isFalse();
+        assertThat(worked(zombie)).isFalse();
         assertThat(outbox.namesIn(topic)).isEmpty();
         assertThat(outbox.waiting()).isEqualTo(1);
     }
@@ -267,7 +269,7 @@ class ExactlyOnceTest {
         outbox.dsl().execute("UPDATE staged_job_batches SET batch = 1 WHERE lane = ?", lane);
         stage("after.the.restore");
         LaneRunner restored = runner(publisher);
-        assertThat(worked(restored.runOnce())).isFalse();
+        assertThat(worked(restored)).isFalse();
         assertThat(outbox.namesIn(topic)).containsExactly("1", "2", "3");
         assertThat(outbox.waiting()).isEqualTo(1);
     }
@@ -299,7 +301,7 @@ class ExactlyOnceTest {
         outbox.kafka.deleteTopic("staged-jobs-progress-" + outbox.database.name());
         ExactlyOncePublisher anew = outbox.exactlyOnce();
         stage("2");
-        assertThat(worked(runner(anew).runOnce())).isFalse();
+        assertThat(worked(runner(anew))).isFalse();
         assertThat(outbox.namesIn(topic)).containsExactly("1");
         assertThat(outbox.waiting()).isEqualTo(1);
     }

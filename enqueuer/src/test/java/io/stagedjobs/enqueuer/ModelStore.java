@@ -19,6 +19,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 
 /**
  * PostgreSQL as the lane protocol sees it. Statements are atomic and see what is committed when they start, and what their
@@ -397,10 +398,17 @@ final class ModelStore {
         }
 
         @Override
-        public boolean anyWaiting(int lane, long generation, Start start) {
-            simulation.step("looks at lane", lane);
+        public Set<Integer> waiting(Map<Integer, Start> resting) {
+            simulation.step("looks at lanes", resting.keySet());
             mayFail();
-            return lanes.get(lane).generation != generation
+            return resting.entrySet().stream()
+                    .filter(one -> waits(one.getKey(), one.getValue()))
+                    .map(Map.Entry::getKey)
+                    .collect(Collectors.toSet());
+        }
+
+        private boolean waits(int lane, Start start) {
+            return lanes.get(lane).generation != start.generation()
                     || !start.era().equals(era())
                     || !lanes.get(lane).rows.tailMap(start.after(), false).isEmpty()
                     || !lockedBy.containsAll(start.exceptions());

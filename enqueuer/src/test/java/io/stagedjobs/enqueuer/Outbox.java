@@ -210,7 +210,7 @@ public final class Outbox implements AutoCloseable {
                         publisher,
                         new Horizon(lanes, nanoTime),
                         limits,
-                        idleMax,
+                        new LaneRunner.Rests(idleMax, idleMax),
                         pauses,
                         new Health(),
                         new Meters(new SimpleMeterRegistry(), () -> 0),

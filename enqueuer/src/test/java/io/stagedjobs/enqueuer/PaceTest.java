@@ -2,25 +2,12 @@ package io.stagedjobs.enqueuer;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.time.Duration;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
 class PaceTest {
 
-    private final Pace pace = new Pace(Duration.ofMillis(100), new Random(1));
-
-    @Test
-    void an_idle_lane_rests_longer_and_longer_up_to_the_poll_interval() {
-        assertThat(pace.idle()).isEqualTo(Duration.ofMillis(2));
-        assertThat(pace.idle()).isEqualTo(Duration.ofMillis(4));
-        for (int i = 0; i < 10; i++) {
-            pace.idle();
-        }
-        assertThat(pace.idle()).isEqualTo(Duration.ofMillis(100));
-        pace.busy();
-        assertThat(pace.idle()).isEqualTo(Duration.ofMillis(2));
-    }
+    private final Pace pace = new Pace(new Random(1));
 
     @Test
     void failures_rest_ever_longer_with_jitter_up_to_ten_seconds_and_a_success_ends_that() {

@@ -99,7 +99,7 @@ final class SimulatedEnqueuer {
                 broker.client(this),
                 new Horizon(lanes, simulation::nanoTime),
                 limits,
-                Duration.ofSeconds(2),
+                new LaneRunner.Rests(Duration.ofSeconds(2), Duration.ofSeconds(2)),
                 pauses,
                 health,
                 METERS,

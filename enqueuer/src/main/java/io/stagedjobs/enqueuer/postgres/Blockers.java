@@ -6,7 +6,6 @@ import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
-import org.jooq.Record;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -54,8 +53,8 @@ final class Blockers {
 
     private @Nullable String ask() {
         try (Transactions.Open transaction = transactions.get()) {
-            Record row = transaction.dsl().fetchSingle(BLOCKERS);
-            return row.get(0, String.class);
+            return transaction.ask(
+                    "look who blocks", dsl -> dsl.fetchSingle(BLOCKERS).get(0, String.class));
         } catch (RuntimeException unanswered) {
             return null; // the statement's own failure is told anyhow
         }

@@ -23,6 +23,9 @@ import org.jspecify.annotations.Nullable;
 /** A transaction of PostgreSQL that has locked the lane's row. */
 final class PostgresLaneTransaction implements LaneTransaction {
 
+    /** A release of PostgreSQL, the first whose pg_logical_emit_message can flush. */
+    private static final int FLUSHES_MESSAGES_SINCE = 17;
+
     private final Transactions.Open transaction;
     private final Transactions others;
     private final Statements sql;
@@ -60,8 +63,7 @@ final class PostgresLaneTransaction implements LaneTransaction {
 
     @Override
     public void recordSettled(long batch) {
-        update("record batch " + batch, sql.recordBatch, lane, batch);
-        update("forget the batches before " + batch, sql.forgetBatches, lane, batch);
+        update("record batch " + batch, sql.recordBatch, lane, batch, lane, batch);
     }
 
     @Override
@@ -87,10 +89,22 @@ final class PostgresLaneTransaction implements LaneTransaction {
     public Read read(BatchLimits limits, Blocked blocked, long after) {
         Optional<Read> small = blocked.equals(Blocked.NOTHING) ? readSmall(limits, after) : Optional.empty();
         Read read = small.orElseGet(() -> readSized(limits, blocked, after));
-        if (!read.jobs().isEmpty()) {
+        if (!read.jobs().isEmpty() && !flushesWithRead()) {
             flushLog();
         }
         return read;
+    }
+
+    /**
+     * A writer that commits with synchronous_commit = off shows rows before its commit is on disk, and a crash would take
+     * them back after Kafka has them. So the log is put on disk up to what was read, since PostgreSQL 17 in the same message.
+     */
+    private String flushed(String read) {
+        return flushesWithRead() ? read + "; " + sql.flushLog : read;
+    }
+
+    private boolean flushesWithRead() {
+        return transaction.release() >= FLUSHES_MESSAGES_SINCE;
     }
 
     /** @return empty if one of the jobs exceeds its share of the bytes: they came without what is large */
@@ -98,7 +112,7 @@ final class PostgresLaneTransaction implements LaneTransaction {
         long share = limits.bytesMax() / limits.rowsMax();
         return query(
                 "read the next jobs",
-                sql.readSmall,
+                flushed(sql.readSmall),
                 answer -> {
                     JobRows rows = new JobRows(answer);
                     List<Job> jobs = new ArrayList<>();
@@ -120,7 +134,7 @@ final class PostgresLaneTransaction implements LaneTransaction {
     private Read readSized(BatchLimits limits, Blocked blocked, long after) {
         return query(
                 "read the next jobs",
-                sql.readSized,
+                flushed(sql.readSized),
                 answer -> {
                     JobRows rows = new JobRows(answer);
                     List<Job> jobs = new ArrayList<>();
@@ -141,10 +155,7 @@ final class PostgresLaneTransaction implements LaneTransaction {
                 limits.bytesMax());
     }
 
-    /**
-     * A writer that commits with synchronous_commit = off shows rows before its commit is on disk, and a crash would take
-     * them back after Kafka has them. A commit of our own, with something to write, puts the log on disk up to here.
-     */
+    /** A commit of our own, with something to write, puts the log on disk up to here. */
     private void flushLog() {
         boolean flushed =
                 query("look how far the log is on disk", sql.logFlushed, row -> row.next() && row.getBoolean(1));

@@ -7,7 +7,9 @@ import io.stagedjobs.enqueuer.postgres.PostgresLaneTransaction.Locked;
 import io.stagedjobs.schema.Schema;
 import java.time.Duration;
 import java.time.OffsetDateTime;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
@@ -108,17 +110,28 @@ public final class PostgresLanes implements Lanes {
     }
 
     @Override
-    public boolean anyWaiting(int lane, long generation, Start start) {
+    public Set<Integer> waiting(Map<Integer, Start> resting) {
+        List<Map.Entry<Integer, Start>> all = List.copyOf(resting.entrySet());
+        List<Map.Entry<Integer, String>> exceptions = all.stream()
+                .flatMap(one -> one.getValue().exceptions().stream().map(writer -> Map.entry(one.getKey(), writer)))
+                .toList();
         try (Transactions.Open transaction = transactions.begin()) {
             return transaction.query(
-                    "look at lane " + lane,
-                    sql.anyWaiting,
-                    row -> row.next() && row.getBoolean(1),
-                    generation,
-                    start.era(),
-                    start.after(),
-                    start.exceptions().toArray(new String[0]),
-                    lane);
+                    "look at lanes " + resting.keySet(),
+                    sql.waiting,
+                    rows -> {
+                        Set<Integer> waiting = new HashSet<>();
+                        while (rows.next()) {
+                            waiting.add(rows.getInt(1));
+                        }
+                        return waiting;
+                    },
+                    all.stream().map(Map.Entry::getKey).toArray(Integer[]::new),
+                    all.stream().map(one -> one.getValue().generation()).toArray(Long[]::new),
+                    all.stream().map(one -> one.getValue().era()).toArray(String[]::new),
+                    all.stream().map(one -> one.getValue().after()).toArray(Long[]::new),
+                    exceptions.stream().map(Map.Entry::getKey).toArray(Integer[]::new),
+                    exceptions.stream().map(Map.Entry::getValue).toArray(String[]::new));
         }
     }
 

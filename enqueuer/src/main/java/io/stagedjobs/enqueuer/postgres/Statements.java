@@ -24,7 +24,7 @@ final class Statements {
     final String giveBackAll;
     final String forgetMe;
     final String lock;
-    final String anyWaiting;
+    final String waiting;
     final String lastId;
     final String writers;
     final String anyOver;
@@ -39,12 +39,12 @@ final class Statements {
     final String putBack;
     final String nextHeld;
     final String logFlushed;
+    final String flushLog;
     final String writeToLog;
     final String delete;
     final String settled;
     final String present;
     final String recordBatch;
-    final String forgetBatches;
     final String waitForLocksBriefly;
     final String countBounded;
     final String countEstimated;
@@ -118,10 +118,12 @@ final class Statements {
                 + " AND pg_xact_status((s.newest - a.age)::text::xid8) IS DISTINCT FROM 'in progress'))";
 
         // Primary keys, of the jobs from the start to the first row; no lock.
-        anyWaiting = "SELECT l.generation <> ? OR " + era + " <> ?"
-                + " OR EXISTS (SELECT FROM " + jobs + " AS j WHERE j.lane = l.lane AND j.id > ?)"
-                + " OR EXISTS (SELECT FROM unnest(?::text[]) AS w (writer) WHERE " + hasNoLock + ")"
-                + " FROM " + lanes + " AS l WHERE l.lane = ?";
+        waiting = "SELECT r.lane FROM unnest(?::int[], ?::bigint[], ?::text[], ?::bigint[]) AS r (lane, generation, era, after)"
+                + " WHERE r.era <> " + era
+                + " OR r.generation IS DISTINCT FROM (SELECT l.generation FROM " + lanes + " AS l WHERE l.lane = r.lane)"
+                + " OR EXISTS (SELECT FROM " + jobs + " AS j WHERE j.lane = r.lane AND j.id > r.after)"
+                + " OR EXISTS (SELECT FROM unnest(?::int[], ?::text[]) AS w (lane, writer) WHERE w.lane = r.lane AND "
+                + hasNoLock + ")";
 
         String follows = "EXISTS (SELECT FROM " + parked + " AS p WHERE " + earlierParked("p", "j") + ")";
         String size = "(64 + coalesce(octet_length(payload), 0) + coalesce(octet_length(job_key), 0)"
@@ -184,6 +186,9 @@ final class Statements {
         nextHeld = "SELECT min(id) FROM " + parked + " WHERE lane = ? AND topic = ? AND state = 'held'";
 
         logFlushed = "SELECT pg_current_wal_insert_lsn() <= pg_current_wal_flush_lsn()";
+        // From PostgreSQL 17 on: what is written here is flushed at once, with all that is before it.
+        flushLog = "SELECT CASE WHEN pg_current_wal_insert_lsn() > pg_current_wal_flush_lsn()"
+                + " THEN pg_logical_emit_message(false, 'staged-jobs', '', true) END";
         writeToLog = "SELECT pg_logical_emit_message(true, 'staged-jobs', '')";
 
         // Primary key, from the first id to the last; locks the rows it deletes. Both halves of the pair must match, the ids in
@@ -199,8 +204,8 @@ final class Statements {
         present = "SELECT id, job_id FROM " + jobs + " WHERE lane = ? AND id = ANY (?::bigint[]) UNION ALL"
                 + " SELECT id, job_id FROM " + parked + " WHERE lane = ? AND id = ANY (?::bigint[])";
         deleteAside = deletePairs(parked);
-        recordBatch = "INSERT INTO " + batches + " (lane, batch) VALUES (?, ?)";
-        forgetBatches = "DELETE FROM " + batches + " WHERE lane = ? AND batch < ?";
+        recordBatch = "INSERT INTO " + batches + " (lane, batch) VALUES (?, ?);"
+                + " DELETE FROM " + batches + " WHERE lane = ? AND batch < ?";
 
         // Whoever has locked the table must not keep the heartbeat from being renewed.
         waitForLocksBriefly = "SET LOCAL lock_timeout = '200ms'";

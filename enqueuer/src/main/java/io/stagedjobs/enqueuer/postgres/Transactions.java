@@ -77,37 +77,63 @@ final class Transactions {
     static final class Open implements AutoCloseable {
         private final Connection connection;
         private final Blockers.@Nullable Watch watch;
+        private final String applicationName;
+        /** Travels with the first statement; null once it has. */
+        private @Nullable String prelude;
+
         private @Nullable DSLContext dsl;
 
-        private Open(Connection connection, Blockers.@Nullable Watch watch) {
+        private Open(Connection connection, Blockers.@Nullable Watch watch, String prelude, String applicationName) {
             this.connection = connection;
             this.watch = watch;
+            this.prelude = prelude;
+            this.applicationName = applicationName;
         }
 
-        DSLContext dsl() {
+        private DSLContext dsl() {
             if (dsl == null) {
                 dsl = DSL.using(JOOQ.derive(new DefaultConnectionProvider(connection)));
             }
             return dsl;
         }
 
+        /** The release of PostgreSQL, for instance 18. */
+        int release() {
+            try {
+                return connection.getMetaData().getDatabaseMajorVersion();
+            } catch (SQLException e) {
+                throw outside("tell its release", e);
+            }
+        }
+
         /** Runs statements; what PostgreSQL refuses is thrown as ours, with the names of those who kept it waiting. */
         <T extends @Nullable Object> T ask(String what, Function<DSLContext, T> question) {
             begins();
             try {
+                sendPrelude();
                 return question.apply(dsl());
             } catch (DataAccessException e) {
                 throw named(what, e, e.getCause());
+            } catch (SQLException e) {
+                throw named(what, e, e);
             } finally {
                 ends();
             }
         }
 
-        /** As {@link #ask}, one statement of every batch, without what jOOQ costs for each row. */
+        /**
+         * As {@link #ask}, one statement of every batch, without what jOOQ costs for each row. What follows it in the text is
+         * run too, in the same message to the server.
+         */
         <T extends @Nullable Object> T query(String what, String sql, Rows<T> rows, Object... bindings) {
             begins();
-            try (PreparedStatement statement = prepared(sql, bindings);
-                    ResultSet result = statement.executeQuery()) {
+            try (PreparedStatement statement = prepared(sql, bindings)) {
+                statement.execute();
+                ResultSet result = statement.getResultSet();
+                while (result == null || isOfPrelude(result)) {
+                    statement.getMoreResults();
+                    result = statement.getResultSet();
+                }
                 return rows.read(result);
             } catch (SQLException e) {
                 throw named(what, e, e);
@@ -119,8 +145,11 @@ final class Transactions {
         /** As {@link #query}, for a statement that answers with a number of rows. */
         int update(String what, String sql, Object... bindings) {
             begins();
-            try (PreparedStatement statement = prepared(sql, bindings)) {
-                return statement.executeUpdate();
+            try {
+                sendPrelude();
+                try (PreparedStatement statement = prepared(sql, bindings)) {
+                    return statement.executeUpdate();
+                }
             } catch (SQLException e) {
                 throw named(what, e, e);
             } finally {
@@ -128,12 +157,31 @@ final class Transactions {
             }
         }
 
+        private void sendPrelude() throws SQLException {
+            if (prelude != null) {
+                try (PreparedStatement statement = connection.prepareStatement(prelude)) {
+                    statement.setString(1, applicationName);
+                    statement.execute();
+                }
+                prelude = null;
+            }
+        }
+
         private PreparedStatement prepared(String sql, Object... bindings) throws SQLException {
-            PreparedStatement statement = connection.prepareStatement(sql);
-            for (int i = 0; i < bindings.length; i++) {
-                statement.setObject(i + 1, bindings[i]);
+            PreparedStatement statement = connection.prepareStatement(prelude == null ? sql : prelude + "; " + sql);
+            int parameter = 1;
+            if (prelude != null) {
+                statement.setString(parameter++, applicationName);
+                prelude = null;
+            }
+            for (Object binding : bindings) {
+                statement.setObject(parameter++, binding);
             }
             return statement;
+        }
+
+        private static boolean isOfPrelude(ResultSet result) throws SQLException {
+            return "set_config".equals(result.getMetaData().getColumnLabel(1));
         }
 
         private void begins() {
@@ -192,15 +240,11 @@ final class Transactions {
             connection = dataSource.getConnection();
             connection.setAutoCommit(false);
             String sql = isPinned(connection) ? prelude : prelude + local("search_path", SEARCH_PATH);
-            try (PreparedStatement statement = connection.prepareStatement(sql)) {
-                statement.setString(1, applicationName);
-                statement.execute();
-            }
-            return new Open(connection, blockers == null ? null : blockers.watch());
+            return new Open(connection, blockers == null ? null : blockers.watch(), sql, applicationName);
         } catch (SQLException e) {
             OutsideException failure = outside("open a transaction", e);
             if (connection != null) {
-                new Open(connection, null).close();
+                new Open(connection, null, prelude, applicationName).close();
             }
             throw failure;
         }

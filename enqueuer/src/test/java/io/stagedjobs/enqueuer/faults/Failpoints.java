@@ -139,7 +139,7 @@ final class Failpoints {
                     return call.run();
                 }
                 boolean delete = sql.startsWith("DELETE FROM") && sql.contains("\"staged_jobs\"");
-                boolean read = sql.startsWith("SELECT id, job_id, topic") && sql.contains("\"staged_jobs\"");
+                boolean read = sql.startsWith("SELECT id, ") && sql.contains("\"staged_jobs\"");
                 if (sql.contains("FOR NO KEY UPDATE")) {
                     reach(Point.K0_BEFORE_SELECT);
                 } else if (delete) {

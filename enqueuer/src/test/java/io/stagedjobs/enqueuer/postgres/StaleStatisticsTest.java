@@ -76,11 +76,10 @@ class StaleStatisticsTest {
     }
 
     private static void assertFewRead(Transactions.Open transaction, String what) {
-        long read = transaction
-                .dsl()
-                .fetchSingle("SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) FROM pg_stat_xact_user_tables"
-                        + " WHERE relname IN ('staged_jobs', 'parked_jobs')")
-                .get(0, long.class);
+        long read = transaction.ask("count rows read", dsl -> dsl.fetchSingle(
+                        "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) FROM pg_stat_xact_user_tables"
+                                + " WHERE relname IN ('staged_jobs', 'parked_jobs')")
+                .get(0, long.class));
         assertThat(read).as("rows read so far, after " + what).isLessThanOrEqualTo(READ_PER_JOB_MAX * BATCH);
     }
 
@@ -91,13 +90,10 @@ class StaleStatisticsTest {
     /** Each step in a transaction of its own, which is rolled back: what it reads is counted by transaction. */
     private void assertFewRead(String planCacheMode, String what, Step step) {
         try (Transactions.Open transaction = transactions.begin(lane)) {
-            transaction.dsl().execute("SET LOCAL plan_cache_mode = " + planCacheMode);
-            assertThat(transaction
-                            .dsl()
-                            .fetch("EXPLAIN SELECT FROM public.staged_jobs")
-                            .formatCSV())
-                    .as("the plan's estimate")
-                    .contains("rows=1 ");
+            transaction.ask("choose plans", dsl -> dsl.execute("SET LOCAL plan_cache_mode = " + planCacheMode));
+            String plan = transaction.ask("explain", dsl -> dsl.fetch("EXPLAIN SELECT FROM public.staged_jobs")
+                    .formatCSV());
+            assertThat(plan).as("the plan's estimate").contains("rows=1 ");
             step.in(new PostgresLaneTransaction(
                     transaction, transactions, new Statements(Schema.PUBLIC), lane, LOCKED));
             assertFewRead(transaction, what);
