@@ -29,6 +29,12 @@ public record KafkaClientSettings(Map<String, String> operator, Duration publish
      */
     private static final Duration TRANSACTION_TIMEOUT = Duration.ofMinutes(15);
 
+    /**
+     * A commit is answered before its markers are written, and until then the next transaction is sent away to try again:
+     * Kafka's default of 100 ms would be most of a small batch's time.
+     */
+    private static final Duration NEXT_TRANSACTION_BACKOFF = Duration.ofMillis(10);
+
     /** Set here and nowhere else, each with the reason that a person is told. */
     public static final Map<String, String> FIXED = Map.of(
             ProducerConfig.ACKS_CONFIG, "a job is deleted only after all in-sync replicas have it",
@@ -88,7 +94,7 @@ public record KafkaClientSettings(Map<String, String> operator, Duration publish
         Map<String, Object> properties = new HashMap<>();
         properties.put(ProducerConfig.COMPRESSION_TYPE_CONFIG, "lz4");
         properties.put(ProducerConfig.BATCH_SIZE_CONFIG, 256 * 1024);
-        properties.put(ProducerConfig.LINGER_MS_CONFIG, 1); // the batch is there already: only its first requests gain
+        properties.put(ProducerConfig.LINGER_MS_CONFIG, 0); // the batch is there already, and its end is waited for
         properties.put(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, (int) (publishTimeout.toMillis() * 3 / 4));
         properties.putAll(common(ProducerConfig.configNames()));
         properties.put(ProducerConfig.ACKS_CONFIG, "all");
@@ -106,6 +112,7 @@ public record KafkaClientSettings(Map<String, String> operator, Duration publish
                 ProducerConfig.CLIENT_ID_CONFIG,
                 properties.get(ProducerConfig.CLIENT_ID_CONFIG) + "-lane-" + lane); // its meters' label
         properties.put(ProducerConfig.TRANSACTIONAL_ID_CONFIG, transactionalId);
+        properties.putIfAbsent(ProducerConfig.RETRY_BACKOFF_MS_CONFIG, NEXT_TRANSACTION_BACKOFF.toMillis());
         properties.putIfAbsent(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG, (int) TRANSACTION_TIMEOUT.toMillis());
         return properties;
     }
