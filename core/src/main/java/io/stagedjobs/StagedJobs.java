@@ -66,6 +66,10 @@ public final class StagedJobs {
      * empty list does nothing.
      */
     public void stage(Connection connection, List<StagedJob> jobs) {
+        write(connection, jobs);
+    }
+
+    void write(Connection connection, List<StagedJob> jobs) {
         try {
             if (connection.getAutoCommit()) {
                 throw new NoTransactionException();
@@ -99,6 +103,10 @@ public final class StagedJobs {
     /** As {@link #stage(DSLContext, List)}, for use inside {@code DSLContext.transaction(configuration -> …)}. */
     public void stage(Configuration transaction, List<StagedJob> jobs) {
         stage(transaction.dsl(), jobs);
+    }
+
+    boolean sameTable(StagedJobs other) {
+        return insert.equals(other.insert);
     }
 
     private int endOfStatement(List<StagedJob> jobs, int from) {

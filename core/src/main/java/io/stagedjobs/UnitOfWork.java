@@ -7,10 +7,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicReference;
 import javax.sql.DataSource;
 import org.jooq.Configuration;
-import org.jooq.DSLContext;
 import org.jooq.SQLDialect;
+import org.jooq.TransactionalCallable;
 import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
 
@@ -31,7 +32,14 @@ import org.jspecify.annotations.Nullable;
  * {@link #retryUniqueViolations} was asked for. A block therefore does nothing that must not happen twice, besides
  * writing to the database. Everything else passes through at once, as it was thrown.
  *
- * <p><b>Staged jobs</b> are written in one statement just before COMMIT, in the order they were staged.
+ * <p><b>Staged jobs</b> are written in one statement just before COMMIT, in the order they were staged, without those of a
+ * savepoint that was rolled back.
+ *
+ * <p><b>A unit inside a unit</b>, on the same thread and the same data source, joins it: it runs in a savepoint of the
+ * outer transaction, with the outer unit's jOOQ configuration, and is stored if the outer one commits. If its block throws,
+ * its part is rolled back and the outer block sees what was thrown. A conflict in it cannot be retried there; it repeats the
+ * outer unit as a whole, unless the outer block catches it. One that asks for a stronger isolation than the outer unit did is refused with an
+ * {@link IllegalStateException}. Units of different data sources have nothing to do with each other.
  *
  * <p><b>Threads</b>: immutable, safe for use by many threads; each run uses one connection of the data source.
  */
@@ -60,6 +68,10 @@ public final class UnitOfWork {
 
         Isolation(String sql) {
             this.sql = sql;
+        }
+
+        String sql() {
+            return sql;
         }
     }
 
@@ -128,7 +140,7 @@ public final class UnitOfWork {
     }
 
     /**
-     * Runs the block in a transaction of its own and commits it, its staged jobs included.
+     * Runs the block in a transaction of its own and commits it, its staged jobs included; inside a unit, as a part of that.
      *
      * @return what the block's successful run returned
      * @throws E what the block threw; everything was rolled back, and a failing ROLLBACK is suppressed in it
@@ -137,6 +149,10 @@ public final class UnitOfWork {
      * @throws CommitOutcomeUnknownException if the connection was lost during COMMIT
      */
     public <T extends @Nullable Object, E extends Exception> T call(ResultBlock<T, E> block) throws E {
+        OpenUnit outer = OpenUnit.onThisThread(OpenUnit.source(configuration));
+        if (outer != null) {
+            return join(outer, block);
+        }
         List<Throwable> conflicts = new ArrayList<>();
         long start = System.nanoTime();
         while (true) {
@@ -148,7 +164,7 @@ public final class UnitOfWork {
                 if (attempt.committing && outcomeUnknown(state)) {
                     throw new CommitOutcomeUnknownException(failure);
                 }
-                if (!isConflict(state)) {
+                if (!isConflict(state) && !attempt.isConflict(failure)) {
                     conflicts.forEach(failure::addSuppressed);
                     throw UnitOfWork.<E>asThrown(failure);
                 }
@@ -160,12 +176,27 @@ public final class UnitOfWork {
         }
     }
 
+    /** Runs the block as a part of a unit that is open on this thread. */
+    private <T extends @Nullable Object, E extends Exception> T join(OpenUnit outer, ResultBlock<T, E> block) throws E {
+        outer.requireIsolation(options.isolation);
+        try {
+            return inTransaction(
+                    outer.dsl().configuration(),
+                    savepoint -> block.run(new Work(outer, savepoint.dsl(), options.stagedJobs)));
+        } catch (Exception failure) {
+            if (isConflict(sqlState(failure))) {
+                outer.conflict(failure);
+            }
+            throw UnitOfWork.<E>asThrown(failure);
+        }
+    }
+
     /** One run of the block in one transaction. */
     private final class Attempt<T extends @Nullable Object, E extends Exception> {
         private final ResultBlock<T, E> block;
         private final int number;
         private boolean committing;
-        private @Nullable Exception thrown;
+        private @Nullable OpenUnit unit;
 
         Attempt(ResultBlock<T, E> block, int number) {
             this.block = block;
@@ -173,41 +204,49 @@ public final class UnitOfWork {
         }
 
         T run() throws Exception {
-            try {
-                return configuration.dsl().transactionResult(transaction -> {
-                    try {
-                        return runBlock(transaction.dsl());
-                    } catch (Exception e) {
-                        thrown = e; // jOOQ wraps checked exceptions; the caller is to see its own
-                        throw e;
-                    }
-                });
-            } catch (RuntimeException e) {
-                if (thrown != null && thrown != e) {
-                    for (Throwable rollbackFailure : e.getSuppressed()) {
-                        thrown.addSuppressed(rollbackFailure);
-                    }
-                    throw thrown;
-                }
-                throw e;
+            return inTransaction(configuration, this::runBlock);
+        }
+
+        private T runBlock(Configuration transaction) throws E {
+            if (options.isolation != null) {
+                transaction.dsl().execute("SET TRANSACTION ISOLATION LEVEL " + options.isolation.sql);
+            }
+            try (OpenUnit opened = new OpenUnit(configuration, transaction, options.isolation, number)) {
+                unit = opened;
+                T result = block.run(new Work(opened, opened.dsl(), options.stagedJobs));
+                opened.writeJobs();
+                committing = true;
+                return result;
             }
         }
 
-        private T runBlock(DSLContext dsl) throws E {
-            if (options.isolation != null) {
-                dsl.execute("SET TRANSACTION ISOLATION LEVEL " + options.isolation.sql);
+        boolean isConflict(Exception failure) {
+            return unit != null && unit.isConflict(failure);
+        }
+    }
+
+    /** Statements in a transaction of jOOQ; what they throw is thrown as it is, while jOOQ wraps checked exceptions. */
+    private static <T extends @Nullable Object> T inTransaction(
+            Configuration configuration, TransactionalCallable<T> statements) throws Exception {
+        AtomicReference<@Nullable Exception> thrown = new AtomicReference<>();
+        try {
+            return configuration.dsl().transactionResult(transaction -> {
+                try {
+                    return statements.run(transaction);
+                } catch (Exception e) {
+                    thrown.set(e);
+                    throw e;
+                }
+            });
+        } catch (RuntimeException e) {
+            Exception own = thrown.get();
+            if (own == null || own == e) {
+                throw e;
             }
-            Work work = new Work(dsl, number);
-            T result = block.run(work);
-            if (work.staged().isEmpty()) {
-                // PostgreSQL answers COMMIT of a failed transaction with ROLLBACK, and the driver says nothing: a block
-                // that
-                // swallowed an SQL error would seem to have succeeded. Any statement tells; staging is one.
-                dsl.execute("SELECT 1");
+            for (Throwable rollbackFailure : e.getSuppressed()) {
+                own.addSuppressed(rollbackFailure);
             }
-            options.stagedJobs.stage(dsl, work.staged());
-            committing = true;
-            return result;
+            throw own;
         }
     }
 
@@ -223,6 +262,9 @@ public final class UnitOfWork {
 
     private static @Nullable String sqlState(Throwable failure) {
         for (Throwable t = failure; t != null; t = t.getCause()) {
+            if (t instanceof AttemptsExhaustedException || t instanceof CommitOutcomeUnknownException) {
+                return null; // of a unit on another data source, which has decided already
+            }
             if (t instanceof SQLException sql && sql.getSQLState() != null) {
                 return sql.getSQLState();
             }
