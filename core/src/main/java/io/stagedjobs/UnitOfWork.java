@@ -1,5 +1,6 @@
 package io.stagedjobs;
 
+import io.stagedjobs.UnitListener.Outcome;
 import io.stagedjobs.internal.Backoff;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -14,6 +15,8 @@ import org.jooq.SQLDialect;
 import org.jooq.TransactionalCallable;
 import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Runs a block of statements as one logical unit in one database transaction: committed on full success only, rolled back
@@ -30,7 +33,8 @@ import org.jspecify.annotations.Nullable;
  * <p><b>Retry</b>: a serialization failure (SQLSTATE 40001) or a deadlock (40P01), in the block or at COMMIT, rolls back
  * and runs the whole block again after a jittered pause, up to {@link #attemptsMax}; a unique violation (23505) too if
  * {@link #retryUniqueViolations} was asked for. A block therefore does nothing that must not happen twice, besides
- * writing to the database. Everything else passes through at once, as it was thrown.
+ * writing to the database; what is expensive or must happen once is done before, by {@link #fetch}. Everything else passes
+ * through at once, as it was thrown.
  *
  * <p><b>Staged jobs</b> are written in one statement just before COMMIT, in the order they were staged, without those of a
  * savepoint that was rolled back.
@@ -48,6 +52,10 @@ public final class UnitOfWork {
     /** How many attempts a unit gets unless {@link #attemptsMax} says otherwise. */
     public static final int ATTEMPTS_MAX_DEFAULT = 5;
 
+    /** What a unit is called unless {@link #named} says otherwise. */
+    public static final String NAME_DEFAULT = "unit";
+
+    private static final Logger LOG = LoggerFactory.getLogger(UnitOfWork.class);
     private static final Set<String> CONFLICTS = Set.of("40001", "40P01");
     private static final String UNIQUE_VIOLATION = "23505";
     private static final Backoff BACKOFF = new Backoff(Duration.ofMillis(4), Duration.ofMillis(250));
@@ -56,7 +64,12 @@ public final class UnitOfWork {
     private final Options options;
 
     private record Options(
-            StagedJobs stagedJobs, @Nullable Isolation isolation, int attemptsMax, boolean retryUniqueViolations) {}
+            StagedJobs stagedJobs,
+            @Nullable Isolation isolation,
+            int attemptsMax,
+            boolean retryUniqueViolations,
+            String name,
+            UnitListener listener) {}
 
     /** The transaction isolation levels of PostgreSQL, chapter "Transaction Isolation". */
     public enum Isolation {
@@ -87,6 +100,12 @@ public final class UnitOfWork {
         T run(Work work) throws E;
     }
 
+    /** Something expensive outside the database, such as a call of another service; run once. */
+    @FunctionalInterface
+    public interface Fetch<F extends @Nullable Object, E extends Exception> {
+        F fetch() throws E;
+    }
+
     private UnitOfWork(Configuration configuration, Options options) {
         this.configuration = configuration;
         this.options = options;
@@ -99,16 +118,30 @@ public final class UnitOfWork {
 
     /** Units on connections of an application's own jOOQ configuration, with its settings and listeners. */
     public static UnitOfWork on(Configuration configuration) {
-        return new UnitOfWork(configuration, new Options(new StagedJobs(), null, ATTEMPTS_MAX_DEFAULT, false));
+        return new UnitOfWork(
+                configuration,
+                new Options(new StagedJobs(), null, ATTEMPTS_MAX_DEFAULT, false, NAME_DEFAULT, attempt -> {}));
     }
 
     /** Stages with {@code stagedJobs} instead of into the schema {@code public}. */
     public UnitOfWork staging(StagedJobs stagedJobs) {
-        return with(new Options(stagedJobs, options.isolation, options.attemptsMax, options.retryUniqueViolations));
+        return with(new Options(
+                stagedJobs,
+                options.isolation,
+                options.attemptsMax,
+                options.retryUniqueViolations,
+                options.name,
+                options.listener));
     }
 
     public UnitOfWork isolation(Isolation isolation) {
-        return with(new Options(options.stagedJobs, isolation, options.attemptsMax, options.retryUniqueViolations));
+        return with(new Options(
+                options.stagedJobs,
+                isolation,
+                options.attemptsMax,
+                options.retryUniqueViolations,
+                options.name,
+                options.listener));
     }
 
     /** @param attemptsMax how often the block may run in all, at least 1; 1 means no retry */
@@ -116,7 +149,13 @@ public final class UnitOfWork {
         if (attemptsMax < 1) {
             throw new IllegalArgumentException("attemptsMax must be at least 1, not " + attemptsMax);
         }
-        return with(new Options(options.stagedJobs, options.isolation, attemptsMax, options.retryUniqueViolations));
+        return with(new Options(
+                options.stagedJobs,
+                options.isolation,
+                attemptsMax,
+                options.retryUniqueViolations,
+                options.name,
+                options.listener));
     }
 
     /**
@@ -124,7 +163,30 @@ public final class UnitOfWork {
      * in its next attempt; wrong where the violation is the answer.
      */
     public UnitOfWork retryUniqueViolations() {
-        return with(new Options(options.stagedJobs, options.isolation, options.attemptsMax, true));
+        return with(new Options(
+                options.stagedJobs, options.isolation, options.attemptsMax, true, options.name, options.listener));
+    }
+
+    /** Names the unit for its listener; {@value #NAME_DEFAULT} unless this is called. Meters want few different names. */
+    public UnitOfWork named(String name) {
+        return with(new Options(
+                options.stagedJobs,
+                options.isolation,
+                options.attemptsMax,
+                options.retryUniqueViolations,
+                name,
+                options.listener));
+    }
+
+    /** Tells {@code listener} of each attempt, instead of the one named before. */
+    public UnitOfWork listening(UnitListener listener) {
+        return with(new Options(
+                options.stagedJobs,
+                options.isolation,
+                options.attemptsMax,
+                options.retryUniqueViolations,
+                options.name,
+                listener));
     }
 
     private UnitOfWork with(Options changed) {
@@ -137,6 +199,24 @@ public final class UnitOfWork {
             block.run(work);
             return true;
         });
+    }
+
+    /**
+     * Does the expensive part first: runs {@code fetch} at once, in the calling thread, while no connection is held and no
+     * transaction is open. {@link Fetched#commit} then runs the cheap part as this unit, and a conflict there repeats that
+     * part only.
+     *
+     * @throws E what the fetch threw; nothing was stored
+     * @throws IllegalStateException if a unit is open on this thread: it would hold its connection meanwhile
+     */
+    public <F extends @Nullable Object, E extends Exception> Fetched<F> fetch(Fetch<F, E> fetch) throws E {
+        if (OpenUnit.anyOnThisThread()) {
+            throw new IllegalStateException(
+                    "cannot fetch inside a unit of work: its transaction would stay open and its"
+                            + " connection be held while somebody else is waited for, and a retry would fetch again. Nothing was"
+                            + " fetched. Fetch before the unit begins.");
+        }
+        return new Fetched<>(this, fetch.fetch());
     }
 
     /**
@@ -158,17 +238,26 @@ public final class UnitOfWork {
         while (true) {
             Attempt<T, E> attempt = new Attempt<>(block, conflicts.size() + 1);
             try {
-                return attempt.run();
+                T result = attempt.run();
+                attempt.ended(Outcome.COMMITTED, null);
+                return result;
+            } catch (Error failure) {
+                attempt.ended(Outcome.FAILED, failure);
+                throw failure;
             } catch (Exception failure) {
                 String state = sqlState(failure);
                 if (attempt.committing && outcomeUnknown(state)) {
+                    attempt.ended(Outcome.UNKNOWN, failure);
                     throw new CommitOutcomeUnknownException(failure);
                 }
                 if (!isConflict(state) && !attempt.isConflict(failure)) {
+                    attempt.ended(Outcome.FAILED, failure);
                     conflicts.forEach(failure::addSuppressed);
                     throw UnitOfWork.<E>asThrown(failure);
                 }
-                if (conflicts.size() + 1 == options.attemptsMax || !pause(conflicts.size() + 1)) {
+                boolean last = conflicts.size() + 1 == options.attemptsMax;
+                attempt.ended(last ? Outcome.EXHAUSTED : Outcome.RETRIED, failure);
+                if (last || !pause(conflicts.size() + 1)) {
                     throw exhausted(failure, conflicts, Duration.ofNanos(System.nanoTime() - start));
                 }
                 conflicts.add(failure);
@@ -195,6 +284,7 @@ public final class UnitOfWork {
     private final class Attempt<T extends @Nullable Object, E extends Exception> {
         private final ResultBlock<T, E> block;
         private final int number;
+        private final long start = System.nanoTime();
         private boolean committing;
         private @Nullable OpenUnit unit;
 
@@ -217,6 +307,22 @@ public final class UnitOfWork {
                 opened.writeJobs();
                 committing = true;
                 return result;
+            }
+        }
+
+        void ended(Outcome outcome, @Nullable Throwable failure) {
+            int jobs = outcome == Outcome.COMMITTED && unit != null ? unit.jobs() : 0;
+            Duration duration = Duration.ofNanos(System.nanoTime() - start);
+            try {
+                options.listener.attempted(
+                        new UnitListener.Attempt(options.name, number, outcome, jobs, duration, failure));
+            } catch (RuntimeException e) {
+                LOG.warn(
+                        "The listener of unit \"{}\" failed; attempt {} is {} all the same.",
+                        options.name,
+                        number,
+                        outcome,
+                        e);
             }
         }
 

@@ -46,7 +46,7 @@ class ReadmeTest {
     @BeforeAll
     static void install() {
         fixture = new SchemaFixture("readme");
-        fixture.dsl().execute("CREATE TABLE users (email text PRIMARY KEY)");
+        fixture.dsl().execute("CREATE TABLE users (email text PRIMARY KEY, name text)");
     }
 
     @BeforeEach
@@ -95,6 +95,26 @@ class ReadmeTest {
         assertStored("user.created");
     }
 
+    private interface Directory {
+        String nameOf(String email) throws IOException;
+    }
+
+    @Test
+    void what_is_expensive_is_fetched_before_the_unit() throws IOException {
+        Directory directory = address -> "Ann";
+        UnitOfWork unit = UnitOfWork.on(dataSource);
+        // readme:fetch
+        unit.fetch(() -> directory.nameOf(email)).commit((work, name) -> {
+            int inserted = work.dsl()
+                    .execute("INSERT INTO users (email, name) VALUES (?, ?) ON CONFLICT DO NOTHING", email, name);
+            if (inserted == 1) {
+                work.stage(userCreated(email));
+            }
+        });
+        // end
+        assertStored("user.created");
+    }
+
     @Test
     void a_job_is_staged_by_plain_sql() throws IOException, SQLException {
         Matcher example = Pattern.compile("```sql\\n(.*?)```", Pattern.DOTALL).matcher(Files.readString(README));
@@ -113,7 +133,7 @@ class ReadmeTest {
                 .results()
                 .map(ReadmeTest::withoutIndent)
                 .toList();
-        assertThat(regions).hasSize(4);
+        assertThat(regions).hasSize(5);
         String readme = Files.readString(README);
         assertThat(regions).allSatisfy(region -> assertThat(readme).contains("```java\n" + region + "\n```"));
     }
