@@ -1,7 +1,10 @@
 package io.stagedjobs;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.stagedjobs.IdempotencyKeys.Request;
+import io.stagedjobs.IdempotencyKeys.Response;
 import io.stagedjobs.UnitOfWork.Isolation;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -116,6 +119,26 @@ class ReadmeTest {
     }
 
     @Test
+    void a_request_that_comes_again_gets_the_first_answer() {
+        UnitOfWork unit = UnitOfWork.on(dataSource);
+        String client = "client 7";
+        String idempotencyKey = "8e03978e-40d5-43dd-bc93-6894a57f9324";
+        byte[] body = email.getBytes(UTF_8);
+        for (boolean replayed : new boolean[] {false, true}) {
+            // readme:keys
+            IdempotencyKeys keys = IdempotencyKeys.on(unit);
+            Response response = keys.answer(Request.of(client, idempotencyKey, "POST", "/users", body), work -> {
+                work.dsl().execute("INSERT INTO users (email) VALUES (?)", email);
+                work.stage(userCreated(email));
+                return Response.of(201, "{\"email\": \"" + email + "\"}");
+            });
+            // end
+            assertThat(response.replayed()).isEqualTo(replayed);
+        }
+        assertStored("user.created");
+    }
+
+    @Test
     void a_job_is_staged_by_plain_sql() throws IOException, SQLException {
         Matcher example = Pattern.compile("```sql\\n(.*?)```", Pattern.DOTALL).matcher(Files.readString(README));
         assertThat(example.find()).isTrue();
@@ -133,7 +156,7 @@ class ReadmeTest {
                 .results()
                 .map(ReadmeTest::withoutIndent)
                 .toList();
-        assertThat(regions).hasSize(5);
+        assertThat(regions).hasSize(6);
         String readme = Files.readString(README);
         assertThat(regions).allSatisfy(region -> assertThat(readme).contains("```java\n" + region + "\n```"));
     }
