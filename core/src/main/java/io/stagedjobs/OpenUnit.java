@@ -108,7 +108,7 @@ final class OpenUnit implements AutoCloseable {
                     + Thread.currentThread().getName() + "\": the unit of work belongs to thread \"" + owner.getName()
                     + "\". The job was not staged; stage it there.");
         }
-        pending.add(into, job);
+        pending.add(into, into.traced(job));
     }
 
     int jobs() {

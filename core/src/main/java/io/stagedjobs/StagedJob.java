@@ -73,6 +73,17 @@ public record StagedJob(
         return new Builder(topic, name);
     }
 
+    /** This job with {@code more} headers, or as it is if it has one of them itself: those of a trace belong together. */
+    StagedJob withHeaders(Map<String, String> more) {
+        if (more.isEmpty() || more.keySet().stream().anyMatch(headers::containsKey)) {
+            return this;
+        }
+        Builder copy = builder(topic, name).id(id).key(key).payload(payload);
+        headers.forEach(copy::header);
+        more.forEach(copy::header);
+        return copy.build();
+    }
+
     /** The headers as a JSON object, null if there are none. */
     @Nullable
     String headersJson() {

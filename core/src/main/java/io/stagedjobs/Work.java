@@ -47,7 +47,7 @@ public final class Work {
     }
 
     /**
-     * Keeps a job to be written just before COMMIT; returns its id.
+     * Keeps a job to be written just before COMMIT, with the trace that is current now; returns its id.
      *
      * @throws IllegalStateException if the block has returned, or runs on another thread: the job would be lost
      */
