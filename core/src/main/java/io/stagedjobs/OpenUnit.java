@@ -62,10 +62,12 @@ final class OpenUnit implements AutoCloseable {
         this.connections = transaction.connectionProvider();
         this.connection = Objects.requireNonNull(connections.acquire());
         Connection guarded = UnitConnection.of(this, connection, pending);
+        // In this order: a provider that is bound to a thread lets nobody exchange its connections.
         this.dsl = configuration
-                .derive(new Connections(source, guarded))
-                .derive(new SavepointTransactions(guarded))
-                .deriveAppending(new NoTransactionControl())
+                .derive()
+                .set(new SavepointTransactions(guarded))
+                .set(new Connections(source, guarded))
+                .setAppending(new NoTransactionControl())
                 .dsl();
         INNERMOST.set(this);
     }

@@ -16,8 +16,9 @@ import org.jspecify.annotations.Nullable;
  * java.sql.Connection#setSavepoint()}; not for those set by sending SQL text through JDBC, which are not seen: there,
  * {@link StagedJobs} writes the job at once.
  *
- * <p><b>The transaction's end</b> is the unit's: COMMIT, ROLLBACK, SAVEPOINT and their like are refused, and so are
- * {@code commit()}, {@code rollback()}, {@code close()} and {@code setAutoCommit(true)} of the connection.
+ * <p><b>The transaction's end</b> is the unit's: COMMIT, ROLLBACK, SAVEPOINT and their like are refused when they are sent
+ * through jOOQ, and so are {@code commit()}, {@code rollback()}, {@code close()} and {@code setAutoCommit(true)} of the
+ * connection. Do not send them as text through JDBC: nobody would see it.
  */
 public final class Work {
 
