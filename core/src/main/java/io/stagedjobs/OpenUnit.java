@@ -2,7 +2,9 @@ package io.stagedjobs;
 
 import io.stagedjobs.UnitOfWork.Isolation;
 import java.sql.Connection;
+import java.util.LinkedHashSet;
 import java.util.Objects;
+import java.util.Set;
 import java.util.regex.Pattern;
 import org.jooq.Configuration;
 import org.jooq.ConnectionProvider;
@@ -27,6 +29,7 @@ final class OpenUnit implements AutoCloseable {
     private final Thread owner = Thread.currentThread();
     private final @Nullable OpenUnit enclosing = INNERMOST.get();
     private final PendingJobs pending = new PendingJobs();
+    private final Set<WakeUp> wakeUps = new LinkedHashSet<>();
 
     private final Object source;
     private final @Nullable Isolation isolation;
@@ -137,6 +140,17 @@ final class OpenUnit implements AutoCloseable {
                     + ": it would share the outer unit's transaction. Nothing of it was run. Ask for " + wanted.sql()
                     + " in the outer unit.");
         }
+    }
+
+    /** Has the enqueuers woken after the commit; joined units may do so by others than this one. */
+    void waking(@Nullable WakeUp wakeUp) {
+        if (wakeUp != null) {
+            wakeUps.add(wakeUp);
+        }
+    }
+
+    Set<WakeUp> wakeUps() {
+        return wakeUps;
     }
 
     /** Keeps what a joined unit takes for a conflict, by its own rules: this unit is to be repeated for it. */

@@ -55,7 +55,7 @@ public final class UnitOfWork {
     /** What a unit is called unless {@link #named} says otherwise. */
     public static final String NAME_DEFAULT = "unit";
 
-    private static final Logger LOG = LoggerFactory.getLogger(UnitOfWork.class);
+    private static final Logger log = LoggerFactory.getLogger(UnitOfWork.class);
     private static final Set<String> CONFLICTS = Set.of("40001", "40P01");
     private static final String UNIQUE_VIOLATION = "23505";
     private static final Backoff BACKOFF = new Backoff(Duration.ofMillis(4), Duration.ofMillis(250));
@@ -69,7 +69,8 @@ public final class UnitOfWork {
             int attemptsMax,
             boolean retryUniqueViolations,
             String name,
-            UnitListener listener) {}
+            UnitListener listener,
+            @Nullable WakeUp wakeUp) {}
 
     /** The transaction isolation levels of PostgreSQL, chapter "Transaction Isolation". */
     public enum Isolation {
@@ -120,7 +121,7 @@ public final class UnitOfWork {
     public static UnitOfWork on(Configuration configuration) {
         return new UnitOfWork(
                 configuration,
-                new Options(new StagedJobs(), null, ATTEMPTS_MAX_DEFAULT, false, NAME_DEFAULT, attempt -> {}));
+                new Options(new StagedJobs(), null, ATTEMPTS_MAX_DEFAULT, false, NAME_DEFAULT, attempt -> {}, null));
     }
 
     /** Stages with {@code stagedJobs} instead of into the schema {@code public}. */
@@ -131,7 +132,8 @@ public final class UnitOfWork {
                 options.attemptsMax,
                 options.retryUniqueViolations,
                 options.name,
-                options.listener));
+                options.listener,
+                options.wakeUp));
     }
 
     public UnitOfWork isolation(Isolation isolation) {
@@ -141,7 +143,8 @@ public final class UnitOfWork {
                 options.attemptsMax,
                 options.retryUniqueViolations,
                 options.name,
-                options.listener));
+                options.listener,
+                options.wakeUp));
     }
 
     /** @param attemptsMax how often the block may run in all, at least 1; 1 means no retry */
@@ -155,7 +158,8 @@ public final class UnitOfWork {
                 attemptsMax,
                 options.retryUniqueViolations,
                 options.name,
-                options.listener));
+                options.listener,
+                options.wakeUp));
     }
 
     /**
@@ -164,7 +168,13 @@ public final class UnitOfWork {
      */
     public UnitOfWork retryUniqueViolations() {
         return with(new Options(
-                options.stagedJobs, options.isolation, options.attemptsMax, true, options.name, options.listener));
+                options.stagedJobs,
+                options.isolation,
+                options.attemptsMax,
+                true,
+                options.name,
+                options.listener,
+                options.wakeUp));
     }
 
     /** Names the unit for its listener; {@value #NAME_DEFAULT} unless this is called. Meters want few different names. */
@@ -175,7 +185,8 @@ public final class UnitOfWork {
                 options.attemptsMax,
                 options.retryUniqueViolations,
                 name,
-                options.listener));
+                options.listener,
+                options.wakeUp));
     }
 
     /** Tells {@code listener} of each attempt, instead of the one named before. */
@@ -186,7 +197,20 @@ public final class UnitOfWork {
                 options.attemptsMax,
                 options.retryUniqueViolations,
                 options.name,
-                listener));
+                listener,
+                options.wakeUp));
+    }
+
+    /** Wakes the enqueuers after each commit that staged jobs. */
+    public UnitOfWork waking(WakeUp wakeUp) {
+        return with(new Options(
+                options.stagedJobs,
+                options.isolation,
+                options.attemptsMax,
+                options.retryUniqueViolations,
+                options.name,
+                options.listener,
+                wakeUp));
     }
 
     private UnitOfWork with(Options changed) {
@@ -237,10 +261,9 @@ public final class UnitOfWork {
         long start = System.nanoTime();
         while (true) {
             Attempt<T, E> attempt = new Attempt<>(block, conflicts.size() + 1);
+            T result;
             try {
-                T result = attempt.run();
-                attempt.ended(Outcome.COMMITTED, null);
-                return result;
+                result = attempt.run();
             } catch (Error failure) {
                 attempt.ended(Outcome.FAILED, failure);
                 throw failure;
@@ -261,13 +284,18 @@ public final class UnitOfWork {
                     throw exhausted(failure, conflicts, Duration.ofNanos(System.nanoTime() - start));
                 }
                 conflicts.add(failure);
+                continue;
             }
+            attempt.ended(Outcome.COMMITTED, null);
+            attempt.wake();
+            return result;
         }
     }
 
     /** Runs the block as a part of a unit that is open on this thread. */
     private <T extends @Nullable Object, E extends Exception> T join(OpenUnit outer, ResultBlock<T, E> block) throws E {
         outer.requireIsolation(options.isolation);
+        outer.waking(options.wakeUp);
         try {
             return inTransaction(
                     outer.dsl().configuration(),
@@ -303,6 +331,7 @@ public final class UnitOfWork {
             }
             try (OpenUnit opened = new OpenUnit(configuration, transaction, options.isolation, number)) {
                 unit = opened;
+                opened.waking(options.wakeUp);
                 T result = block.run(new Work(opened, opened.dsl(), options.stagedJobs));
                 opened.writeJobs();
                 committing = true;
@@ -316,13 +345,19 @@ public final class UnitOfWork {
             try {
                 options.listener.attempted(
                         new UnitListener.Attempt(options.name, number, outcome, jobs, duration, failure));
-            } catch (RuntimeException e) {
-                LOG.warn(
+            } catch (RuntimeException | LinkageError e) {
+                log.warn(
                         "The listener of unit \"{}\" failed; attempt {} is {} all the same.",
                         options.name,
                         number,
                         outcome,
                         e);
+            }
+        }
+
+        void wake() {
+            if (unit != null && unit.jobs() > 0) {
+                unit.wakeUps().forEach(WakeUp::committed);
             }
         }
 

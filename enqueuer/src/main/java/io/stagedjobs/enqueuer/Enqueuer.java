@@ -7,6 +7,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.SortedSet;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadLocalRandom;
@@ -42,7 +43,7 @@ public final class Enqueuer implements AutoCloseable {
     private final Health health;
     private final Pauses pauses = new Pauses();
     private final Map<Integer, Running> running = new ConcurrentHashMap<>();
-    private final StopSignal stop = new StopSignal();
+    private final Rest rest = new Rest();
     private final Meters meters;
     private final LaneRunner.Tools tools;
     private final Thread heart = new Thread(this::run, "heartbeat");
@@ -71,6 +72,11 @@ public final class Enqueuer implements AutoCloseable {
         heart.start();
     }
 
+    /** Jobs were committed: lanes that rest because nothing waited look at once. */
+    public void wake() {
+        running.values().forEach(lane -> lane.runner.wake());
+    }
+
     /** How many jobs this process has published. */
     public double published() {
         return meters.published();
@@ -80,7 +86,7 @@ public final class Enqueuer implements AutoCloseable {
     @Override
     public void close() {
         long deadline = System.nanoTime() + options.stopMax.toNanos();
-        stop.set();
+        rest.end();
         stopLanes();
         boolean clean = joined(heart, deadline);
         stopLanes(); // those that a last heartbeat started
@@ -111,8 +117,8 @@ public final class Enqueuer implements AutoCloseable {
     private void run() {
         int failures = 0;
         long backlogAt = System.nanoTime();
-        Duration rest = Duration.ZERO;
-        while (!stop.await(rest)) {
+        Duration pause = Duration.ZERO;
+        while (rest.take(pause)) {
             try {
                 beatOnce();
                 health.reached(Side.POSTGRESQL);
@@ -121,17 +127,17 @@ public final class Enqueuer implements AutoCloseable {
                     backlogAt = System.nanoTime() + BACKLOG_EVERY.toNanos();
                 }
                 failures = 0;
-                rest = options.heartbeat;
+                pause = options.heartbeat;
             } catch (RuntimeException e) {
                 health.failed(Side.POSTGRESQL, String.valueOf(e.getMessage()));
-                rest = BEAT_FAILURES.after(++failures, ThreadLocalRandom.current());
+                pause = BEAT_FAILURES.after(++failures, ThreadLocalRandom.current());
                 if (failures == 1 || failures % 20 == 0) {
                     log.warn(
                             "the heartbeat failed ({} time(s) in a row): {}. If that lasts, other enqueuers take this one's"
                                     + " lanes; no job is lost. Next try in {} ms.",
                             failures,
                             e.getMessage(),
-                            rest.toMillis());
+                            pause.toMillis());
                 }
             }
         }
@@ -158,6 +164,15 @@ public final class Enqueuer implements AutoCloseable {
             }
         });
         wanted.forEach(lane -> running.computeIfAbsent(lane, this::startLane));
+        giveBackStrays(census.ours());
+    }
+
+    /** Lanes that are ours without a thread here: a lane's end could not tell, and the others leave a live owner its lanes. */
+    private void giveBackStrays(Set<Integer> ours) {
+        ours.removeAll(running.keySet());
+        if (!ours.isEmpty()) {
+            lanes.giveBack(ours);
+        }
     }
 
     private Running startLane(int lane) {

@@ -1,10 +1,8 @@
 package io.stagedjobs.enqueuer;
 
-import java.util.ArrayList;
-import java.util.List;
 import java.util.SortedSet;
 import java.util.TreeSet;
-import java.util.UUID;
+import java.util.stream.Collectors;
 
 /**
  * Decides which lanes this enqueuer should move. Every enqueuer computes the same quotas from the same census: the
@@ -19,19 +17,9 @@ final class FairShare {
     /** Lanes to own: those owned already, up to the quota, then free ones. */
     static SortedSet<Integer> of(Lanes.Census census) {
         int quota = quota(census);
-        List<Integer> ours = new ArrayList<>();
-        List<Integer> free = new ArrayList<>();
-        for (int lane = 0; lane < census.owners().size(); lane++) {
-            UUID owner = census.owners().get(lane);
-            if (owner == null) {
-                free.add(lane);
-            } else if (owner.equals(census.me())) {
-                ours.add(lane);
-            }
-        }
-        SortedSet<Integer> wanted = new TreeSet<>(ours.subList(0, Math.min(quota, ours.size())));
-        for (int lane : free) {
-            if (wanted.size() < quota) {
+        SortedSet<Integer> wanted = census.ours().stream().limit(quota).collect(Collectors.toCollection(TreeSet::new));
+        for (int lane = 0; lane < census.owners().size() && wanted.size() < quota; lane++) {
+            if (census.owners().get(lane) == null) {
                 wanted.add(lane);
             }
         }

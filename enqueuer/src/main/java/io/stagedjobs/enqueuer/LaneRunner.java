@@ -21,7 +21,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Moves one lane: acquire, then batch after batch, until it is told to stop or the lane is no longer ours. The package
- * description tells the protocol. {@link #runOnce} is one step and belongs to one thread; {@link #stop} may come from any.
+ * description tells the protocol. {@link #runOnce} is one step and belongs to one thread; {@link #stop} and {@link #wake} may come from any.
  */
 final class LaneRunner implements Runnable {
 
@@ -66,7 +66,7 @@ final class LaneRunner implements Runnable {
     private final int lane;
     private final Tools tools;
     private final Pace pace;
-    private final StopSignal stop = new StopSignal();
+    private final Rest rest = new Rest();
 
     private long generation;
     private @Nullable Ownership ownership;
@@ -79,16 +79,21 @@ final class LaneRunner implements Runnable {
 
     @Override
     public void run() {
-        Optional<Duration> rest = Optional.of(Duration.ZERO);
-        while (rest.isPresent() && !stop.await(rest.get())) {
-            rest = runOnce();
+        Optional<Duration> pause = Optional.of(Duration.ZERO);
+        while (pause.isPresent() && rest.take(pause.get(), pace.isIdle())) {
+            pause = runOnce();
         }
         letGo();
     }
 
     /** Ends {@link #run} after the batch in hand; the lane is given back then. */
     void stop() {
-        stop.set();
+        rest.end();
+    }
+
+    /** Has it look at once if it rests because nothing waited; whoever rests after a failure is not disturbed. */
+    void wake() {
+        rest.wake();
     }
 
     /** Moves one batch of this lane; returns how long to rest before the next call, empty if the lane is not ours. */
@@ -99,11 +104,11 @@ final class LaneRunner implements Runnable {
             }
             Ownership owned = ownership == null ? acquire() : ownership;
             ownership = owned;
-            Optional<Duration> rest = Optional.of(owned == null ? outrun() : turn(owned));
+            Duration pause = owned == null ? outrun() : turn(owned);
             if (ownership != null) {
                 tools.health.laneWorks(lane);
             }
-            return rest;
+            return Optional.of(pause);
         } catch (OutsideException e) {
             return Optional.of(failed(e.side(), String.valueOf(e.getMessage())));
         } catch (LaneHaltedException e) {
@@ -389,7 +394,7 @@ final class LaneRunner implements Runnable {
         try {
             tools.lanes.giveBack(lane, generation);
         } catch (OutsideException e) {
-            log.info("could not give lane {} back: {}. Another enqueuer takes it by itself.", lane, e.getMessage());
+            log.info("could not give lane {} back: {}. The next heartbeat does.", lane, e.getMessage());
         }
     }
 

@@ -5,7 +5,11 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.SortedSet;
+import java.util.TreeSet;
 import java.util.UUID;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,6 +34,9 @@ public interface Lanes {
 
     /** Frees the lane if that generation still owns it. */
     void giveBack(int lane, long generation);
+
+    /** Frees those of the lanes that are ours, whichever generation they have. */
+    void giveBack(Set<Integer> lanes);
 
     /**
      * Whether a job may wait in the lane behind the start, or the owner's memory is not to be relied on: the lane has another
@@ -91,7 +98,16 @@ public interface Lanes {
      * @param enqueuers the live ones, ordered by id, this one among them
      * @param pauses topics that an operator has paused, {@link #ALL_TOPICS} for all of them
      */
-    record Census(UUID me, List<@Nullable UUID> owners, List<UUID> enqueuers, Set<String> pauses) {}
+    record Census(UUID me, List<@Nullable UUID> owners, List<UUID> enqueuers, Set<String> pauses) {
+
+        /** The lanes that are ours, in order. */
+        public SortedSet<Integer> ours() {
+            return IntStream.range(0, owners.size())
+                    .filter(lane -> me.equals(owners.get(lane)))
+                    .boxed()
+                    .collect(Collectors.toCollection(TreeSet::new));
+        }
+    }
 
     /**
      * How much is read at once.

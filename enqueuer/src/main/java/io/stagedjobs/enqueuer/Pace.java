@@ -14,6 +14,7 @@ final class Pace {
     private final RandomGenerator random;
     private Duration idle = IDLE_FIRST;
     private int failures;
+    private boolean idling;
 
     /** @param idleMax the longest rest while nothing waits: an upper bound of the delay that polling adds */
     Pace(Duration idleMax, RandomGenerator random) {
@@ -24,6 +25,7 @@ final class Pace {
     Duration busy() {
         idle = IDLE_FIRST;
         failures = 0;
+        idling = false;
         return Duration.ZERO;
     }
 
@@ -31,15 +33,23 @@ final class Pace {
         Duration rest = idle.compareTo(idleMax) < 0 ? idle : idleMax;
         idle = rest.multipliedBy(2);
         failures = 0;
+        idling = true;
         return rest;
+    }
+
+    /** Whether the rest that was given last is one of a lane in which all is well and nothing waits. */
+    boolean isIdle() {
+        return idling;
     }
 
     /** Another owner, or a person, was faster: no failure, but a rest so that owners do not chase each other. */
     Duration outrun() {
+        idling = false;
         return FAILURES.after(1, random);
     }
 
     Duration failed() {
+        idling = false;
         return FAILURES.after(++failures, random);
     }
 

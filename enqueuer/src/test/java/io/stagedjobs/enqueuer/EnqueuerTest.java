@@ -3,6 +3,8 @@ package io.stagedjobs.enqueuer;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.stagedjobs.enqueuer.postgres.PostgresLanes;
+import java.lang.reflect.Proxy;
 import java.sql.Connection;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -12,6 +14,7 @@ import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -131,6 +134,25 @@ class EnqueuerTest {
         assertThat(lanesByOwner()).isEmpty();
         assertThat(outbox.dsl().fetch("SELECT enqueuer FROM staged_job_enqueuers"))
                 .isEmpty();
+    }
+
+    /** Whoever owns more than its share gives lanes back; what is lost of that must not leave a lane with a live owner that rests. */
+    @Test
+    void a_lane_that_could_not_be_given_back_is_given_back_by_the_next_heartbeat() throws Exception {
+        AtomicBoolean lost = new AtomicBoolean();
+        PostgresLanes lanes = outbox.lanes();
+        Lanes losing = (Lanes) Proxy.newProxyInstance(
+                Lanes.class.getClassLoader(), new Class<?>[] {Lanes.class}, (self, method, args) -> {
+                    if (method.getName().equals("giveBack") && lost.compareAndSet(false, true)) {
+                        throw new OutsideException(OutsideException.Side.POSTGRESQL, "the connection was lost", null);
+                    }
+                    return method.invoke(lanes, args);
+                });
+        outbox.enqueuer(losing, outbox.publisher(Map.of())).start();
+        Eventually.until("the first owns all lanes", () -> lanesByOwner().equals(List.of(8L)));
+        outbox.enqueuer().start();
+        Eventually.until("they share", () -> lanesByOwner().equals(List.of(4L, 4L)));
+        assertThat(lost).isTrue();
     }
 
     @Test

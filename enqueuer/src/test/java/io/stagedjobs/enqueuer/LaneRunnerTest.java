@@ -57,6 +57,21 @@ class LaneRunnerTest {
     }
 
     @Test
+    void a_lane_that_rests_because_nothing_waits_looks_at_once_when_it_is_woken() throws Exception {
+        LaneRunner runner = outbox.runner(
+                lane, lanes, publisher, System::nanoTime, new Lanes.BatchLimits(500, 1_000_000), Duration.ofHours(1));
+        while (runner.runOnce().orElseThrow().compareTo(Duration.ofHours(1)) < 0) {}
+        Thread thread = new Thread(runner);
+        thread.start();
+        Eventually.until("it rests", () -> thread.getState() == Thread.State.TIMED_WAITING);
+        outbox.stage(topic, KEY, "job");
+        runner.wake();
+        Eventually.until("the job is published", () -> outbox.waiting() == 0);
+        runner.stop();
+        thread.join();
+    }
+
+    @Test
     void a_job_of_a_rolled_back_transaction_is_never_published() throws Exception {
         try (Connection writer = outbox.transaction()) {
             Outbox.stage(writer, topic, KEY, "rolled.back");

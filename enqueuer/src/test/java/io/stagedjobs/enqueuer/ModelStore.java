@@ -467,6 +467,11 @@ final class ModelStore {
         }
 
         @Override
+        public void giveBack(Set<Integer> strays) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
         public Backlog backlog() {
             throw new UnsupportedOperationException();
         }

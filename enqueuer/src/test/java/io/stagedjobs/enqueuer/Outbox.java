@@ -168,8 +168,12 @@ public final class Outbox implements AutoCloseable {
     }
 
     public Enqueuer enqueuer(Publisher publisher) {
+        return enqueuer(lanes(), publisher);
+    }
+
+    Enqueuer enqueuer(Lanes lanes, Publisher publisher) {
         return keep(new Enqueuer(
-                lanes(),
+                lanes,
                 publisher,
                 new Enqueuer.Options(
                         new Lanes.BatchLimits(500, 1_000_000),
@@ -189,6 +193,16 @@ public final class Outbox implements AutoCloseable {
     }
 
     LaneRunner runner(int lane, Lanes lanes, Publisher publisher, LongSupplier nanoTime, Lanes.BatchLimits limits) {
+        return runner(lane, lanes, publisher, nanoTime, limits, Duration.ofMillis(50));
+    }
+
+    LaneRunner runner(
+            int lane,
+            Lanes lanes,
+            Publisher publisher,
+            LongSupplier nanoTime,
+            Lanes.BatchLimits limits,
+            Duration idleMax) {
         return new LaneRunner(
                 lane,
                 new LaneRunner.Tools(
@@ -196,7 +210,7 @@ public final class Outbox implements AutoCloseable {
                         publisher,
                         new Horizon(lanes, nanoTime),
                         limits,
-                        Duration.ofMillis(50),
+                        idleMax,
                         pauses,
                         new Health(),
                         new Meters(new SimpleMeterRegistry(), () -> 0),

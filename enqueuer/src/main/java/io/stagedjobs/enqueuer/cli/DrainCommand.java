@@ -59,7 +59,7 @@ final class DrainCommand implements Callable<Integer> {
             }
             long before = reader.count();
             long lastId = reader.lastId();
-            wiring.enqueuer().start();
+            wiring.start();
             boolean drained = await(reader, lastId, patience, wiring);
             List<StatusReader.Topic> staged = reader.waitingByTopic(lastId);
             List<StatusReader.Aside> aside = reader.aside(lastId);

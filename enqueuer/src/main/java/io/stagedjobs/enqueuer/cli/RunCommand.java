@@ -58,7 +58,7 @@ final class RunCommand implements Callable<Integer> {
                     e);
         }
         endOnSignal(wiring, admin);
-        wiring.enqueuer().start();
+        wiring.start();
         log.info(
                 "enqueuer started, delivery {}, admin on http://{}:{}/",
                 settings.get(Setting.DELIVERY),

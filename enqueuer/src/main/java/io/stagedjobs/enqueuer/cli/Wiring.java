@@ -13,6 +13,7 @@ import io.stagedjobs.enqueuer.kafka.KafkaClientSettings;
 import io.stagedjobs.enqueuer.postgres.Database;
 import io.stagedjobs.enqueuer.postgres.Deployment;
 import io.stagedjobs.enqueuer.postgres.PostgresLanes;
+import io.stagedjobs.enqueuer.postgres.WakeUpListener;
 import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.enqueuer.settings.SettingsException;
@@ -25,6 +26,7 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 
 /** An enqueuer with everything it needs, built from settings; closing takes it down in reverse. */
 final class Wiring implements AutoCloseable {
@@ -37,6 +39,7 @@ final class Wiring implements AutoCloseable {
     private final HikariDataSource pool;
     private final Publisher publisher;
     private final Enqueuer enqueuer;
+    private final @Nullable WakeUpListener wakeUps;
 
     /** Checks that the database, its schema and Kafka are there, then connects; starts nothing. */
     Wiring(Settings settings, Health health, MeterRegistry registry) {
@@ -66,6 +69,15 @@ final class Wiring implements AutoCloseable {
                 settings.get(Setting.HEARTBEAT_INTERVAL),
                 STOP_MAX);
         enqueuer = new Enqueuer(lanes, publisher, options, health, registry);
+        wakeUps = settings.get(Setting.WAKE_UP) ? new WakeUpListener(database, schema, enqueuer::wake) : null;
+    }
+
+    /** Starts the threads; returns at once. */
+    void start() {
+        enqueuer.start();
+        if (wakeUps != null) {
+            wakeUps.start();
+        }
     }
 
     Publisher publisher() {
@@ -78,6 +90,9 @@ final class Wiring implements AutoCloseable {
 
     @Override
     public void close() {
+        if (wakeUps != null) {
+            wakeUps.close();
+        }
         enqueuer.close();
         publisher.close();
         pool.close();

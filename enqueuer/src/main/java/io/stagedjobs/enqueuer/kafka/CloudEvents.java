@@ -10,7 +10,10 @@ import java.io.UncheckedIOException;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeader;
@@ -37,12 +40,21 @@ final class CloudEvents {
         }
     }
 
+    /** More names than an application has; a job whose name is not among them costs its encoding, no more. */
+    private static final int NAMES_MAX = 1_000;
+
+    /** Lanes are at different seconds, each for a while. */
+    private static final int SECONDS_KEPT = 16;
+
     private final Header source;
-    private volatile Second second = Second.of(Instant.EPOCH);
+    private final Map<String, Header> types = new ConcurrentHashMap<>();
+    /** By second modulo the length; whoever comes late only writes the same again. */
+    private final Second[] seconds = new Second[SECONDS_KEPT];
 
     /** Records whose {@code ce_source} is {@code source}. */
     CloudEvents(String source) {
         this.source = header("ce_source", source);
+        Arrays.fill(seconds, Second.of(Instant.EPOCH));
     }
 
     ProducerRecord<byte[], byte[]> record(Job job) {
@@ -61,7 +73,7 @@ final class CloudEvents {
         headers.add(SPEC_VERSION);
         headers.add(header("ce_id", job.jobId().toString()));
         headers.add(source);
-        headers.add(header("ce_type", job.name()));
+        headers.add(type(job.name()));
         headers.add(header("ce_time", time(job.stagedAt())));
         boolean ownContentType = false;
         for (Header header : own) {
@@ -74,12 +86,25 @@ final class CloudEvents {
         return headers;
     }
 
+    private Header type(String name) {
+        Header known = types.get(name);
+        if (known != null) {
+            return known;
+        }
+        Header type = header("ce_type", name);
+        if (types.size() < NAMES_MAX) {
+            types.put(name, type);
+        }
+        return type;
+    }
+
     /** As {@link Instant#toString}. The date is the costly part of it, and jobs of a batch mostly share their second. */
     String time(Instant at) {
-        Second its = second;
+        int place = Math.floorMod(at.getEpochSecond(), SECONDS_KEPT);
+        Second its = seconds[place];
         if (its.epochSecond != at.getEpochSecond()) {
             its = Second.of(at);
-            second = its;
+            seconds[place] = its;
         }
         int nano = at.getNano();
         if (nano == 0) {

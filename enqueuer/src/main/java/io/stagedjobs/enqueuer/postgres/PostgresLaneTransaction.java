@@ -5,10 +5,7 @@ import io.stagedjobs.enqueuer.LaneTransaction;
 import io.stagedjobs.enqueuer.Lanes.BatchLimits;
 import io.stagedjobs.enqueuer.Refusal;
 import java.nio.ByteBuffer;
-import java.sql.ResultSet;
-import java.sql.SQLException;
 import java.time.Instant;
-import java.time.OffsetDateTime;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
@@ -25,9 +22,6 @@ import org.jspecify.annotations.Nullable;
 
 /** A transaction of PostgreSQL that has locked the lane's row. */
 final class PostgresLaneTransaction implements LaneTransaction {
-
-    /** The column after those of the job. */
-    private static final int BYTES = 9;
 
     private final Transactions.Open transaction;
     private final Transactions others;
@@ -105,13 +99,14 @@ final class PostgresLaneTransaction implements LaneTransaction {
         return query(
                 "read the next jobs",
                 sql.readSmall,
-                rows -> {
+                answer -> {
+                    JobRows rows = new JobRows(answer);
                     List<Job> jobs = new ArrayList<>();
                     while (rows.next()) {
-                        if (rows.getLong(BYTES) > share) {
+                        if (rows.bytes() > share) {
                             return Optional.empty();
                         }
-                        jobs.add(job(rows));
+                        jobs.add(rows.job());
                     }
                     return Optional.of(new Read(jobs, jobs.size() == limits.rowsMax()));
                 },
@@ -126,12 +121,13 @@ final class PostgresLaneTransaction implements LaneTransaction {
         return query(
                 "read the next jobs",
                 sql.readSized,
-                rows -> {
+                answer -> {
+                    JobRows rows = new JobRows(answer);
                     List<Job> jobs = new ArrayList<>();
                     long bytes = 0;
                     while (rows.next()) {
-                        jobs.add(job(rows));
-                        bytes = rows.getLong(BYTES);
+                        jobs.add(rows.job());
+                        bytes = rows.bytes();
                     }
                     return new Read(jobs, jobs.size() == limits.rowsMax() || bytes >= limits.bytesMax());
                 },
@@ -143,18 +139,6 @@ final class PostgresLaneTransaction implements LaneTransaction {
                 blocked.followers(),
                 limits.rowsMax(),
                 limits.bytesMax());
-    }
-
-    private static Job job(ResultSet row) throws SQLException {
-        return new Job(
-                row.getLong(1),
-                row.getObject(2, UUID.class),
-                row.getString(3),
-                row.getString(4),
-                row.getString(5),
-                row.getBytes(6),
-                row.getString(7),
-                row.getObject(8, OffsetDateTime.class).toInstant());
     }
 
     /**

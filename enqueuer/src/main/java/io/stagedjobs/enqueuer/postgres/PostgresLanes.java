@@ -101,6 +101,13 @@ public final class PostgresLanes implements Lanes {
     }
 
     @Override
+    public void giveBack(Set<Integer> lanes) {
+        transactions.call(
+                "give back lanes " + lanes,
+                dsl -> dsl.execute(sql.giveBackStrays, lanes.toArray(new Integer[0]), identity.id));
+    }
+
+    @Override
     public boolean anyWaiting(int lane, long generation, Start start) {
         try (Transactions.Open transaction = transactions.begin()) {
             return transaction.query(

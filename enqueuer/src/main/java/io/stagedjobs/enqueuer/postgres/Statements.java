@@ -20,6 +20,7 @@ final class Statements {
     final String endOrphans;
     final String take;
     final String giveBack;
+    final String giveBackStrays;
     final String giveBackAll;
     final String forgetMe;
     final String lock;
@@ -91,6 +92,7 @@ final class Statements {
                 + " (SELECT FROM " + enqueuers + " AS e WHERE e.enqueuer = l.owner AND e.seen_at >= " + aliveFor + "))"
                 + " AND (" + sameDeployment + ") RETURNING generation";
         giveBack = "UPDATE " + lanes + " SET owner = NULL WHERE lane = ? AND generation = ? AND owner = ?";
+        giveBackStrays = "UPDATE " + lanes + " SET owner = NULL WHERE lane = ANY (?::int[]) AND owner = ?";
         giveBackAll = "UPDATE " + lanes + " SET owner = NULL WHERE owner = ?";
         forgetMe = "DELETE FROM " + enqueuers + " WHERE enqueuer = ?";
 
@@ -128,10 +130,12 @@ final class Statements {
         // Primary key in id order; locks no row, since only the lane's owner deletes. Sizes are read without
         // fetching large values from where they are stored out of line. What exceeds its share comes without its payload:
         // that bounds the batch for a third of what the window of the second text costs.
-        readSmall = "SELECT id, job_id, topic, job_key, job_name, CASE WHEN " + size + " <= ? THEN payload END,"
-                + " CASE WHEN pg_column_size(headers) <= ? THEN headers END::text, staged_at, " + size + " FROM " + jobs
+        readSmall = "SELECT id, uuid_send(job_id), topic, job_key, job_name, CASE WHEN " + size + " <= ? THEN payload END,"
+                + " CASE WHEN pg_column_size(headers) <= ? THEN headers END::text, timestamptz_send(staged_at), " + size
+                + " FROM " + jobs
                 + " WHERE lane = ? AND id > ? ORDER BY id LIMIT ?";
-        readSized = "SELECT id, job_id, topic, job_key, job_name, payload, headers::text, staged_at, bytes_through FROM ("
+        readSized = "SELECT id, uuid_send(job_id), topic, job_key, job_name, payload, headers::text,"
+                + " timestamptz_send(staged_at), bytes_through FROM ("
                 + " SELECT *, sum(bytes) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) AS bytes_through FROM ("
                 + "  SELECT *, " + size + " AS bytes FROM " + jobs + " AS j WHERE lane = ? AND id > ?"
                 + "   AND topic <> ALL (?::text[])"

@@ -5,7 +5,6 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.time.Duration;
 import java.util.UUID;
 import java.util.function.Function;
@@ -31,8 +30,6 @@ final class Transactions {
     /** Every other name is qualified. */
     static final String SEARCH_PATH = "pg_catalog";
 
-    private static final String PIN = "; SET LOCAL search_path = " + SEARCH_PATH;
-
     private static final Configuration JOOQ =
             new DefaultConfiguration().set(SQLDialect.POSTGRES).set(new Settings().withExecuteLogging(false));
 
@@ -53,18 +50,22 @@ final class Transactions {
     Transactions(DataSource dataSource, UUID enqueuer, Duration publishTimeout) {
         this.dataSource = dataSource;
         this.name = APPLICATION_NAME_PREFIX + enqueuer;
+        // One text for all transactions, so that it is parsed and planned once for each connection.
         // spotless:off
-        this.prelude = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE;"
-                + "SET LOCAL application_name = '" + name + "';"
-                + "SET LOCAL synchronous_commit = on;"     // a deletion that Kafka relies on must survive a crash
-                + "SET LOCAL lock_timeout = '5s';"
-                + "SET LOCAL statement_timeout = '20s';"
-                + "SET LOCAL idle_in_transaction_session_timeout = '" + (3 * publishTimeout.toMillis() + 10_000) + "ms';"
+        this.prelude = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE; SELECT pg_catalog.set_config('application_name', ?, true)"
+                + local("synchronous_commit", "on")     // a deletion that Kafka relies on must survive a crash
+                + local("lock_timeout", "5s")
+                + local("statement_timeout", "20s")
+                + local("idle_in_transaction_session_timeout", (3 * publishTimeout.toMillis() + 10_000) + "ms")
                 // Statistics of an empty table must not decide how a million rows are read: the primary key, always.
-                + "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;"
-                + "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off";
+                + local("enable_seqscan", "off") + local("enable_bitmapscan", "off")
+                + local("enable_hashjoin", "off") + local("enable_mergejoin", "off") + local("jit", "off");
         // spotless:on
-        this.blockers = new Blockers(() -> begin(null, prelude));
+        this.blockers = new Blockers(() -> begin(null, name));
+    }
+
+    private static String local(String setting, String value) {
+        return ", pg_catalog.set_config('" + setting + "', '" + value + "', true)";
     }
 
     /** Reads the rows of an answer. */
@@ -76,15 +77,17 @@ final class Transactions {
     static final class Open implements AutoCloseable {
         private final Connection connection;
         private final Blockers.@Nullable Watch watch;
-        private final DSLContext dsl;
+        private @Nullable DSLContext dsl;
 
         private Open(Connection connection, Blockers.@Nullable Watch watch) {
             this.connection = connection;
             this.watch = watch;
-            this.dsl = DSL.using(JOOQ.derive(new DefaultConnectionProvider(connection)));
         }
 
         DSLContext dsl() {
+            if (dsl == null) {
+                dsl = DSL.using(JOOQ.derive(new DefaultConnectionProvider(connection)));
+            }
             return dsl;
         }
 
@@ -92,7 +95,7 @@ final class Transactions {
         <T extends @Nullable Object> T ask(String what, Function<DSLContext, T> question) {
             begins();
             try {
-                return question.apply(dsl);
+                return question.apply(dsl());
             } catch (DataAccessException e) {
                 throw named(what, e, e.getCause());
             } finally {
@@ -175,21 +178,23 @@ final class Transactions {
     }
 
     Open begin() {
-        return begin(blockers, prelude);
+        return begin(blockers, name);
     }
 
     /** As {@link #begin()}; pg_stat_activity also says for which lane. */
     Open begin(int lane) {
-        return begin(blockers, prelude + "; SET LOCAL application_name = '" + name + " lane " + lane + "'");
+        return begin(blockers, name + " lane " + lane);
     }
 
-    private Open begin(@Nullable Blockers blockers, String prelude) {
+    private Open begin(@Nullable Blockers blockers, String applicationName) {
         Connection connection = null;
         try {
             connection = dataSource.getConnection();
             connection.setAutoCommit(false);
-            try (Statement statement = connection.createStatement()) {
-                statement.execute(isPinned(connection) ? prelude : prelude + PIN);
+            String sql = isPinned(connection) ? prelude : prelude + local("search_path", SEARCH_PATH);
+            try (PreparedStatement statement = connection.prepareStatement(sql)) {
+                statement.setString(1, applicationName);
+                statement.execute();
             }
             return new Open(connection, blockers == null ? null : blockers.watch());
         } catch (SQLException e) {

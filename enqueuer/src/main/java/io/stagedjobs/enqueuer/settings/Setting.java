@@ -66,6 +66,13 @@ public record Setting<T>(
             Duration.ofMillis(2),
             Duration.ofMinutes(1),
             "100ms");
+    public static final Setting<Boolean> WAKE_UP = new Setting<>(
+            "wake.up",
+            "whether lanes that rest are woken by applications that signal their commits",
+            "true or false",
+            "true",
+            Setting::parseBoolean,
+            false);
     public static final Setting<Duration> HEARTBEAT_INTERVAL = duration(
             "heartbeat.interval",
             "how often this enqueuer says that it lives",
@@ -103,6 +110,7 @@ public record Setting<T>(
             BATCH_BYTES,
             PUBLISH_TIMEOUT,
             POLL_INTERVAL,
+            WAKE_UP,
             HEARTBEAT_INTERVAL,
             TAKEOVER_AFTER,
             SOURCE,
@@ -213,6 +221,13 @@ public record Setting<T>(
             case "s" -> Duration.ofSeconds(amount);
             default -> Duration.ofMinutes(amount);
         };
+    }
+
+    private static boolean parseBoolean(String text) {
+        if (!text.equals("true") && !text.equals("false")) {
+            throw new IllegalArgumentException();
+        }
+        return text.equals("true");
     }
 
     private static String print(Duration duration) {

@@ -138,15 +138,15 @@ final class Failpoints {
                 if (!method.startsWith("execute")) {
                     return call.run();
                 }
-                boolean delete =
-                        sql.contains("DELETE FROM") && sql.contains("staged_jobs") && sql.contains("clock_timestamp");
+                boolean delete = sql.startsWith("DELETE FROM") && sql.contains("\"staged_jobs\"");
+                boolean read = sql.startsWith("SELECT id, job_id, topic") && sql.contains("\"staged_jobs\"");
                 if (sql.contains("FOR NO KEY UPDATE")) {
                     reach(Point.K0_BEFORE_SELECT);
                 } else if (delete) {
                     reach(Point.K7_KAFKA_COMMITTED);
                 }
                 Object result = call.run();
-                if (sql.contains("bytes_through")) {
+                if (read) {
                     sent.set(0);
                     reach(Point.K1_AFTER_LOCK_AND_SELECT);
                 } else if (delete) {
