@@ -73,35 +73,21 @@ public record StagedJob(
         return new Builder(topic, name);
     }
 
+    /** This job with {@code more} headers, or as it is if it has one of them itself: those of a trace belong together. */
+    StagedJob withHeaders(Map<String, String> more) {
+        if (more.isEmpty() || more.keySet().stream().anyMatch(headers::containsKey)) {
+            return this;
+        }
+        Builder copy = builder(topic, name).id(id).key(key).payload(payload);
+        headers.forEach(copy::header);
+        more.forEach(copy::header);
+        return copy.build();
+    }
+
     /** The headers as a JSON object, null if there are none. */
     @Nullable
     String headersJson() {
-        if (headers.isEmpty()) {
-            return null;
-        }
-        StringBuilder json = new StringBuilder("{");
-        headers.forEach((header, value) -> {
-            json.append(json.length() == 1 ? "" : ",");
-            appendJsonString(json, header);
-            json.append(':');
-            appendJsonString(json, value);
-        });
-        return json.append('}').toString();
-    }
-
-    private static void appendJsonString(StringBuilder json, String text) {
-        json.append('"');
-        for (int i = 0; i < text.length(); i++) {
-            char c = text.charAt(i);
-            if (c == '"' || c == '\\') {
-                json.append('\\').append(c);
-            } else if (c < ' ') {
-                json.append(String.format("\\u%04x", (int) c));
-            } else {
-                json.append(c);
-            }
-        }
-        json.append('"');
+        return HeadersJson.of(headers);
     }
 
     /** Refuses what PostgreSQL cannot store as text; returns the size in UTF-8. */
@@ -123,7 +109,7 @@ public record StagedJob(
     /** One line, bounded: names come from anywhere and end up in logs. */
     private static String quote(String text) {
         StringBuilder quoted = new StringBuilder();
-        appendJsonString(quoted, text.length() <= 100 ? text : text.substring(0, 100) + "…");
+        HeadersJson.appendString(quoted, text.length() <= 100 ? text : text.substring(0, 100) + "…");
         return quoted.toString();
     }
 

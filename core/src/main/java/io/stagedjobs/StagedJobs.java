@@ -7,6 +7,7 @@ import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 import java.util.function.Function;
 import org.jooq.Configuration;
@@ -20,7 +21,8 @@ import org.postgresql.util.ServerErrorMessage;
  *
  * <p><b>Transaction</b>: always the caller's; nothing is committed or rolled back here, and an autocommit connection is
  * refused with {@link NoTransactionException}. <b>Order</b>: jobs of one call get their positions in the order of the
- * list. <b>Threads</b>: immutable, safe for use by many threads; a connection is used by one thread at a time as ever.
+ * list. <b>Trace</b>: the headers {@code traceparent} and {@code tracestate} of the current span are added, see {@link
+ * TraceContext}; a job's own ones win. <b>Threads</b>: immutable, safe for use by many threads; a connection is used by one thread at a time as ever.
  * <b>Failure</b>: {@link JobRefusedException} for a job that breaks a rule, {@link StagingFailedException} for anything else
  * the database says; in both cases PostgreSQL lets the transaction only be rolled back.
  */
@@ -33,6 +35,7 @@ public final class StagedJobs {
 
     private final String insert;
     private final long statementBytesMax;
+    private final TraceContext trace;
 
     /** @param schema where the table lives */
     public StagedJobs(Schema schema) {
@@ -46,13 +49,27 @@ public final class StagedJobs {
 
     StagedJobs(Schema schema, long statementBytesMax) {
         // spotless:off
-        this.insert = "INSERT INTO " + schema.qualified("staged_jobs") + " (job_id, topic, job_key, job_name, payload, headers)"
+        this("INSERT INTO " + schema.qualified("staged_jobs") + " (job_id, topic, job_key, job_name, payload, headers)"
                 + " SELECT j.job_id, j.topic, j.job_key, j.job_name, j.payload, j.headers::jsonb"
                 + " FROM unnest(?::uuid[], ?::text[], ?::text[], ?::text[], ?::bytea[], ?::text[]) WITH ORDINALITY"
                 + " AS j (job_id, topic, job_key, job_name, payload, headers, position)"
-                + " ORDER BY j.position";
+                + " ORDER BY j.position",
+                statementBytesMax, TraceContext.installed());
         // spotless:on
+    }
+
+    private StagedJobs(String insert, long statementBytesMax, TraceContext trace) {
+        this.insert = insert;
         this.statementBytesMax = statementBytesMax;
+        this.trace = trace;
+    }
+
+    /**
+     * Adds the headers of {@code trace} instead of those of {@link TraceContext#installed()}. A job that has one of them
+     * itself gets none.
+     */
+    public StagedJobs tracing(TraceContext trace) {
+        return new StagedJobs(insert, statementBytesMax, trace);
     }
 
     /** Stages one job on the connection's open transaction; returns the job's id. */
@@ -66,6 +83,21 @@ public final class StagedJobs {
      * empty list does nothing.
      */
     public void stage(Connection connection, List<StagedJob> jobs) {
+        Map<String, String> headers = trace.headers();
+        write(
+                connection,
+                headers.isEmpty()
+                        ? jobs
+                        : jobs.stream().map(job -> job.withHeaders(headers)).toList());
+    }
+
+    /** The job as it is to be written, with the trace that is current now. */
+    StagedJob traced(StagedJob job) {
+        return job.withHeaders(trace.headers());
+    }
+
+    /** Stages jobs whose headers are complete. */
+    void write(Connection connection, List<StagedJob> jobs) {
         try {
             if (connection.getAutoCommit()) {
                 throw new NoTransactionException();
@@ -99,6 +131,10 @@ public final class StagedJobs {
     /** As {@link #stage(DSLContext, List)}, for use inside {@code DSLContext.transaction(configuration -> …)}. */
     public void stage(Configuration transaction, List<StagedJob> jobs) {
         stage(transaction.dsl(), jobs);
+    }
+
+    boolean sameTable(StagedJobs other) {
+        return insert.equals(other.insert);
     }
 
     private int endOfStatement(List<StagedJob> jobs, int from) {

@@ -1,5 +1,6 @@
 package io.stagedjobs;
 
+import io.stagedjobs.UnitListener.Outcome;
 import io.stagedjobs.internal.Backoff;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -7,12 +8,15 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicReference;
 import javax.sql.DataSource;
 import org.jooq.Configuration;
-import org.jooq.DSLContext;
 import org.jooq.SQLDialect;
+import org.jooq.TransactionalCallable;
 import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Runs a block of statements as one logical unit in one database transaction: committed on full success only, rolled back
@@ -29,9 +33,17 @@ import org.jspecify.annotations.Nullable;
  * <p><b>Retry</b>: a serialization failure (SQLSTATE 40001) or a deadlock (40P01), in the block or at COMMIT, rolls back
  * and runs the whole block again after a jittered pause, up to {@link #attemptsMax}; a unique violation (23505) too if
  * {@link #retryUniqueViolations} was asked for. A block therefore does nothing that must not happen twice, besides
- * writing to the database. Everything else passes through at once, as it was thrown.
+ * writing to the database; what is expensive or must happen once is done before, by {@link #fetch}. Everything else passes
+ * through at once, as it was thrown.
  *
- * <p><b>Staged jobs</b> are written in one statement just before COMMIT, in the order they were staged.
+ * <p><b>Staged jobs</b> are written in one statement just before COMMIT, in the order they were staged, without those of a
+ * savepoint that was rolled back.
+ *
+ * <p><b>A unit inside a unit</b>, on the same thread and the same data source, joins it: it runs in a savepoint of the
+ * outer transaction, with the outer unit's jOOQ configuration, and is stored if the outer one commits. If its block throws,
+ * its part is rolled back and the outer block sees what was thrown. A conflict in it cannot be retried there; it repeats the
+ * outer unit as a whole, unless the outer block catches it. One that asks for a stronger isolation than the outer unit did is refused with an
+ * {@link IllegalStateException}. Units of different data sources have nothing to do with each other.
  *
  * <p><b>Threads</b>: immutable, safe for use by many threads; each run uses one connection of the data source.
  */
@@ -40,6 +52,10 @@ public final class UnitOfWork {
     /** How many attempts a unit gets unless {@link #attemptsMax} says otherwise. */
     public static final int ATTEMPTS_MAX_DEFAULT = 5;
 
+    /** What a unit is called unless {@link #named} says otherwise. */
+    public static final String NAME_DEFAULT = "unit";
+
+    private static final Logger log = LoggerFactory.getLogger(UnitOfWork.class);
     private static final Set<String> CONFLICTS = Set.of("40001", "40P01");
     private static final String UNIQUE_VIOLATION = "23505";
     private static final Backoff BACKOFF = new Backoff(Duration.ofMillis(4), Duration.ofMillis(250));
@@ -52,6 +68,8 @@ public final class UnitOfWork {
             @Nullable Isolation isolation,
             int attemptsMax,
             boolean retryUniqueViolations,
+            String name,
+            UnitListener listener,
             @Nullable WakeUp wakeUp) {}
 
     /** The transaction isolation levels of PostgreSQL, chapter "Transaction Isolation". */
@@ -64,6 +82,10 @@ public final class UnitOfWork {
 
         Isolation(String sql) {
             this.sql = sql;
+        }
+
+        String sql() {
+            return sql;
         }
     }
 
@@ -79,6 +101,12 @@ public final class UnitOfWork {
         T run(Work work) throws E;
     }
 
+    /** Something expensive outside the database, such as a call of another service; run once. */
+    @FunctionalInterface
+    public interface Fetch<F extends @Nullable Object, E extends Exception> {
+        F fetch() throws E;
+    }
+
     private UnitOfWork(Configuration configuration, Options options) {
         this.configuration = configuration;
         this.options = options;
@@ -91,18 +119,32 @@ public final class UnitOfWork {
 
     /** Units on connections of an application's own jOOQ configuration, with its settings and listeners. */
     public static UnitOfWork on(Configuration configuration) {
-        return new UnitOfWork(configuration, new Options(new StagedJobs(), null, ATTEMPTS_MAX_DEFAULT, false, null));
+        return new UnitOfWork(
+                configuration,
+                new Options(new StagedJobs(), null, ATTEMPTS_MAX_DEFAULT, false, NAME_DEFAULT, attempt -> {}, null));
     }
 
     /** Stages with {@code stagedJobs} instead of into the schema {@code public}. */
     public UnitOfWork staging(StagedJobs stagedJobs) {
         return with(new Options(
-                stagedJobs, options.isolation, options.attemptsMax, options.retryUniqueViolations, options.wakeUp));
+                stagedJobs,
+                options.isolation,
+                options.attemptsMax,
+                options.retryUniqueViolations,
+                options.name,
+                options.listener,
+                options.wakeUp));
     }
 
     public UnitOfWork isolation(Isolation isolation) {
         return with(new Options(
-                options.stagedJobs, isolation, options.attemptsMax, options.retryUniqueViolations, options.wakeUp));
+                options.stagedJobs,
+                isolation,
+                options.attemptsMax,
+                options.retryUniqueViolations,
+                options.name,
+                options.listener,
+                options.wakeUp));
     }
 
     /** @param attemptsMax how often the block may run in all, at least 1; 1 means no retry */
@@ -111,7 +153,13 @@ public final class UnitOfWork {
             throw new IllegalArgumentException("attemptsMax must be at least 1, not " + attemptsMax);
         }
         return with(new Options(
-                options.stagedJobs, options.isolation, attemptsMax, options.retryUniqueViolations, options.wakeUp));
+                options.stagedJobs,
+                options.isolation,
+                attemptsMax,
+                options.retryUniqueViolations,
+                options.name,
+                options.listener,
+                options.wakeUp));
     }
 
     /**
@@ -119,13 +167,50 @@ public final class UnitOfWork {
      * in its next attempt; wrong where the violation is the answer.
      */
     public UnitOfWork retryUniqueViolations() {
-        return with(new Options(options.stagedJobs, options.isolation, options.attemptsMax, true, options.wakeUp));
+        return with(new Options(
+                options.stagedJobs,
+                options.isolation,
+                options.attemptsMax,
+                true,
+                options.name,
+                options.listener,
+                options.wakeUp));
+    }
+
+    /** Names the unit for its listener; {@value #NAME_DEFAULT} unless this is called. Meters want few different names. */
+    public UnitOfWork named(String name) {
+        return with(new Options(
+                options.stagedJobs,
+                options.isolation,
+                options.attemptsMax,
+                options.retryUniqueViolations,
+                name,
+                options.listener,
+                options.wakeUp));
+    }
+
+    /** Tells {@code listener} of each attempt, instead of the one named before. */
+    public UnitOfWork listening(UnitListener listener) {
+        return with(new Options(
+                options.stagedJobs,
+                options.isolation,
+                options.attemptsMax,
+                options.retryUniqueViolations,
+                options.name,
+                listener,
+                options.wakeUp));
     }
 
     /** Wakes the enqueuers after each commit that staged jobs. */
     public UnitOfWork waking(WakeUp wakeUp) {
         return with(new Options(
-                options.stagedJobs, options.isolation, options.attemptsMax, options.retryUniqueViolations, wakeUp));
+                options.stagedJobs,
+                options.isolation,
+                options.attemptsMax,
+                options.retryUniqueViolations,
+                options.name,
+                options.listener,
+                wakeUp));
     }
 
     private UnitOfWork with(Options changed) {
@@ -141,7 +226,25 @@ public final class UnitOfWork {
     }
 
     /**
-     * Runs the block in a transaction of its own and commits it, its staged jobs included.
+     * Does the expensive part first: runs {@code fetch} at once, in the calling thread, while no connection is held and no
+     * transaction is open. {@link Fetched#commit} then runs the cheap part as this unit, and a conflict there repeats that
+     * part only.
+     *
+     * @throws E what the fetch threw; nothing was stored
+     * @throws IllegalStateException if a unit is open on this thread: it would hold its connection meanwhile
+     */
+    public <F extends @Nullable Object, E extends Exception> Fetched<F> fetch(Fetch<F, E> fetch) throws E {
+        if (OpenUnit.anyOnThisThread()) {
+            throw new IllegalStateException(
+                    "cannot fetch inside a unit of work: its transaction would stay open and its"
+                            + " connection be held while somebody else is waited for, and a retry would fetch again. Nothing was"
+                            + " fetched. Fetch before the unit begins.");
+        }
+        return new Fetched<>(this, fetch.fetch());
+    }
+
+    /**
+     * Runs the block in a transaction of its own and commits it, its staged jobs included; inside a unit, as a part of that.
      *
      * @return what the block's successful run returned
      * @throws E what the block threw; everything was rolled back, and a failing ROLLBACK is suppressed in it
@@ -150,30 +253,58 @@ public final class UnitOfWork {
      * @throws CommitOutcomeUnknownException if the connection was lost during COMMIT
      */
     public <T extends @Nullable Object, E extends Exception> T call(ResultBlock<T, E> block) throws E {
+        OpenUnit outer = OpenUnit.onThisThread(OpenUnit.source(configuration));
+        if (outer != null) {
+            return join(outer, block);
+        }
         List<Throwable> conflicts = new ArrayList<>();
         long start = System.nanoTime();
         while (true) {
             Attempt<T, E> attempt = new Attempt<>(block, conflicts.size() + 1);
+            T result;
             try {
-                T result = attempt.run();
-                if (options.wakeUp != null && attempt.stagedAny) {
-                    options.wakeUp.committed();
-                }
-                return result;
+                result = attempt.run();
+            } catch (Error failure) {
+                attempt.ended(Outcome.FAILED, failure);
+                throw failure;
             } catch (Exception failure) {
                 String state = sqlState(failure);
                 if (attempt.committing && outcomeUnknown(state)) {
+                    attempt.ended(Outcome.UNKNOWN, failure);
                     throw new CommitOutcomeUnknownException(failure);
                 }
-                if (!isConflict(state)) {
+                if (!isConflict(state) && !attempt.isConflict(failure)) {
+                    attempt.ended(Outcome.FAILED, failure);
                     conflicts.forEach(failure::addSuppressed);
                     throw UnitOfWork.<E>asThrown(failure);
                 }
-                if (conflicts.size() + 1 == options.attemptsMax || !pause(conflicts.size() + 1)) {
+                boolean last = conflicts.size() + 1 == options.attemptsMax;
+                attempt.ended(last ? Outcome.EXHAUSTED : Outcome.RETRIED, failure);
+                if (last || !pause(conflicts.size() + 1)) {
                     throw exhausted(failure, conflicts, Duration.ofNanos(System.nanoTime() - start));
                 }
                 conflicts.add(failure);
+                continue;
             }
+            attempt.ended(Outcome.COMMITTED, null);
+            attempt.wake();
+            return result;
+        }
+    }
+
+    /** Runs the block as a part of a unit that is open on this thread. */
+    private <T extends @Nullable Object, E extends Exception> T join(OpenUnit outer, ResultBlock<T, E> block) throws E {
+        outer.requireIsolation(options.isolation);
+        outer.waking(options.wakeUp);
+        try {
+            return inTransaction(
+                    outer.dsl().configuration(),
+                    savepoint -> block.run(new Work(outer, savepoint.dsl(), options.stagedJobs)));
+        } catch (Exception failure) {
+            if (isConflict(sqlState(failure))) {
+                outer.conflict(failure);
+            }
+            throw UnitOfWork.<E>asThrown(failure);
         }
     }
 
@@ -181,9 +312,9 @@ public final class UnitOfWork {
     private final class Attempt<T extends @Nullable Object, E extends Exception> {
         private final ResultBlock<T, E> block;
         private final int number;
+        private final long start = System.nanoTime();
         private boolean committing;
-        private boolean stagedAny;
-        private @Nullable Exception thrown;
+        private @Nullable OpenUnit unit;
 
         Attempt(ResultBlock<T, E> block, int number) {
             this.block = block;
@@ -191,42 +322,72 @@ public final class UnitOfWork {
         }
 
         T run() throws Exception {
-            try {
-                return configuration.dsl().transactionResult(transaction -> {
-                    try {
-                        return runBlock(transaction.dsl());
-                    } catch (Exception e) {
-                        thrown = e; // jOOQ wraps checked exceptions; the caller is to see its own
-                        throw e;
-                    }
-                });
-            } catch (RuntimeException e) {
-                if (thrown != null && thrown != e) {
-                    for (Throwable rollbackFailure : e.getSuppressed()) {
-                        thrown.addSuppressed(rollbackFailure);
-                    }
-                    throw thrown;
-                }
-                throw e;
+            return inTransaction(configuration, this::runBlock);
+        }
+
+        private T runBlock(Configuration transaction) throws E {
+            if (options.isolation != null) {
+                transaction.dsl().execute("SET TRANSACTION ISOLATION LEVEL " + options.isolation.sql);
+            }
+            try (OpenUnit opened = new OpenUnit(configuration, transaction, options.isolation, number)) {
+                unit = opened;
+                opened.waking(options.wakeUp);
+                T result = block.run(new Work(opened, opened.dsl(), options.stagedJobs));
+                opened.writeJobs();
+                committing = true;
+                return result;
             }
         }
 
-        private T runBlock(DSLContext dsl) throws E {
-            if (options.isolation != null) {
-                dsl.execute("SET TRANSACTION ISOLATION LEVEL " + options.isolation.sql);
+        void ended(Outcome outcome, @Nullable Throwable failure) {
+            int jobs = outcome == Outcome.COMMITTED && unit != null ? unit.jobs() : 0;
+            Duration duration = Duration.ofNanos(System.nanoTime() - start);
+            try {
+                options.listener.attempted(
+                        new UnitListener.Attempt(options.name, number, outcome, jobs, duration, failure));
+            } catch (RuntimeException | LinkageError e) {
+                log.warn(
+                        "The listener of unit \"{}\" failed; attempt {} is {} all the same.",
+                        options.name,
+                        number,
+                        outcome,
+                        e);
             }
-            Work work = new Work(dsl, number);
-            T result = block.run(work);
-            if (work.staged().isEmpty()) {
-                // PostgreSQL answers COMMIT of a failed transaction with ROLLBACK, and the driver says nothing: a block
-                // that
-                // swallowed an SQL error would seem to have succeeded. Any statement tells; staging is one.
-                dsl.execute("SELECT 1");
+        }
+
+        void wake() {
+            if (unit != null && unit.jobs() > 0) {
+                unit.wakeUps().forEach(WakeUp::committed);
             }
-            options.stagedJobs.stage(dsl, work.staged());
-            stagedAny = !work.staged().isEmpty();
-            committing = true;
-            return result;
+        }
+
+        boolean isConflict(Exception failure) {
+            return unit != null && unit.isConflict(failure);
+        }
+    }
+
+    /** Statements in a transaction of jOOQ; what they throw is thrown as it is, while jOOQ wraps checked exceptions. */
+    private static <T extends @Nullable Object> T inTransaction(
+            Configuration configuration, TransactionalCallable<T> statements) throws Exception {
+        AtomicReference<@Nullable Exception> thrown = new AtomicReference<>();
+        try {
+            return configuration.dsl().transactionResult(transaction -> {
+                try {
+                    return statements.run(transaction);
+                } catch (Exception e) {
+                    thrown.set(e);
+                    throw e;
+                }
+            });
+        } catch (RuntimeException e) {
+            Exception own = thrown.get();
+            if (own == null || own == e) {
+                throw e;
+            }
+            for (Throwable rollbackFailure : e.getSuppressed()) {
+                own.addSuppressed(rollbackFailure);
+            }
+            throw own;
         }
     }
 
@@ -242,6 +403,9 @@ public final class UnitOfWork {
 
     private static @Nullable String sqlState(Throwable failure) {
         for (Throwable t = failure; t != null; t = t.getCause()) {
+            if (t instanceof AttemptsExhaustedException || t instanceof CommitOutcomeUnknownException) {
+                return null; // of a unit on another data source, which has decided already
+            }
             if (t instanceof SQLException sql && sql.getSQLState() != null) {
                 return sql.getSQLState();
             }

@@ -1,7 +1,5 @@
 package io.stagedjobs;
 
-import java.util.ArrayList;
-import java.util.List;
 import java.util.UUID;
 import org.jooq.ConnectionCallable;
 import org.jooq.ConnectionRunnable;
@@ -10,17 +8,28 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What a block of a {@link UnitOfWork} works with: the open transaction and the jobs it stages. It belongs to one attempt
- * and to the thread that runs it; nothing of it may be used after the block returned.
+ * and to the thread that runs it. After the block has returned nothing of it can be used: that is refused with an
+ * {@link IllegalStateException}.
+ *
+ * <p><b>Savepoints</b>: a nested {@code dsl().transaction(…)} is a savepoint, and so is a unit inside the unit. A job
+ * staged inside one that rolls back is not published. The same holds for savepoints that are set by {@link
+ * java.sql.Connection#setSavepoint()}; not for those set by sending SQL text through JDBC, which are not seen: there,
+ * {@link StagedJobs} writes the job at once.
+ *
+ * <p><b>The transaction's end</b> is the unit's: COMMIT, ROLLBACK, SAVEPOINT and their like are refused when they are sent
+ * through jOOQ, and so are {@code commit()}, {@code rollback()}, {@code close()} and {@code setAutoCommit(true)} of the
+ * connection. Do not send them as text through JDBC: nobody would see it.
  */
 public final class Work {
 
+    private final OpenUnit unit;
     private final DSLContext dsl;
-    private final int attempt;
-    private final List<StagedJob> staged = new ArrayList<>();
+    private final StagedJobs stagedJobs;
 
-    Work(DSLContext dsl, int attempt) {
+    Work(OpenUnit unit, DSLContext dsl, StagedJobs stagedJobs) {
+        this.unit = unit;
         this.dsl = dsl;
-        this.attempt = attempt;
+        this.stagedJobs = stagedJobs;
     }
 
     /** jOOQ on the unit's transaction. A nested {@code transaction(…)} of it is a savepoint. */
@@ -28,7 +37,7 @@ public final class Work {
         return dsl;
     }
 
-    /** Runs plain JDBC on the unit's connection; the unit commits, so the code given must not. */
+    /** Runs plain JDBC on the unit's connection. */
     public void jdbc(ConnectionRunnable statements) {
         dsl.connection(statements);
     }
@@ -38,18 +47,18 @@ public final class Work {
         return dsl.connectionResult(statements);
     }
 
-    /** Keeps a job to be written just before COMMIT; returns its id. */
+    /**
+     * Keeps a job to be written just before COMMIT, with the trace that is current now; returns its id.
+     *
+     * @throws IllegalStateException if the block has returned, or runs on another thread: the job would be lost
+     */
     public UUID stage(StagedJob job) {
-        staged.add(job);
+        unit.stage(stagedJobs, job);
         return job.id();
     }
 
-    /** Which attempt this is, from 1. */
+    /** Which attempt of the unit this is, from 1; in a unit that joined another, which one of that. */
     public int attempt() {
-        return attempt;
-    }
-
-    List<StagedJob> staged() {
-        return staged;
+        return unit.attempt();
     }
 }

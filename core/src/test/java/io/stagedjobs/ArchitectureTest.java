@@ -20,14 +20,24 @@ class ArchitectureTest {
             .resideInAnyPackage("org.apache.kafka..", "com.zaxxer..");
 
     @ArchTest
-    static final ArchRule only_one_class_needs_jackson = noClasses()
-            .that()
-            .resideInAnyPackage("io.stagedjobs", "io.stagedjobs.schema", "io.stagedjobs.internal")
-            .and()
-            .haveSimpleNameNotStartingWith("JacksonJsonCodec")
-            .should()
-            .dependOnClassesThat()
-            .resideInAPackage("com.fasterxml.jackson..");
+    static final ArchRule only_one_class_needs_jackson = only("JacksonJsonCodec", "com.fasterxml.jackson..");
+
+    @ArchTest
+    static final ArchRule only_one_class_needs_micrometer = only("MicrometerUnitListener", "io.micrometer..");
+
+    @ArchTest
+    static final ArchRule only_one_class_needs_opentelemetry = only("OpenTelemetryTraceContext", "io.opentelemetry..");
+
+    private static ArchRule only(String name, String optional) {
+        return noClasses()
+                .that()
+                .resideInAnyPackage("io.stagedjobs", "io.stagedjobs.schema", "io.stagedjobs.internal")
+                .and()
+                .haveSimpleNameNotStartingWith(name)
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage(optional);
+    }
 
     @ArchTest
     static final ArchRule names_say_what_a_class_is = classes()

@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.UUID;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -19,6 +20,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.postgresql.ds.PGSimpleDataSource;
 
 /** An application with exactly the grants of docs/operations.md. */
 class GrantsTest {
@@ -31,11 +33,13 @@ class GrantsTest {
         fixture = new SchemaFixture("grants");
         fixture.dsl().execute("CREATE ROLE " + ROLE + " LOGIN PASSWORD 'secret'");
         String manual = Files.readString(Path.of("../docs/operations.md"));
-        Matcher block = Pattern.compile("```sql grants-application\\n(.*?)```", Pattern.DOTALL)
-                .matcher(manual);
-        assertThat(block.find()).isTrue();
-        for (String grant : block.group(1).replace("app_role", ROLE).split(";\\s*")) {
-            fixture.dsl().execute(grant);
+        for (String name : new String[] {"application", "idempotency"}) {
+            Matcher block = Pattern.compile("```sql grants-" + name + "\\n(.*?)```", Pattern.DOTALL)
+                    .matcher(manual);
+            assertThat(block.find()).isTrue();
+            for (String grant : block.group(1).replace("app_role", ROLE).split(";\\s*")) {
+                fixture.dsl().execute(grant);
+            }
         }
     }
 
@@ -68,6 +72,23 @@ class GrantsTest {
         assertThat(fixture.namesStaged()).containsExactly("by.library", "by.insert", "by.function");
     }
 
+    @Test
+    void it_answers_requests_with_idempotency_keys_and_prunes_them() {
+        PGSimpleDataSource source = new PGSimpleDataSource();
+        source.setUrl(fixture.database.url());
+        source.setUser(ROLE);
+        source.setPassword("secret");
+        IdempotencyKeys keys = IdempotencyKeys.on(UnitOfWork.on(source));
+        IdempotencyKeys.Request request = new IdempotencyKeys.Request("client", "key", "fingerprint");
+        assertThat(keys.answer(request, work -> IdempotencyKeys.Response.of(201, "first"))
+                        .replayed())
+                .isFalse();
+        assertThat(keys.answer(request, work -> IdempotencyKeys.Response.of(201, "second"))
+                        .replayed())
+                .isTrue();
+        assertThat(keys.prune(Duration.ZERO)).isEqualTo(1);
+    }
+
     @ParameterizedTest
     @ValueSource(
             strings = {
@@ -81,6 +102,9 @@ class GrantsTest {
                 "UPDATE public.staged_job_lanes SET owner = NULL",
                 "SELECT * FROM public.staged_job_enqueuers",
                 "TRUNCATE public.staged_jobs",
+                "UPDATE public.staged_job_idempotency_keys SET fingerprint = 'x'",
+                "INSERT INTO public.staged_job_idempotency_keys (scope, idempotency_key, fingerprint, created_at)"
+                        + " VALUES ('s', 'k', 'f', now())",
             })
     void it_can_do_nothing_else(String statement) throws SQLException {
         try (Connection connection = connect()) {

@@ -1,7 +1,10 @@
 package io.stagedjobs;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.stagedjobs.IdempotencyKeys.Request;
+import io.stagedjobs.IdempotencyKeys.Response;
 import io.stagedjobs.UnitOfWork.Isolation;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -46,7 +49,7 @@ class ReadmeTest {
     @BeforeAll
     static void install() {
         fixture = new SchemaFixture("readme");
-        fixture.dsl().execute("CREATE TABLE users (email text PRIMARY KEY)");
+        fixture.dsl().execute("CREATE TABLE users (email text PRIMARY KEY, name text)");
     }
 
     @BeforeEach
@@ -95,6 +98,46 @@ class ReadmeTest {
         assertStored("user.created");
     }
 
+    private interface Directory {
+        String nameOf(String email) throws IOException;
+    }
+
+    @Test
+    void what_is_expensive_is_fetched_before_the_unit() throws IOException {
+        Directory directory = address -> "Ann";
+        UnitOfWork unit = UnitOfWork.on(dataSource);
+        // readme:fetch
+        unit.fetch(() -> directory.nameOf(email)).commit((work, name) -> {
+            int inserted = work.dsl()
+                    .execute("INSERT INTO users (email, name) VALUES (?, ?) ON CONFLICT DO NOTHING", email, name);
+            if (inserted == 1) {
+                work.stage(userCreated(email));
+            }
+        });
+        // end
+        assertStored("user.created");
+    }
+
+    @Test
+    void a_request_that_comes_again_gets_the_first_answer() {
+        UnitOfWork unit = UnitOfWork.on(dataSource);
+        String client = "client 7";
+        String idempotencyKey = "8e03978e-40d5-43dd-bc93-6894a57f9324";
+        byte[] body = email.getBytes(UTF_8);
+        for (boolean replayed : new boolean[] {false, true}) {
+            // readme:keys
+            IdempotencyKeys keys = IdempotencyKeys.on(unit);
+            Response response = keys.answer(Request.of(client, idempotencyKey, "POST", "/users", body), work -> {
+                work.dsl().execute("INSERT INTO users (email) VALUES (?)", email);
+                work.stage(userCreated(email));
+                return Response.of(201, "{\"email\": \"" + email + "\"}");
+            });
+            // end
+            assertThat(response.replayed()).isEqualTo(replayed);
+        }
+        assertStored("user.created");
+    }
+
     @Test
     void a_job_is_staged_by_plain_sql() throws IOException, SQLException {
         Matcher example = Pattern.compile("```sql\\n(.*?)```", Pattern.DOTALL).matcher(Files.readString(README));
@@ -113,7 +156,7 @@ class ReadmeTest {
                 .results()
                 .map(ReadmeTest::withoutIndent)
                 .toList();
-        assertThat(regions).hasSize(4);
+        assertThat(regions).hasSize(6);
         String readme = Files.readString(README);
         assertThat(regions).allSatisfy(region -> assertThat(readme).contains("```java\n" + region + "\n```"));
     }

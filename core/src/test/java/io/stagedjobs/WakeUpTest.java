@@ -90,6 +90,18 @@ class WakeUpTest {
     }
 
     @Test
+    void a_unit_that_joins_another_wakes_the_enqueuers_after_the_commit_of_that_one() throws Exception {
+        try (WakeUp wakeUp = WakeUp.on(pool)) {
+            UnitOfWork inner = UnitOfWork.on(pool).waking(wakeUp);
+            UnitOfWork.on(pool).run(outer -> {
+                inner.run(work -> work.stage(job()));
+                signal("before the commit");
+            });
+            assertThat(signalledUntil("public")).containsExactly("before the commit", "public");
+        }
+    }
+
+    @Test
     void many_commits_within_a_moment_become_few_signals() throws Exception {
         try (WakeUp wakeUp = WakeUp.on(pool)) {
             for (int i = 0; i < 1_000; i++) {

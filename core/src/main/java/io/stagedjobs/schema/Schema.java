@@ -26,8 +26,8 @@ public final class Schema {
     /** Largest payload in bytes that the table takes unless {@link #limitPayload} says otherwise. */
     public static final int PAYLOAD_BYTES_MAX_DEFAULT = 900_000;
 
-    private static final List<String> MIGRATIONS =
-            List.of("V001__staged_jobs.sql", "V002__exactly_once.sql", "V003__parked_jobs.sql");
+    private static final List<String> MIGRATIONS = List.of(
+            "V001__staged_jobs.sql", "V002__exactly_once.sql", "V003__parked_jobs.sql", "V004__idempotency_keys.sql");
     private static final int SERVER_VERSION_MIN = 14;
     private static final int NAME_BYTES_MAX = 63;
 

@@ -48,9 +48,9 @@ class CommandsTest {
         Map<String, String> there = Command.with(
                 environment, "STAGED_JOBS_DATABASE_URL", empty.url(), "STAGED_JOBS_DATABASE_SCHEMA", "jobs");
         assertThat(Command.run(there, "migrate"))
-                .isEqualTo(new Answer(0, "schema \"jobs\" is at version 3 now, 3 migration(s) applied" + nl(), ""));
+                .isEqualTo(new Answer(0, "schema \"jobs\" is at version 4 now, 4 migration(s) applied" + nl(), ""));
         assertThat(Command.run(there, "migrate"))
-                .isEqualTo(new Answer(0, "schema \"jobs\" is at version 3 already, nothing to do" + nl(), ""));
+                .isEqualTo(new Answer(0, "schema \"jobs\" is at version 4 already, nothing to do" + nl(), ""));
         assertThat(Command.run(there, "migrate", "--payload-max", "2000000").out())
                 .contains("payloads may have up to 2000000 bytes", "max.message.bytes");
     }
@@ -94,7 +94,7 @@ class CommandsTest {
         JsonNode json = new ObjectMapper()
                 .readTree(Command.run(environment, "status", "--json").out());
         assertThat(json.get("backlog").asInt()).isEqualTo(2);
-        assertThat(json.get("schemaVersion").asInt()).isEqualTo(3);
+        assertThat(json.get("schemaVersion").asInt()).isEqualTo(4);
         assertThat(json.get("topics").get(0).get("topic").asText()).isEqualTo(topic);
         assertThat(json.get("lanes")).hasSize(8);
         assertThat(json.get("lanes")

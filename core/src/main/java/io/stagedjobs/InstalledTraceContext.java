@@ -1,0 +1,21 @@
+package io.stagedjobs;
+
+/** Finds out once whether OpenTelemetry's API is there. */
+final class InstalledTraceContext {
+
+    private static final TraceContext CONTEXT = find();
+
+    private InstalledTraceContext() {}
+
+    static TraceContext get() {
+        return CONTEXT;
+    }
+
+    private static TraceContext find() {
+        try {
+            return new OpenTelemetryTraceContext();
+        } catch (NoClassDefFoundError absent) {
+            return TraceContext.NONE;
+        }
+    }
+}

@@ -1,0 +1,29 @@
+package io.stagedjobs;
+
+import io.opentelemetry.api.trace.propagation.W3CTraceContextPropagator;
+import io.opentelemetry.context.Context;
+import io.opentelemetry.context.propagation.TextMapSetter;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * The span that is current on the thread, by OpenTelemetry's API, an optional dependency of this library. It writes the W3C
+ * form whatever propagators an application has set, because the contract names these headers.
+ */
+public final class OpenTelemetryTraceContext implements TraceContext {
+
+    private static final TextMapSetter<Map<String, String>> INTO_MAP = (headers, name, value) -> {
+        if (headers != null) {
+            headers.put(name, value);
+        }
+    };
+
+    private final W3CTraceContextPropagator propagator = W3CTraceContextPropagator.getInstance();
+
+    @Override
+    public Map<String, String> headers() {
+        Map<String, String> headers = new LinkedHashMap<>();
+        propagator.inject(Context.current(), headers, INTO_MAP);
+        return headers;
+    }
+}

@@ -1,0 +1,58 @@
+package io.stagedjobs;
+
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Savepoint;
+import org.jooq.Transaction;
+import org.jooq.TransactionContext;
+import org.jooq.TransactionProvider;
+import org.jooq.exception.DataAccessException;
+
+/**
+ * jOOQ's nested transactions in a unit, as savepoints on its connection.
+ *
+ * <p>Not jOOQ's own provider: where a savepoint cannot be set, because the transaction has failed, that one takes the
+ * unit's transaction for the nested one, gives the connection back, and what follows is committed on another one.
+ */
+final class SavepointTransactions implements TransactionProvider {
+
+    private final Connection connection;
+
+    private record Nested(Savepoint savepoint) implements Transaction {}
+
+    private interface Step {
+        void run() throws SQLException;
+    }
+
+    SavepointTransactions(Connection connection) {
+        this.connection = connection;
+    }
+
+    @Override
+    public void begin(TransactionContext nested) {
+        run("set a savepoint", () -> nested.transaction(new Nested(connection.setSavepoint())));
+    }
+
+    /** In a transaction that has failed this fails too, so that a swallowed SQL error is no success (decision 0007). */
+    @Override
+    public void commit(TransactionContext nested) {
+        if (nested.transaction() instanceof Nested begun) {
+            run("release a savepoint", () -> connection.releaseSavepoint(begun.savepoint()));
+        }
+    }
+
+    @Override
+    public void rollback(TransactionContext nested) {
+        if (nested.transaction() instanceof Nested begun) {
+            run("roll back to a savepoint", () -> connection.rollback(begun.savepoint()));
+        }
+    }
+
+    private static void run(String what, Step step) {
+        try {
+            step.run();
+        } catch (SQLException e) {
+            throw new DataAccessException("could not " + what + ": " + e.getMessage(), e);
+        }
+    }
+}

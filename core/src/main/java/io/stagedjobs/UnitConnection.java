@@ -1,0 +1,77 @@
+package io.stagedjobs;
+
+import java.lang.reflect.InvocationHandler;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.lang.reflect.Proxy;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Savepoint;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A unit's connection as its block sees it: only the unit ends the transaction, what is set or rolled back as a savepoint
+ * is told to the pending jobs, and nothing is done once the unit has ended. All else passes through.
+ */
+final class UnitConnection implements InvocationHandler {
+
+    private final OpenUnit unit;
+    private final Connection connection;
+    private final PendingJobs pending;
+
+    private UnitConnection(OpenUnit unit, Connection connection, PendingJobs pending) {
+        this.unit = unit;
+        this.connection = connection;
+        this.pending = pending;
+    }
+
+    static Connection of(OpenUnit unit, Connection connection, PendingJobs pending) {
+        return (Connection) Proxy.newProxyInstance(
+                UnitConnection.class.getClassLoader(),
+                new Class<?>[] {Connection.class},
+                new UnitConnection(unit, connection, pending));
+    }
+
+    @Override
+    public @Nullable Object invoke(Object proxy, Method method, Object @Nullable [] arguments) throws Throwable {
+        String name = method.getName();
+        if (method.getDeclaringClass() == Object.class) {
+            return switch (name) {
+                case "equals" -> arguments != null && proxy == arguments[0];
+                case "hashCode" -> System.identityHashCode(proxy);
+                default -> connection.toString();
+            };
+        }
+        unit.requireOpen("use its connection");
+        if (endsTheTransaction(name, arguments)) {
+            throw new IllegalStateException("cannot call Connection." + name
+                    + " in a unit of work: only the unit ends its transaction, and keeps its connection until then. Throw an"
+                    + " exception to roll everything back, or use a nested DSLContext.transaction(…) or a savepoint to roll"
+                    + " back a part.");
+        }
+        Object result = onConnection(method, arguments);
+        if (result instanceof Savepoint savepoint) {
+            pending.mark(savepoint);
+        } else if (name.equals("rollback") && arguments != null && arguments[0] instanceof Savepoint savepoint) {
+            pending.rollBackTo(savepoint);
+        }
+        return result;
+    }
+
+    private boolean endsTheTransaction(String method, Object @Nullable [] arguments) throws SQLException {
+        return switch (method) {
+            case "commit", "close" -> true;
+            case "rollback" -> arguments == null;
+            case "setAutoCommit" -> arguments != null && !arguments[0].equals(connection.getAutoCommit());
+            default -> false;
+        };
+    }
+
+    private @Nullable Object onConnection(Method method, Object @Nullable [] arguments) throws Throwable {
+        try {
+            return method.invoke(connection, arguments);
+        } catch (InvocationTargetException e) {
+            throw e.getCause() == null ? e : e.getCause();
+        }
+    }
+}
