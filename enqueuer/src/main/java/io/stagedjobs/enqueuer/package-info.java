@@ -38,6 +38,9 @@
  * failure   roll back, close the publisher's session, rest, back to acquire
  * </pre>
  *
+ * <p>A lane in which nothing waits rests; {@link io.stagedjobs.enqueuer.Lookout} looks for all that rest at once, and tells
+ * those in which jobs wait.
+ *
  * <p>Each transaction locks the lane and checks the generation first; a newer one is answered like a failure. Who takes the
  * lane's jobs out of {@code parked_jobs} by hand makes one.
  *
