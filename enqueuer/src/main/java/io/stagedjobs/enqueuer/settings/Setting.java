@@ -62,10 +62,10 @@ public record Setting<T>(
             "4s");
     public static final Setting<Duration> POLL_INTERVAL = duration(
             "poll.interval",
-            "longest rest of a lane in which nothing waits",
+            "longest time between two looks for jobs while nothing waits",
             Duration.ofMillis(2),
             Duration.ofMinutes(1),
-            "100ms");
+            "250ms");
     public static final Setting<Boolean> WAKE_UP = new Setting<>(
             "wake.up",
             "whether lanes that rest are woken by applications that signal their commits",

@@ -33,7 +33,7 @@ class SettingsTest {
         assertThat(settings.get(Setting.BATCH_SIZE)).isEqualTo(3);
         assertThat(settings.get(Setting.BATCH_BYTES)).isEqualTo(3000);
         assertThat(settings.get(Setting.DATABASE_SCHEMA)).isEqualTo("from_file");
-        assertThat(settings.get(Setting.POLL_INTERVAL)).isEqualTo(Duration.ofMillis(100));
+        assertThat(settings.get(Setting.POLL_INTERVAL)).isEqualTo(Duration.ofMillis(250));
         assertThat(settings.find(Setting.DATABASE_PASSWORD)).isEmpty();
     }
 
