@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import javax.sql.DataSource;
 import org.jooq.Configuration;
 import org.jooq.SQLDialect;
@@ -63,14 +64,24 @@ public final class UnitOfWork {
     private final Configuration configuration;
     private final Options options;
 
-    private record Options(
-            StagedJobs stagedJobs,
-            @Nullable Isolation isolation,
-            int attemptsMax,
-            boolean retryUniqueViolations,
-            String name,
-            UnitListener listener,
-            @Nullable WakeUp wakeUp) {}
+    /** Changed only between {@link #copy} and the unit that gets it. */
+    private static final class Options implements Cloneable {
+        private StagedJobs stagedJobs = new StagedJobs();
+        private @Nullable Isolation isolation;
+        private int attemptsMax = ATTEMPTS_MAX_DEFAULT;
+        private boolean retryUniqueViolations;
+        private String name = NAME_DEFAULT;
+        private UnitListener listener = attempt -> {};
+        private @Nullable WakeUp wakeUp;
+
+        private Options copy() {
+            try {
+                return (Options) clone();
+            } catch (CloneNotSupportedException e) {
+                throw new AssertionError(e);
+            }
+        }
+    }
 
     /** The transaction isolation levels of PostgreSQL, chapter "Transaction Isolation". */
     public enum Isolation {
@@ -119,32 +130,16 @@ public final class UnitOfWork {
 
     /** Units on connections of an application's own jOOQ configuration, with its settings and listeners. */
     public static UnitOfWork on(Configuration configuration) {
-        return new UnitOfWork(
-                configuration,
-                new Options(new StagedJobs(), null, ATTEMPTS_MAX_DEFAULT, false, NAME_DEFAULT, attempt -> {}, null));
+        return new UnitOfWork(configuration, new Options());
     }
 
     /** Stages with {@code stagedJobs} instead of into the schema {@code public}. */
     public UnitOfWork staging(StagedJobs stagedJobs) {
-        return with(new Options(
-                stagedJobs,
-                options.isolation,
-                options.attemptsMax,
-                options.retryUniqueViolations,
-                options.name,
-                options.listener,
-                options.wakeUp));
+        return with(changed -> changed.stagedJobs = stagedJobs);
     }
 
     public UnitOfWork isolation(Isolation isolation) {
-        return with(new Options(
-                options.stagedJobs,
-                isolation,
-                options.attemptsMax,
-                options.retryUniqueViolations,
-                options.name,
-                options.listener,
-                options.wakeUp));
+        return with(changed -> changed.isolation = isolation);
     }
 
     /** @param attemptsMax how often the block may run in all, at least 1; 1 means no retry */
@@ -152,14 +147,7 @@ public final class UnitOfWork {
         if (attemptsMax < 1) {
             throw new IllegalArgumentException("attemptsMax must be at least 1, not " + attemptsMax);
         }
-        return with(new Options(
-                options.stagedJobs,
-                options.isolation,
-                attemptsMax,
-                options.retryUniqueViolations,
-                options.name,
-                options.listener,
-                options.wakeUp));
+        return with(changed -> changed.attemptsMax = attemptsMax);
     }
 
     /**
@@ -167,53 +155,27 @@ public final class UnitOfWork {
      * in its next attempt; wrong where the violation is the answer.
      */
     public UnitOfWork retryUniqueViolations() {
-        return with(new Options(
-                options.stagedJobs,
-                options.isolation,
-                options.attemptsMax,
-                true,
-                options.name,
-                options.listener,
-                options.wakeUp));
+        return with(changed -> changed.retryUniqueViolations = true);
     }
 
     /** Names the unit for its listener; {@value #NAME_DEFAULT} unless this is called. Meters want few different names. */
     public UnitOfWork named(String name) {
-        return with(new Options(
-                options.stagedJobs,
-                options.isolation,
-                options.attemptsMax,
-                options.retryUniqueViolations,
-                name,
-                options.listener,
-                options.wakeUp));
+        return with(changed -> changed.name = name);
     }
 
     /** Tells {@code listener} of each attempt, instead of the one named before. */
     public UnitOfWork listening(UnitListener listener) {
-        return with(new Options(
-                options.stagedJobs,
-                options.isolation,
-                options.attemptsMax,
-                options.retryUniqueViolations,
-                options.name,
-                listener,
-                options.wakeUp));
+        return with(changed -> changed.listener = listener);
     }
 
     /** Wakes the enqueuers after each commit that staged jobs. */
     public UnitOfWork waking(WakeUp wakeUp) {
-        return with(new Options(
-                options.stagedJobs,
-                options.isolation,
-                options.attemptsMax,
-                options.retryUniqueViolations,
-                options.name,
-                options.listener,
-                wakeUp));
+        return with(changed -> changed.wakeUp = wakeUp);
     }
 
-    private UnitOfWork with(Options changed) {
+    private UnitOfWork with(Consumer<Options> change) {
+        Options changed = options.copy();
+        change.accept(changed);
         return new UnitOfWork(configuration, changed);
     }
 
