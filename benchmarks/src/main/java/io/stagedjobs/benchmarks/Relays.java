@@ -7,8 +7,12 @@ final class Relays {
 
     static final Relay AT_LEAST_ONCE = new EnqueuerRelay("at-least-once");
 
-    private static final List<Relay> ALL =
-            List.of(AT_LEAST_ONCE, new EnqueuerRelay("exactly-once"), new TextbookRelay(), new GruelboxRelay());
+    private static final List<Relay> ALL = List.of(
+            AT_LEAST_ONCE,
+            new EnqueuerRelay("exactly-once"),
+            new TextbookRelay(),
+            new DebeziumRelay(),
+            new GruelboxRelay());
 
     private Relays() {}
 
