@@ -12,7 +12,8 @@ final class Relays {
             new EnqueuerRelay("exactly-once"),
             new TextbookRelay(),
             new DebeziumRelay(),
-            new GruelboxRelay());
+            new GruelboxRelay(),
+            new NamastackRelay());
 
     private Relays() {}
 
