@@ -2,6 +2,7 @@ package io.stagedjobs.benchmarks;
 
 import io.stagedjobs.testkit.ChildProcess;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -29,10 +30,11 @@ final class DrainCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        try (Servers servers = new Servers()) {
+        List<Relay> relays = scene.relays.stream().map(Relays::of).toList();
+        try (Servers servers = new Servers(relays)) {
             for (int i = 0; i < scene.repetitions; i++) {
-                for (String relay : scene.relays) {
-                    drain(servers, Relay.of(relay));
+                for (Relay relay : relays) {
+                    drain(servers, relay);
                 }
                 if (limits) {
                     new Limits(servers, scene, jobs).measure(figures);
@@ -61,12 +63,12 @@ final class DrainCommand implements Callable<Integer> {
             }
             stage.awaitExpected(PATIENCE);
             double scale = 1e6 / jobs;
-            figures.add(relay.label, "jobs/s", reader.speed());
-            figures.add(relay.label, "CPU of relay, µs a job", scale * (CpuTime.seconds(process.pid()) - own));
-            figures.add(relay.label, "of PostgreSQL", scale * (CpuTime.seconds(servers.postgresPid()) - postgres));
-            figures.add(relay.label, "of the broker", scale * (CpuTime.seconds(servers.kafkaPid()) - kafka));
-            figures.found(relay.label, reader.faults().isEmpty() ? "exact, in order" : reader.faults());
-            System.err.printf("%s: %,.0f jobs/s %s%n", relay.label, reader.speed(), reader.faults());
+            figures.add(relay.label(), "jobs/s", reader.speed());
+            figures.add(relay.label(), "CPU of relay, µs a job", scale * (CpuTime.seconds(process.pid()) - own));
+            figures.add(relay.label(), "of PostgreSQL", scale * (CpuTime.seconds(servers.postgresPid()) - postgres));
+            figures.add(relay.label(), "of the broker", scale * (CpuTime.seconds(servers.kafkaPid()) - kafka));
+            figures.found(relay.label(), reader.faults().isEmpty() ? "exact, in order" : reader.faults());
+            System.err.printf("%s: %,.0f jobs/s %s%n", relay.label(), reader.speed(), reader.faults());
         }
     }
 }

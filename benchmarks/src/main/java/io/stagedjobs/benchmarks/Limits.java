@@ -46,8 +46,8 @@ final class Limits {
         TestDatabase database = servers.postgres.newDatabase("limit");
         try (Connection connection = database.connect();
                 Statement statement = connection.createStatement()) {
-            Relay.AT_LEAST_ONCE.install(connection);
-            Relay.AT_LEAST_ONCE.stage(connection, "limit", scene.keys, scene.bytes, 1, jobs);
+            Relays.AT_LEAST_ONCE.install(database);
+            Relays.AT_LEAST_ONCE.stage(connection, "limit", scene.keys, scene.bytes, 1, jobs);
             statement.execute("CHECKPOINT");
             connection.setAutoCommit(false);
             long start = System.nanoTime();

@@ -1,102 +1,64 @@
 package io.stagedjobs.benchmarks;
 
-import io.stagedjobs.enqueuer.cli.Cli;
-import io.stagedjobs.schema.Schema;
-import io.stagedjobs.testkit.ChildJvm;
 import io.stagedjobs.testkit.ChildProcess;
 import io.stagedjobs.testkit.TestDatabase;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
-import java.sql.Statement;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Stream;
 
-/** What is compared: how its table is made and filled, and how it is started. */
-enum Relay {
-    AT_LEAST_ONCE("at-least-once") {
-        @Override
-        ChildProcess start(
-                TestDatabase database, String bootstrapServers, Map<String, String> settings, List<String> jvm) {
-            return enqueuer("at-least-once", database, bootstrapServers, settings, jvm);
-        }
-    },
-    EXACTLY_ONCE("exactly-once") {
-        @Override
-        ChildProcess start(
-                TestDatabase database, String bootstrapServers, Map<String, String> settings, List<String> jvm) {
-            return enqueuer("exactly-once", database, bootstrapServers, settings, jvm);
-        }
-    },
-    TEXTBOOK("textbook") {
-        @Override
-        void install(Connection connection) throws SQLException {
-            try (Statement statement = connection.createStatement()) {
-                statement.execute(TextbookLoop.TABLE);
-            }
-        }
-
-        @Override
-        String insert() {
-            return TextbookLoop.INSERT;
-        }
-
-        @Override
-        ChildProcess start(
-                TestDatabase database, String bootstrapServers, Map<String, String> settings, List<String> jvm) {
-            return ChildJvm.start(
-                    label,
-                    TextbookLoop.class,
-                    jvm,
-                    List.of(database.url(), database.username(), database.password(), bootstrapServers),
-                    Map.of());
-        }
-    };
+/** What is compared: how its table is made and filled, and how its process is started. */
+interface Relay {
 
     /**
      * Keys go round, each payload begins with its number; rows are staged in the order of the numbers. Parameters: topic,
      * keys, bytes, first and last number.
      */
-    private static final String ROWS =
-            " SELECT ?, 'k' || seq.n % ?, rpad('{\"n\":\"' || lpad(seq.n::text, 10, '0') || '\",\"d\":\"'"
-                    + " || md5(seq.n::text) || md5((-seq.n)::text) || md5((seq.n + 7)::text), ? - 2, md5(seq.n::text)) || '\"}'"
-                    + " FROM generate_series(?, ?) AS seq (n) ORDER BY seq.n";
+    String ROWS = " SELECT ?, 'k' || seq.n % ?, rpad('{\"n\":\"' || lpad(seq.n::text, 10, '0') || '\",\"d\":\"'"
+            + " || md5(seq.n::text) || md5((-seq.n)::text) || md5((seq.n + 7)::text), ? - 2, md5(seq.n::text)) || '\"}'"
+            + " FROM generate_series(?, ?) AS seq (n) ORDER BY seq.n";
 
-    final String label;
+    /**
+     * What a relay's process is started with.
+     *
+     * @param settings of our own relay: environment variables
+     * @param jvm options of its virtual machine
+     */
+    record Launch(
+            TestDatabase database,
+            String bootstrapServers,
+            String topic,
+            Map<String, String> settings,
+            List<String> jvm) {}
 
-    Relay(String label) {
-        this.label = label;
+    /** The name on the command line and in the tables. */
+    String label();
+
+    /** Settings that this relay needs PostgreSQL to have; the server has them for the whole run. */
+    default Map<String, String> postgresSettings() {
+        return Map.of();
     }
 
-    static Relay of(String label) {
-        return Stream.of(values())
-                .filter(relay -> relay.label.equals(label))
-                .findFirst()
-                .orElseThrow(() -> new IllegalArgumentException("no such relay: " + label + "; there are "
-                        + Stream.of(values()).map(relay -> relay.label).toList()));
-    }
+    /** Makes its tables, and whatever has to be there before the first job is staged. */
+    void install(TestDatabase database) throws SQLException;
 
-    abstract ChildProcess start(
-            TestDatabase database, String bootstrapServers, Map<String, String> settings, List<String> jvm);
+    /** Begins an INSERT of rows whose columns are topic, job_key and payload, all text, and lacks only their FROM. */
+    String insert();
 
-    void install(Connection connection) throws SQLException {
-        Schema.PUBLIC.migrate(connection);
-    }
+    ChildProcess start(Launch launch);
 
-    /** The insert of one row whose columns are topic, key and payload (text). */
-    String insert() {
-        return "INSERT INTO staged_jobs (topic, job_key, job_name, payload) SELECT topic, job_key, 'measured', convert_to(payload, 'UTF8')";
-    }
+    /** Removes what would outlive the database, or keep it from being dropped; its process is gone. */
+    default void uninstall(TestDatabase database) throws SQLException {}
 
     /** Stages one job; parameters: topic, key, payload. */
-    String insertOne() {
+    default String insertOne() {
         return insert() + " FROM (VALUES (?::text, ?::text, ?::text)) AS made (topic, job_key, payload)";
     }
 
     /** Stages jobs in one transaction. */
-    void stage(Connection connection, String topic, int keys, int bytes, long first, long last) throws SQLException {
+    default void stage(Connection connection, String topic, int keys, int bytes, long first, long last)
+            throws SQLException {
         try (PreparedStatement statement =
                 connection.prepareStatement(insert() + " FROM (" + ROWS + ") AS made (topic, job_key, payload)")) {
             statement.setString(1, topic);
@@ -106,28 +68,5 @@ enum Relay {
             statement.setLong(5, last);
             statement.execute();
         }
-    }
-
-    private static ChildProcess enqueuer(
-            String delivery,
-            TestDatabase database,
-            String bootstrapServers,
-            Map<String, String> settings,
-            List<String> jvm) {
-        Map<String, String> environment = new HashMap<>(Map.of(
-                "STAGED_JOBS_DATABASE_URL",
-                database.url(),
-                "STAGED_JOBS_DATABASE_USERNAME",
-                database.username(),
-                "STAGED_JOBS_DATABASE_PASSWORD",
-                database.password(),
-                "STAGED_JOBS_KAFKA_BOOTSTRAP_SERVERS",
-                bootstrapServers,
-                "STAGED_JOBS_ADMIN_PORT",
-                "0",
-                "STAGED_JOBS_DELIVERY",
-                delivery));
-        environment.putAll(settings);
-        return ChildJvm.start(delivery, Cli.class, jvm, List.of("run"), environment);
     }
 }

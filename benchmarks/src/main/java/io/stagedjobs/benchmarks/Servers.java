@@ -5,6 +5,8 @@ import io.stagedjobs.testkit.TestPostgres;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
+import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 
 /** One PostgreSQL and one broker, each a process of its own, for all measurements of a run. */
@@ -23,8 +25,11 @@ final class Servers implements AutoCloseable {
     final TestPostgres postgres;
     final TestKafka kafka;
 
-    Servers() {
-        postgres = TestPostgres.startEmbedded(POSTGRES);
+    /** @param relays which will be measured here: PostgreSQL gets the settings that any of them needs */
+    Servers(List<Relay> relays) {
+        Map<String, String> settings = new HashMap<>(POSTGRES);
+        relays.forEach(relay -> settings.putAll(relay.postgresSettings()));
+        postgres = TestPostgres.startEmbedded(settings);
         kafka = TestKafka.startEmbedded();
     }
 

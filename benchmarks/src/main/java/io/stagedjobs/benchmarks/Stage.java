@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
 final class Stage implements AutoCloseable {
 
     private static final Duration PATIENCE = Duration.ofMinutes(30);
+    private static final Duration LOOK = Duration.ofSeconds(1);
     private static final int PARTITIONS = 8;
 
     final Relay relay;
@@ -40,7 +41,7 @@ final class Stage implements AutoCloseable {
 
     /** Makes the tables, begins what goes on beside, and lets go through what comes before. */
     void open() throws SQLException, InterruptedException {
-        relay.install(connection);
+        relay.install(database);
         execute(connection, "CREATE TABLE elsewhere (n int)");
         begin(scene.beside);
         if (scene.before > 0) {
@@ -78,15 +79,21 @@ final class Stage implements AutoCloseable {
         if (process == null) {
             Map<String, String> environment = new HashMap<>();
             scene.settings.forEach((name, value) -> environment.put("STAGED_JOBS_" + name, value));
-            process = relay.start(database, servers.kafka.bootstrapServers(), environment, scene.jvm);
+            process = relay.start(
+                    new Relay.Launch(database, servers.kafka.bootstrapServers(), topic, environment, scene.jvm));
         }
         return process;
     }
 
     void awaitExpected(Duration atMost) throws InterruptedException {
-        if (!reader.await(atMost)) {
-            throw new IllegalStateException(relay.label + " published " + reader.distinct() + " jobs in " + atMost
-                    + "; its last words: " + (process == null ? "none" : process.output()));
+        long deadline = System.nanoTime() + atMost.toNanos();
+        while (!reader.await(LOOK)) {
+            boolean ended = process == null || !process.isRunning();
+            if (ended || System.nanoTime() - deadline > 0) {
+                throw new IllegalStateException(relay.label() + " published " + reader.distinct() + " jobs and "
+                        + (ended ? "ended" : "had " + atMost) + "; its last words: "
+                        + (process == null ? "none" : String.join("\n  ", process.output())));
+            }
         }
     }
 
@@ -101,6 +108,7 @@ final class Stage implements AutoCloseable {
         if (process != null) {
             process.kill();
         }
+        relay.uninstall(database);
         reader.close();
         other.close();
         connection.close();

@@ -47,10 +47,11 @@ final class SteadyCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        try (Servers servers = new Servers()) {
+        List<Relay> relays = scene.relays.stream().map(Relays::of).toList();
+        try (Servers servers = new Servers(relays)) {
             for (int i = 0; i < scene.repetitions; i++) {
-                for (String relay : scene.relays) {
-                    run(servers, Relay.of(relay));
+                for (Relay relay : relays) {
+                    run(servers, relay);
                 }
             }
         }
@@ -80,18 +81,18 @@ final class SteadyCommand implements Callable<Integer> {
             Map<String, Double> quantiles = new TreeMap<>();
             for (int percent : List.of(50, 95, 99)) {
                 quantiles.put("p" + percent, millis[(int) (millis.length * (long) percent / 100)]);
-                figures.add(relay.label, "p" + percent + ", ms", quantiles.get("p" + percent));
+                figures.add(relay.label(), "p" + percent + ", ms", quantiles.get("p" + percent));
             }
-            figures.add(relay.label, "max", millis[millis.length - 1]);
-            figures.found(relay.label, reader.faults().isEmpty() ? "exact, in order" : reader.faults());
+            figures.add(relay.label(), "max", millis[millis.length - 1]);
+            figures.found(relay.label(), reader.faults().isEmpty() ? "exact, in order" : reader.faults());
 
             Thread.sleep(2_000); // what the last jobs left to do
             double own = CpuTime.seconds(process.pid());
             double postgres = CpuTime.seconds(servers.postgresPid());
             Thread.sleep(idle * 1_000L);
-            figures.add(relay.label, "idle: relay, % of a core", 100 * (CpuTime.seconds(process.pid()) - own) / idle);
-            figures.add(relay.label, "PostgreSQL", 100 * (CpuTime.seconds(servers.postgresPid()) - postgres) / idle);
-            System.err.printf("%s: %s %s%n", relay.label, quantiles, reader.faults());
+            figures.add(relay.label(), "idle: relay, % of a core", 100 * (CpuTime.seconds(process.pid()) - own) / idle);
+            figures.add(relay.label(), "PostgreSQL", 100 * (CpuTime.seconds(servers.postgresPid()) - postgres) / idle);
+            System.err.printf("%s: %s %s%n", relay.label(), quantiles, reader.faults());
         }
     }
 

@@ -19,11 +19,6 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  */
 final class TextbookLoop {
 
-    static final String TABLE = "CREATE TABLE outbox (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,"
-            + " topic text NOT NULL, job_key text, payload bytea NOT NULL)";
-    static final String INSERT =
-            "INSERT INTO outbox (topic, job_key, payload) SELECT topic, job_key, convert_to(payload, 'UTF8')";
-
     private static final int ROWS_MAX = 1_000;
     private static final int IDLE_MILLIS = 10;
 

@@ -12,7 +12,7 @@ import java.util.Map;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
-/** Runs a main class in a JVM of its own, with the same Java and the same class path as this one. */
+/** Runs a main class in a JVM of its own, with the same Java, and the same class path unless another one is given. */
 public final class ChildJvm {
 
     private ChildJvm() {}
@@ -28,11 +28,22 @@ public final class ChildJvm {
      */
     public static ChildProcess start(
             String name, String mainClass, List<String> jvmArgs, List<String> args, Map<String, String> environment) {
+        return startOn(classPath(), name, mainClass, jvmArgs, args, environment);
+    }
+
+    /** As {@link #start(String, String, List, List, Map)}, with another class path in place of this JVM's. */
+    public static ChildProcess startOn(
+            String classPath,
+            String name,
+            String mainClass,
+            List<String> jvmArgs,
+            List<String> args,
+            Map<String, String> environment) {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(jvmArgs);
         command.add("-cp");
-        command.add(classPath());
+        command.add(classPath);
         command.add(mainClass);
         command.addAll(args);
         return ChildProcess.start(name, command, environment);
