@@ -31,8 +31,8 @@ import org.jspecify.annotations.Nullable;
 /** An enqueuer with everything it needs, built from settings; closing takes it down in reverse. */
 final class Wiring implements AutoCloseable {
 
-    /** One connection a lane, one for the heartbeat and one to spare. */
-    private static final int CONNECTIONS_MAX = 10;
+    /** One connection a lane, one each for the heartbeat and the lookout, and one to spare. */
+    private static final int CONNECTIONS_MAX = 11;
 
     private static final Duration STOP_MAX = Duration.ofSeconds(10);
 
