@@ -70,6 +70,11 @@ final class Aside {
         return held.isEmpty() || nanoTime.getAsLong() - lookAt < 0 ? Set.of() : Set.copyOf(held);
     }
 
+    /** Whether jobs are held that may return at any time. */
+    boolean anyHeld() {
+        return !held.isEmpty();
+    }
+
     /** Takes note of which topics take nothing, out of those that were asked about. */
     void looked(Map<String, Refusal> refusedNow) {
         held.stream()

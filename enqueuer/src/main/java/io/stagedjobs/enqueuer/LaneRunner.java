@@ -46,7 +46,7 @@ final class LaneRunner implements Runnable {
      * How long a lane rests.
      *
      * @param idle while nothing waits in it; a {@link Lookout} ends that rest
-     * @param blocked while what waits cannot be moved, and nobody could say more than the lane sees itself
+     * @param blocked while something of it cannot be moved, and nobody could say more than the lane sees itself
      */
     record Rests(Duration idle, Duration blocked) {}
 
@@ -273,10 +273,10 @@ final class LaneRunner implements Runnable {
         return blocked.equals(Blocked.NOTHING) ? restForJobs(owned) : pace.idle(tools.rests.blocked);
     }
 
-    /** Rests until a {@link Lookout} says that jobs wait. */
+    /** Rests until a {@link Lookout} says that jobs wait; whether held jobs may return is for the lane itself to see. */
     private Duration restForJobs(Ownership owned) {
         resting = owned.floor.last(generation);
-        return pace.idle(tools.rests.idle);
+        return pace.idle(owned.aside.anyHeld() ? tools.rests.blocked : tools.rests.idle);
     }
 
     /**
