@@ -1,0 +1,15 @@
+/**
+ * Stage jobs in the transactions of a Spring Boot application.
+ *
+ * <p>{@link io.stagedjobs.spring.TransactionalStagedJobs} is what an application injects and calls from its
+ * {@code @Transactional} methods; most need nothing else. The bean {@link io.stagedjobs.StagedJobs}, for those who hold a
+ * connection, and {@link io.stagedjobs.WakeUp} are there too. Properties begin with {@code staged-jobs};
+ * docs/configuration.md has the list.
+ *
+ * <p>With {@code staged-jobs.enqueuer.enabled=true} and staged-jobs-enqueuer on the class path the application also
+ * publishes: an enqueuer runs inside it, beside any others of the same database.
+ */
+@NullMarked
+package io.stagedjobs.spring;
+
+import org.jspecify.annotations.NullMarked;
