@@ -16,6 +16,7 @@ import org.springframework.boot.health.contributor.HealthIndicator;
 import org.springframework.boot.jdbc.autoconfigure.JdbcConnectionDetails;
 import org.springframework.boot.test.context.FilteredClassLoader;
 import org.springframework.boot.test.context.runner.ApplicationContextRunner;
+import org.springframework.core.env.SystemEnvironmentPropertySource;
 
 /** Which beans there are when; nothing here reaches a database or a broker. */
 class AutoConfigurationTest {
@@ -93,6 +94,28 @@ class AutoConfigurationTest {
                 .withPropertyValues(ENABLED, URL, KAFKA)
                 .withClassLoader(new FilteredClassLoader("org.springframework.boot.health"))
                 .run(context -> assertThat(context).hasNotFailed().hasSingleBean(EmbeddedEnqueuer.class));
+    }
+
+    @Test
+    void settings_of_the_enqueuer_come_from_the_environment_too() {
+        withoutDataSource
+                .withInitializer(context -> context.getEnvironment()
+                        .getPropertySources()
+                        .addFirst(new SystemEnvironmentPropertySource(
+                                "test-systemEnvironment",
+                                Map.of(
+                                        "STAGEDJOBS_SCHEMA", "jobs",
+                                        "STAGEDJOBS_ENQUEUER_ENABLED", "true",
+                                        "STAGEDJOBS_ENQUEUER_DATABASE_URL", "jdbc:postgresql://localhost:1/shop",
+                                        "STAGEDJOBS_ENQUEUER_KAFKA_BOOTSTRAP_SERVERS", "localhost:1"))))
+                .run(context -> {
+                    assertThat(context).hasNotFailed().hasSingleBean(EmbeddedEnqueuer.class);
+                    assertThat(context.getBean(StagedJobsProperties.class))
+                            .satisfies(properties ->
+                                    assertThat(properties.schema()).isEqualTo("jobs"))
+                            .satisfies(properties -> assertThat(properties.enqueuer())
+                                    .containsEntry("kafka.bootstrap.servers", "localhost:1"));
+                });
     }
 
     @Test

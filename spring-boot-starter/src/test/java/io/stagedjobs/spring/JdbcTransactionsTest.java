@@ -7,6 +7,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.stagedjobs.JobRefusedException;
 import io.stagedjobs.NoTransactionException;
 import io.stagedjobs.StagedJob;
+import io.stagedjobs.StagedJobs;
 import io.stagedjobs.WakeUp;
 import java.sql.Connection;
 import java.sql.Savepoint;
@@ -28,6 +29,7 @@ import org.springframework.context.annotation.Import;
 import org.springframework.dao.DuplicateKeyException;
 import org.springframework.jdbc.core.simple.JdbcClient;
 import org.springframework.jdbc.datasource.DataSourceUtils;
+import org.springframework.jdbc.datasource.TransactionAwareDataSourceProxy;
 import org.springframework.stereotype.Service;
 import org.springframework.transaction.PlatformTransactionManager;
 import org.springframework.transaction.TransactionDefinition;
@@ -177,6 +179,14 @@ class JdbcTransactionsTest {
         assertThatThrownBy(() -> users.createAndFail("ann")).hasMessage("after staging");
         assertThat(application.users()).isEmpty();
         assertThat(application.staged()).isEmpty();
+    }
+
+    @Test
+    void a_proxy_that_knows_transactions_may_stand_before_the_data_source() {
+        TransactionalStagedJobs behindProxy = new TransactionalStagedJobs(
+                new TransactionAwareDataSourceProxy(application.bean(DataSource.class)), new StagedJobs(), jobs -> {});
+        inTransaction(() -> behindProxy.stage(job("by proxy")));
+        assertThat(application.staged()).containsExactly("by proxy");
     }
 
     @Test
