@@ -6,13 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.zaxxer.hikari.HikariDataSource;
 import io.stagedjobs.UnitOfWork.Isolation;
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jooq.exception.DataAccessException;
 import org.junit.jupiter.api.AfterAll;
@@ -117,7 +112,7 @@ class FetchTest {
         UnitOfWork unit = UnitOfWork.on(pool).isolation(Isolation.SERIALIZABLE);
         CyclicBarrier bothHaveRead = new CyclicBarrier(2);
         AtomicInteger attempts = new AtomicInteger();
-        atOnce(2, i -> unit.fetch(() -> upstream.nameOf("user." + i)).commit((work, name) -> {
+        AtOnce.run(2, i -> unit.fetch(() -> upstream.nameOf("user." + i)).commit((work, name) -> {
             attempts.incrementAndGet();
             work.dsl().fetchSingle("SELECT count(*) FROM users");
             if (work.attempt() == 1) {
@@ -206,7 +201,7 @@ class FetchTest {
     void fifty_threads_with_one_address_make_one_user_and_one_job(Isolation isolation) throws Exception {
         Upstream upstream = new Upstream();
         UnitOfWork unit = UnitOfWork.on(pool).isolation(isolation).attemptsMax(50);
-        atOnce(50, i -> unit.fetch(() -> upstream.nameOf("ann")).commit((work, name) -> store(work, "ann", name)));
+        AtOnce.run(50, i -> unit.fetch(() -> upstream.nameOf("ann")).commit((work, name) -> store(work, "ann", name)));
         assertThat(emails()).containsExactly("ann");
         assertThat(fixture.namesStaged()).containsExactly("user.created");
         assertThat(upstream.calls).hasValue(50);
@@ -218,7 +213,7 @@ class FetchTest {
                 .isolation(Isolation.SERIALIZABLE)
                 .attemptsMax(50)
                 .retryUniqueViolations();
-        atOnce(
+        AtOnce.run(
                 50,
                 i -> unit.run(work -> {
                     if (work.dsl()
@@ -232,31 +227,5 @@ class FetchTest {
                 }));
         assertThat(emails()).containsExactly("ann");
         assertThat(fixture.namesStaged()).containsExactly("user.created");
-    }
-
-    private interface Task {
-        void run(int i) throws Exception;
-    }
-
-    private static void atOnce(int threads, Task task) throws Exception {
-        ExecutorService executor = Executors.newFixedThreadPool(threads);
-        try {
-            CountDownLatch all = new CountDownLatch(threads);
-            List<Future<?>> running = new ArrayList<>();
-            for (int i = 0; i < threads; i++) {
-                int number = i;
-                running.add(executor.submit(() -> {
-                    all.countDown();
-                    all.await();
-                    task.run(number);
-                    return null;
-                }));
-            }
-            for (Future<?> each : running) {
-                each.get();
-            }
-        } finally {
-            executor.shutdownNow();
-        }
     }
 }

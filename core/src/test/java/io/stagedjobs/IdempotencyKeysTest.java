@@ -24,10 +24,6 @@ import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.CyclicBarrier;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -279,7 +275,7 @@ class IdempotencyKeysTest {
                 IdempotencyKeys.on(UnitOfWork.on(pool).isolation(isolation).attemptsMax(50));
         AtomicInteger firsts = new AtomicInteger();
         Queue<String> bodies = new ConcurrentLinkedQueue<>();
-        atOnce(50, i -> {
+        AtOnce.run(50, i -> {
             Response response = answerWithRetries(isolated);
             firsts.addAndGet(response.replayed() ? 0 : 1);
             bodies.add(new String(response.body(), UTF_8));
@@ -365,7 +361,7 @@ class IdempotencyKeysTest {
                         + " SELECT 'c', n::text, 'f', clock_timestamp() - interval '1 hour'"
                         + " FROM generate_series(1, 5000) AS n");
         AtomicInteger pruned = new AtomicInteger();
-        atOnce(4, i -> pruned.addAndGet(keys.prune(Duration.ofMinutes(1))));
+        AtOnce.run(4, i -> pruned.addAndGet(keys.prune(Duration.ofMinutes(1))));
         assertThat(keys.prune(Duration.ofMinutes(1)) + pruned.get()).isEqualTo(5000);
         assertThat(keysStored()).isZero();
     }
@@ -398,30 +394,5 @@ class IdempotencyKeysTest {
         assertThatThrownBy(() -> Response.of(99, "")).hasMessageContaining("100 to 599");
         Response largest = keys.answer(request("large"), work -> Response.of(200, new byte[1_000_000]));
         assertSameAnswer(keys.answer(request("large"), this::createUser), largest);
-    }
-
-    private interface Task {
-        void run(int i) throws Exception;
-    }
-
-    private static void atOnce(int threads, Task task) throws Exception {
-        ExecutorService executor = Executors.newFixedThreadPool(threads);
-        try {
-            CyclicBarrier all = new CyclicBarrier(threads);
-            List<Future<?>> running = new ArrayList<>();
-            for (int i = 0; i < threads; i++) {
-                int number = i;
-                running.add(executor.submit(() -> {
-                    all.await();
-                    task.run(number);
-                    return null;
-                }));
-            }
-            for (Future<?> each : running) {
-                each.get();
-            }
-        } finally {
-            executor.shutdownNow();
-        }
     }
 }

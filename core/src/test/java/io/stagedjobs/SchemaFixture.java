@@ -50,4 +50,13 @@ final class SchemaFixture {
     void clear() {
         dsl().execute("DELETE FROM staged_jobs");
     }
+
+    /** Makes a table with a column {@code id}; the session that inserts into it ends while it commits. */
+    void createTableThatDiesAtCommit(String table) {
+        dsl().execute("CREATE TABLE " + table + " (id int)");
+        dsl().execute("CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS"
+                + " 'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END'");
+        dsl().execute("CREATE CONSTRAINT TRIGGER die AFTER INSERT ON " + table + " DEFERRABLE INITIALLY DEFERRED"
+                + " FOR EACH ROW EXECUTE FUNCTION die()");
+    }
 }

@@ -131,13 +131,7 @@ class UnitListenerTest {
 
     @Test
     void a_commit_whose_outcome_is_unknown_is_told_so() {
-        fixture.dsl().execute("CREATE TABLE dies_at_commit (id int)");
-        fixture.dsl()
-                .execute("CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS"
-                        + " 'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END'");
-        fixture.dsl()
-                .execute("CREATE CONSTRAINT TRIGGER die AFTER INSERT ON dies_at_commit DEFERRABLE INITIALLY DEFERRED"
-                        + " FOR EACH ROW EXECUTE FUNCTION die()");
+        fixture.createTableThatDiesAtCommit("dies_at_commit");
         assertThatThrownBy(() -> unit.run(work -> work.dsl().execute("INSERT INTO dies_at_commit VALUES (1)")))
                 .isInstanceOf(CommitOutcomeUnknownException.class);
         assertThat(outcomes()).containsExactly(Outcome.UNKNOWN);

@@ -7,12 +7,8 @@ import static org.assertj.core.api.Assertions.catchThrowable;
 import com.zaxxer.hikari.HikariDataSource;
 import io.stagedjobs.UnitOfWork.Isolation;
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CyclicBarrier;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jooq.exception.DataAccessException;
 import org.junit.jupiter.api.AfterAll;
@@ -146,13 +142,7 @@ class UnitOfWorkTest {
 
     @Test
     void a_connection_lost_in_the_commit_is_an_unknown_outcome_and_is_not_tried_again() {
-        fixture.dsl().execute("CREATE TABLE dies_at_commit (id int)");
-        fixture.dsl()
-                .execute("CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS"
-                        + " 'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END'");
-        fixture.dsl()
-                .execute("CREATE CONSTRAINT TRIGGER die AFTER INSERT ON dies_at_commit DEFERRABLE INITIALLY DEFERRED"
-                        + " FOR EACH ROW EXECUTE FUNCTION die()");
+        fixture.createTableThatDiesAtCommit("dies_at_commit");
         AtomicInteger runs = new AtomicInteger();
         assertThatThrownBy(() -> UnitOfWork.on(one).run(work -> {
                     runs.incrementAndGet();
@@ -212,26 +202,8 @@ class UnitOfWorkTest {
         assertThat(runs).hasValue(3);
     }
 
-    private interface Unit {
-        void run(int id) throws Exception;
-    }
-
-    private static void bothAtOnce(Unit unit) throws Exception {
-        ExecutorService threads = Executors.newFixedThreadPool(2);
-        try {
-            List<Future<?>> both = new ArrayList<>();
-            for (int id : new int[] {1, 2}) {
-                both.add(threads.submit(() -> {
-                    unit.run(id);
-                    return null;
-                }));
-            }
-            for (Future<?> each : both) {
-                each.get();
-            }
-        } finally {
-            threads.shutdownNow();
-        }
+    private static void bothAtOnce(AtOnce.Task ofAccount) throws Exception {
+        AtOnce.run(2, i -> ofAccount.run(i + 1));
     }
 
     @Test

@@ -5,8 +5,10 @@ import io.stagedjobs.testkit.TestDatabase;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /** What is compared: how its table is made and filled, and how its process is started. */
 interface Relay {
@@ -56,6 +58,14 @@ interface Relay {
         return insert() + " FROM (VALUES (?::text, ?::text, ?::text)) AS made (topic, job_key, payload)";
     }
 
+    /**
+     * The table of which PostgreSQL takes statistics after staging, as it would have them of one that was not filled a moment
+     * ago: for relays whose statements have no plans of their own to go by.
+     */
+    default Optional<String> analyzed() {
+        return Optional.empty();
+    }
+
     /** Stages jobs in one transaction. */
     default void stage(Connection connection, String topic, int keys, int bytes, long first, long last)
             throws SQLException {
@@ -67,6 +77,11 @@ interface Relay {
             statement.setLong(4, first);
             statement.setLong(5, last);
             statement.execute();
+        }
+        if (analyzed().isPresent()) {
+            try (Statement statement = connection.createStatement()) {
+                statement.execute("ANALYZE " + analyzed().get());
+            }
         }
     }
 }

@@ -83,10 +83,10 @@ final class Lookout implements Runnable {
             }
             failures = 0;
             return pause();
-        } catch (OutsideException away) {
+        } catch (RuntimeException failed) {
             failures++;
             if (failures == 1) {
-                log.debug("could not look for jobs ({}); each lane looks by itself", away.getMessage());
+                log.debug("could not look for jobs; each lane looks by itself", failed);
             }
             return FAILURES.after(failures, ThreadLocalRandom.current());
         }

@@ -17,20 +17,18 @@ final class Rest {
 
     /** Ends this rest and all that would follow. */
     void end() {
-        lock.lock();
-        try {
-            ended = true;
-            said.signalAll();
-        } finally {
-            lock.unlock();
-        }
+        say(() -> ended = true);
     }
 
     /** Ends a light rest: the one under way, else the next one, since what it is about may have come after the last look. */
     void wake() {
+        say(() -> woken = true);
+    }
+
+    private void say(Runnable what) {
         lock.lock();
         try {
-            woken = true;
+            what.run();
             said.signalAll();
         } finally {
             lock.unlock();

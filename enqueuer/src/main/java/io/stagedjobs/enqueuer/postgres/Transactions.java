@@ -35,6 +35,9 @@ final class Transactions {
 
     static final String APPLICATION_NAME_PREFIX = "staged-jobs ";
 
+    /** SET TRANSACTION, and the SELECT that sets the rest. */
+    private static final int STATEMENTS_OF_PRELUDE = 2;
+
     private final DataSource dataSource;
     private final String name;
     private final String prelude;
@@ -127,14 +130,13 @@ final class Transactions {
          */
         <T extends @Nullable Object> T query(String what, String sql, Rows<T> rows, Object... bindings) {
             begins();
+            int ofPrelude = prelude == null ? 0 : STATEMENTS_OF_PRELUDE;
             try (PreparedStatement statement = prepared(sql, bindings)) {
                 statement.execute();
-                ResultSet result = statement.getResultSet();
-                while (result == null || isOfPrelude(result)) {
+                for (int i = 0; i < ofPrelude; i++) {
                     statement.getMoreResults();
-                    result = statement.getResultSet();
                 }
-                return rows.read(result);
+                return rows.read(statement.getResultSet());
             } catch (SQLException e) {
                 throw named(what, e, e);
             } finally {
@@ -178,10 +180,6 @@ final class Transactions {
                 statement.setObject(parameter++, binding);
             }
             return statement;
-        }
-
-        private static boolean isOfPrelude(ResultSet result) throws SQLException {
-            return "set_config".equals(result.getMetaData().getColumnLabel(1));
         }
 
         private void begins() {
