@@ -110,6 +110,7 @@ public final class Enqueuer implements AutoCloseable {
                     "could not finish every batch within {} s; what is open is rolled back, no job is lost",
                     options.stopMax.toSeconds());
         }
+        meters.close();
     }
 
     private void stopLanes() {

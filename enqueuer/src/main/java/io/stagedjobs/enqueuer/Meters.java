@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.function.Supplier;
 
 /** The meters {@code staged.jobs.*}; docs/configuration.md lists them. Label values come from fixed sets only. */
-final class Meters {
+final class Meters implements AutoCloseable {
 
     /** A timer costs as much as publishing a job does; those of one batch are published at one moment. */
     private static final int LAGS_PER_BATCH_MAX = 100;
@@ -19,6 +19,7 @@ final class Meters {
     private final Counter published;
     private final DistributionSummary batchSize;
     private final Timer lag;
+    private final List<Gauge> gauges;
     private volatile Lanes.Backlog backlog = new Lanes.Backlog(0, Duration.ZERO, 0);
 
     Meters(MeterRegistry registry, Supplier<Number> lanesOwned) {
@@ -41,19 +42,22 @@ final class Meters {
         for (OutsideException.Side side : OutsideException.Side.values()) {
             failures(side);
         }
-        Gauge.builder("staged.jobs.backlog", () -> backlog.jobs())
-                .description("Jobs that wait; an estimate beyond 100 000")
-                .register(registry);
-        Gauge.builder("staged.jobs.oldest.age", () -> backlog.oldestAge().toMillis() / 1000.0)
-                .description("Age of the oldest job that waits")
-                .baseUnit("seconds")
-                .register(registry);
-        Gauge.builder("staged.jobs.lanes.owned", lanesOwned)
-                .description("Lanes that this enqueuer moves")
-                .register(registry);
-        Gauge.builder("staged.jobs.aside", () -> backlog.aside())
-                .description("Jobs that were moved aside, held or parked; an estimate beyond 100 000")
-                .register(registry);
+        gauges = List.of(
+                Gauge.builder("staged.jobs.backlog", () -> backlog.jobs())
+                        .description("Jobs that wait; an estimate beyond 100 000")
+                        .register(registry),
+                Gauge.builder(
+                                "staged.jobs.oldest.age",
+                                () -> backlog.oldestAge().toMillis() / 1000.0)
+                        .description("Age of the oldest job that waits")
+                        .baseUnit("seconds")
+                        .register(registry),
+                Gauge.builder("staged.jobs.lanes.owned", lanesOwned)
+                        .description("Lanes that this enqueuer moves")
+                        .register(registry),
+                Gauge.builder("staged.jobs.aside", () -> backlog.aside())
+                        .description("Jobs that were moved aside, held or parked; an estimate beyond 100 000")
+                        .register(registry));
     }
 
     void settled(List<Job> jobs, LaneTransaction.Deleted deleted) {
@@ -78,6 +82,12 @@ final class Meters {
 
     void backlog(Lanes.Backlog measured) {
         backlog = measured;
+    }
+
+    /** A registry that outlives this enqueuer would go on showing its last figures. What was counted stays. */
+    @Override
+    public void close() {
+        gauges.forEach(registry::remove);
     }
 
     private Counter failures(OutsideException.Side side) {

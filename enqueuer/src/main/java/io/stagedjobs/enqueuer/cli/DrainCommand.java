@@ -7,6 +7,7 @@ import io.stagedjobs.enqueuer.postgres.StatusReader;
 import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.enqueuer.settings.SettingsException;
+import io.stagedjobs.enqueuer.wiring.Wiring;
 import java.io.PrintWriter;
 import java.sql.Connection;
 import java.sql.SQLException;

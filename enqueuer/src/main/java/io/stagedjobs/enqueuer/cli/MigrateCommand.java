@@ -5,6 +5,7 @@ import io.stagedjobs.enqueuer.postgres.Deployment;
 import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.enqueuer.settings.SettingsException;
+import io.stagedjobs.enqueuer.wiring.Wiring;
 import io.stagedjobs.schema.Schema;
 import java.sql.Connection;
 import java.sql.SQLException;

@@ -10,6 +10,7 @@ import io.stagedjobs.enqueuer.postgres.ParkedJobs.Entry;
 import io.stagedjobs.enqueuer.postgres.ParkedJobs.Selection;
 import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.enqueuer.settings.SettingsException;
+import io.stagedjobs.enqueuer.wiring.Wiring;
 import java.io.Console;
 import java.io.PrintWriter;
 import java.nio.ByteBuffer;

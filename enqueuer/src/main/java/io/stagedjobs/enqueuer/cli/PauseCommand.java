@@ -5,6 +5,7 @@ import io.stagedjobs.enqueuer.postgres.PausedTopics;
 import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.enqueuer.settings.SettingsException;
+import io.stagedjobs.enqueuer.wiring.Wiring;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;

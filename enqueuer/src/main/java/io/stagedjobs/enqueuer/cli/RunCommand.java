@@ -13,6 +13,7 @@ import io.stagedjobs.enqueuer.admin.AdminServer;
 import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.enqueuer.settings.SettingsException;
+import io.stagedjobs.enqueuer.wiring.Wiring;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.Callable;

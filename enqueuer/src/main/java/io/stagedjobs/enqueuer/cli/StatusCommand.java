@@ -6,6 +6,7 @@ import io.stagedjobs.enqueuer.postgres.StatusReader;
 import io.stagedjobs.enqueuer.postgres.StatusReader.Status;
 import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
+import io.stagedjobs.enqueuer.wiring.Wiring;
 import java.io.PrintWriter;
 import java.sql.Connection;
 import java.sql.SQLException;

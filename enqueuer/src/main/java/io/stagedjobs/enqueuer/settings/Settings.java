@@ -18,6 +18,7 @@ import java.util.Properties;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import org.apache.kafka.clients.producer.ProducerConfig;
@@ -57,8 +58,12 @@ public final class Settings {
 
     private final Map<String, Value> values;
 
-    private Settings(Map<String, Value> values) {
+    /** How a person sets what is missing. */
+    private final Function<Setting<?>, String> wayToSet;
+
+    private Settings(Map<String, Value> values, Function<Setting<?>, String> wayToSet) {
         this.values = values;
+        this.wayToSet = wayToSet;
     }
 
     /**
@@ -85,8 +90,27 @@ public final class Settings {
                 put(values, key, new Value(text, Setting.flag(key)), problems);
             }
         });
+        return checked(values, setting -> setting.variable() + " or " + setting.flag(), problems);
+    }
+
+    /**
+     * Checks settings that another program has read.
+     *
+     * @param given texts by key
+     * @param prefix what stands before each key where that program has them from
+     * @throws SettingsException naming every wrong or unknown setting
+     */
+    public static Settings of(Map<String, String> given, String prefix) {
+        List<String> problems = new ArrayList<>();
+        Map<String, Value> values = new TreeMap<>();
+        new TreeMap<>(given).forEach((key, text) -> put(values, key, new Value(text, prefix + key), problems));
+        return checked(values, setting -> prefix + setting.key(), problems);
+    }
+
+    private static Settings checked(
+            Map<String, Value> values, Function<Setting<?>, String> wayToSet, List<String> problems) {
         readSecretFiles(values, problems);
-        Settings settings = new Settings(values);
+        Settings settings = new Settings(values, wayToSet);
         problems.addAll(settings.wrongValues());
         if (!problems.isEmpty()) {
             throw new SettingsException(problems);
@@ -107,9 +131,8 @@ public final class Settings {
     public <T> T get(Setting<T> setting) {
         return find(setting)
                 .orElseThrow(() -> new SettingsException(List.of("setting " + setting.key() + " is missing ("
-                        + setting.meaning() + "): expected " + setting.expected() + ". Set " + setting.variable()
-                        + " or "
-                        + setting.flag() + ".")));
+                        + setting.meaning() + "): expected " + setting.expected() + ". Set " + wayToSet.apply(setting)
+                        + ".")));
     }
 
     /**
@@ -181,10 +204,13 @@ public final class Settings {
                 values.put(key, value);
             }
         } else {
-            problems.add(
-                    "unknown setting " + value.source + (value.source.equals(Setting.variable(key)) ? "" : ": " + key)
-                            + ". The nearest known one is " + nearest(key, value.source) + ".");
+            problems.add("unknown setting " + value.source + (tellsTheKey(value.source, key) ? "" : ": " + key)
+                    + ". The nearest known one is " + nearest(key, value.source) + ".");
         }
+    }
+
+    private static boolean tellsTheKey(String source, String key) {
+        return source.equals(Setting.variable(key)) || source.endsWith("." + key);
     }
 
     private static boolean isKnown(String key) {
@@ -290,7 +316,11 @@ public final class Settings {
                 .orElseThrow();
         return source.startsWith(Setting.ENVIRONMENT_PREFIX)
                 ? Setting.variable(nearest)
-                : source.startsWith("--") ? Setting.flag(nearest) : nearest;
+                : source.startsWith("--")
+                        ? Setting.flag(nearest)
+                        : tellsTheKey(source, key)
+                                ? source.substring(0, source.length() - key.length()) + nearest
+                                : nearest;
     }
 
     /** Levenshtein's edit distance, one row at a time. */

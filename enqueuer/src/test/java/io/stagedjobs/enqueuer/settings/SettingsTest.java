@@ -92,6 +92,21 @@ class SettingsTest {
     }
 
     @Test
+    void settings_of_another_program_are_told_by_the_names_that_they_have_there() {
+        Settings settings = Settings.of(Map.of("batch.size", "3", "kafka.linger.ms", "1"), "app.enqueuer.");
+        assertThat(settings.get(Setting.BATCH_SIZE)).isEqualTo(3);
+        assertThat(settings.kafka()).containsEntry("linger.ms", "1");
+        assertThatThrownBy(() -> settings.get(Setting.DATABASE_URL))
+                .hasMessageContaining("Set app.enqueuer.database.url.")
+                .hasMessageNotContaining("STAGED_JOBS");
+        assertThatThrownBy(() -> Settings.of(Map.of("batchsize", "3", "batch.bytes", "x"), "app.enqueuer."))
+                .isInstanceOf(SettingsException.class)
+                .hasMessageContainingAll(
+                        "unknown setting app.enqueuer.batchsize. The nearest known one is app.enqueuer.batch.size.",
+                        "app.enqueuer.batch.bytes is wrong");
+    }
+
+    @Test
     void secrets_come_from_files_too_and_never_show_in_a_message() throws IOException {
         Settings settings = Settings.read(
                 Map.of(),

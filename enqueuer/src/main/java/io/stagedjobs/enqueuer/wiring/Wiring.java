@@ -1,4 +1,4 @@
-package io.stagedjobs.enqueuer.cli;
+package io.stagedjobs.enqueuer.wiring;
 
 import com.zaxxer.hikari.HikariDataSource;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -28,8 +28,11 @@ import java.util.List;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
-/** An enqueuer with everything it needs, built from settings; closing takes it down in reverse. */
-final class Wiring implements AutoCloseable {
+/**
+ * An enqueuer with everything it needs, built from settings; closing takes it down in reverse. It is used once: who wants to
+ * start again builds another one.
+ */
+public final class Wiring implements AutoCloseable {
 
     /** One connection a lane, one each for the heartbeat and the lookout, and one to spare. */
     private static final int CONNECTIONS_MAX = 11;
@@ -41,8 +44,15 @@ final class Wiring implements AutoCloseable {
     private final Enqueuer enqueuer;
     private final @Nullable WakeUpListener wakeUps;
 
-    /** Checks that the database, its schema and Kafka are there, then connects; starts nothing. */
-    Wiring(Settings settings, Health health, MeterRegistry registry) {
+    /**
+     * Checks that the database, its schema and Kafka are there, then connects; starts nothing. Where it throws, nothing stays
+     * open.
+     *
+     * @throws SettingsException if a setting is missing or wrong
+     * @throws OutsideException if PostgreSQL or Kafka is not there or refuses
+     * @throws SchemaException if the schema is not the one that this software knows
+     */
+    public Wiring(Settings settings, Health health, MeterRegistry registry) {
         Database database = database(settings);
         Schema schema = schema(settings);
         String source = settings.get(Setting.SOURCE).replace("<database>", database.name());
@@ -51,7 +61,7 @@ final class Wiring implements AutoCloseable {
         try (Connection connection = connect(settings)) {
             deployment = Deployment.read(connection, schema, delivery);
             publisher = publisher(settings, source, deployment, registry);
-            Deployment.join(connection, schema, delivery);
+            joinOrClose(publisher, connection, schema, delivery);
         } catch (SQLException e) {
             throw new IllegalStateException("could not close the connection", e);
         }
@@ -72,19 +82,28 @@ final class Wiring implements AutoCloseable {
         wakeUps = settings.get(Setting.WAKE_UP) ? new WakeUpListener(database, schema, enqueuer::wake) : null;
     }
 
+    private static void joinOrClose(Publisher publisher, Connection connection, Schema schema, String delivery) {
+        try {
+            Deployment.join(connection, schema, delivery);
+        } catch (RuntimeException e) {
+            publisher.close();
+            throw e;
+        }
+    }
+
     /** Starts the threads; returns at once. */
-    void start() {
+    public void start() {
         enqueuer.start();
         if (wakeUps != null) {
             wakeUps.start();
         }
     }
 
-    Publisher publisher() {
+    public Publisher publisher() {
         return publisher;
     }
 
-    Enqueuer enqueuer() {
+    public Enqueuer enqueuer() {
         return enqueuer;
     }
 
@@ -128,7 +147,8 @@ final class Wiring implements AutoCloseable {
         }
     }
 
-    static Database database(Settings settings) {
+    /** How to reach the database. */
+    public static Database database(Settings settings) {
         return new Database(
                 settings.get(Setting.DATABASE_URL),
                 settings.find(Setting.DATABASE_USERNAME),
@@ -141,7 +161,7 @@ final class Wiring implements AutoCloseable {
      * @throws OutsideException if it cannot be reached
      * @throws SchemaException if its schema is not the one that this software knows
      */
-    static Connection connect(Settings settings) {
+    public static Connection connect(Settings settings) {
         Connection connection = database(settings).connect();
         try {
             schema(settings).requireCurrent(connection);
@@ -156,7 +176,8 @@ final class Wiring implements AutoCloseable {
         }
     }
 
-    static Schema schema(Settings settings) {
+    /** Where its tables are. */
+    public static Schema schema(Settings settings) {
         return Schema.named(settings.get(Setting.DATABASE_SCHEMA));
     }
 

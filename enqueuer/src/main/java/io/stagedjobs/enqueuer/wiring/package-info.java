@@ -1,0 +1,5 @@
+/** Puts an enqueuer together, for the commands and for applications that run one inside themselves. */
+@NullMarked
+package io.stagedjobs.enqueuer.wiring;
+
+import org.jspecify.annotations.NullMarked;

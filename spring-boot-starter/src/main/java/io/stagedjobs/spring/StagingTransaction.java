@@ -1,0 +1,87 @@
+package io.stagedjobs.spring;
+
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.IdentityHashMap;
+import java.util.function.IntConsumer;
+import javax.sql.DataSource;
+import org.postgresql.core.BaseConnection;
+import org.postgresql.core.TransactionState;
+import org.springframework.jdbc.datasource.DataSourceUtils;
+import org.springframework.transaction.support.TransactionSynchronization;
+import org.springframework.transaction.support.TransactionSynchronizationManager;
+
+/**
+ * A transaction in which jobs are staged, from the first one to its end: counts them, and tells so after the commit. Jobs of a
+ * savepoint that Spring rolled back do not count; savepoints that the application sets by itself are not seen, so that too
+ * many may be told.
+ */
+final class StagingTransaction implements TransactionSynchronization {
+
+    private final DataSource dataSource;
+    private final IntConsumer afterCommit;
+    private final IdentityHashMap<Object, Integer> atSavepoints = new IdentityHashMap<>();
+    private int jobs;
+
+    private StagingTransaction(DataSource dataSource, IntConsumer afterCommit) {
+        this.dataSource = dataSource;
+        this.afterCommit = afterCommit;
+    }
+
+    /** The current one of this data source. */
+    static StagingTransaction current(DataSource dataSource, IntConsumer afterCommit) {
+        for (TransactionSynchronization known : TransactionSynchronizationManager.getSynchronizations()) {
+            if (known instanceof StagingTransaction staging
+                    && staging.dataSource == dataSource
+                    && staging.afterCommit == afterCommit) {
+                return staging;
+            }
+        }
+        StagingTransaction first = new StagingTransaction(dataSource, afterCommit);
+        TransactionSynchronizationManager.registerSynchronization(first);
+        return first;
+    }
+
+    void add(int staged) {
+        jobs += staged;
+    }
+
+    @Override
+    public void savepoint(Object savepoint) {
+        atSavepoints.put(savepoint, jobs);
+    }
+
+    /** A savepoint that is not known was set before anything was staged. */
+    @Override
+    public void savepointRollback(Object savepoint) {
+        jobs = atSavepoints.getOrDefault(savepoint, 0);
+    }
+
+    /**
+     * PostgreSQL answers COMMIT of a failed transaction with ROLLBACK, and the driver says nothing: a caller that swallowed an
+     * SQL error would take its jobs for staged (decision 0007). The driver knows the state, so that nothing is asked.
+     */
+    @Override
+    public void beforeCommit(boolean readOnly) {
+        Connection connection = DataSourceUtils.getConnection(dataSource);
+        try {
+            if (connection.unwrap(BaseConnection.class).getTransactionState() == TransactionState.FAILED) {
+                throw new IllegalStateException(
+                        "cannot commit a transaction in which a statement failed: PostgreSQL would"
+                                + " roll it back. Nothing was stored, and no job staged. Let the exception of that statement pass,"
+                                + " or run it in a nested transaction (Propagation.NESTED).");
+            }
+        } catch (SQLException notOfThisDriver) {
+            // Some pool that shows nothing of the driver: as everywhere else in such an application, nobody tells.
+        } finally {
+            DataSourceUtils.releaseConnection(connection, dataSource);
+        }
+    }
+
+    @Override
+    public void afterCommit() {
+        if (jobs > 0) {
+            afterCommit.accept(jobs);
+        }
+    }
+}

@@ -1,0 +1,220 @@
+package io.stagedjobs.spring;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.micrometer.core.instrument.MeterRegistry;
+import io.stagedjobs.StagedJob;
+import io.stagedjobs.testkit.TestKafka;
+import java.io.IOException;
+import java.io.StringReader;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Properties;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
+import org.springframework.boot.health.contributor.Health;
+import org.springframework.boot.health.contributor.HealthIndicator;
+import org.springframework.boot.health.contributor.Status;
+import org.springframework.context.annotation.Configuration;
+import org.springframework.context.annotation.Import;
+import org.springframework.jdbc.core.simple.JdbcClient;
+import org.springframework.stereotype.Service;
+import org.springframework.transaction.annotation.Transactional;
+
+/**
+ * A small application that publishes its jobs by itself. What the README shows of Spring is a part of this: the method word
+ * for word, and the properties that it starts with.
+ */
+class EmbeddedEnqueuerTest {
+
+    private static final Path README = Path.of("../README.md");
+    private static final Path THIS = Path.of("src/test/java/io/stagedjobs/spring/EmbeddedEnqueuerTest.java");
+    private static final TestKafka KAFKA = TestKafka.shared();
+
+    /** The README's; each test has users of its own. */
+    private static final String TOPIC = "users";
+
+    private static RunningApplication application;
+
+    private final Users users = application.bean(Users.class);
+
+    @Configuration(proxyBeanMethods = false)
+    @EnableAutoConfiguration
+    @Import(Users.class)
+    static class Application {}
+
+    @Service
+    static class Users {
+        private final JdbcClient jdbc;
+        private final TransactionalStagedJobs stagedJobs;
+
+        Users(JdbcClient jdbc, TransactionalStagedJobs stagedJobs) {
+            this.jdbc = jdbc;
+            this.stagedJobs = stagedJobs;
+        }
+
+        // readme:spring
+        @Transactional
+        public void create(String email) {
+            jdbc.sql("INSERT INTO users (email) VALUES (?)").param(email).update();
+            stagedJobs.stage(userCreated(email)); // a TransactionalStagedJobs, injected
+        }
+        // end
+
+        @Transactional
+        public void createAndFail(String email) {
+            create(email);
+            throw new IllegalStateException("after staging");
+        }
+
+        private static StagedJob userCreated(String email) {
+            return StagedJob.builder(TOPIC, "user.created")
+                    .key("users")
+                    .payload(email)
+                    .build();
+        }
+    }
+
+    @BeforeAll
+    static void start() throws Exception {
+        if (!KAFKA.admin().listTopics().names().get().contains(TOPIC)) {
+            KAFKA.createTopic(TOPIC, 1);
+        }
+        application = started(properties());
+    }
+
+    @AfterAll
+    static void end() {
+        application.close();
+    }
+
+    private static RunningApplication started(Properties properties) {
+        List<String> all = new ArrayList<>(List.of(RunningApplication.WITHOUT_JPA));
+        properties.forEach((key, value) -> all.add(key + "=" + value));
+        return new RunningApplication(Application.class, all.toArray(String[]::new));
+    }
+
+    /** Those of the README, with this test's broker. */
+    private static Properties properties() throws IOException {
+        Matcher example =
+                Pattern.compile("```properties\\n(.*?)```", Pattern.DOTALL).matcher(Files.readString(README));
+        assertThat(example.find()).isTrue();
+        Properties properties = new Properties();
+        properties.load(new StringReader(example.group(1)));
+        assertThat(properties).containsKey("staged-jobs.enqueuer.kafka.bootstrap.servers");
+        properties.setProperty("staged-jobs.enqueuer.kafka.bootstrap.servers", KAFKA.bootstrapServers());
+        return properties;
+    }
+
+    private static List<String> published(String prefix) {
+        return KAFKA.readAll(List.of(TOPIC)).stream()
+                .map(record -> new String(record.value(), UTF_8))
+                .filter(email -> email.startsWith(prefix))
+                .toList();
+    }
+
+    private static void untilAllIsPublished(RunningApplication application) throws Exception {
+        RunningApplication.until("all is published", () -> application.staged().isEmpty());
+    }
+
+    @Test
+    void a_job_of_a_transactional_method_is_published_and_one_of_a_method_that_fails_is_not() throws Exception {
+        users.create("a-first@example.com");
+        assertThatThrownBy(() -> users.createAndFail("a-failed@example.com")).hasMessage("after staging");
+        users.create("a-last@example.com");
+        untilAllIsPublished(application);
+        assertThat(published("a-")).containsExactly("a-first@example.com", "a-last@example.com");
+        assertThat(application.users()).contains("a-first@example.com", "a-last@example.com");
+        assertThat(application.users()).doesNotContain("a-failed@example.com");
+    }
+
+    @Test
+    void its_health_is_up_and_its_meters_are_the_applications() throws Exception {
+        users.create("b@example.com");
+        untilAllIsPublished(application);
+        RunningApplication.until("it is healthy", () -> health(application).getStatus() == Status.UP);
+        MeterRegistry registry = application.bean(MeterRegistry.class);
+        RunningApplication.until(
+                "all lanes are its own",
+                () -> registry.get("staged.jobs.lanes.owned").gauge().value() == 8);
+        assertThat(registry.get("staged.jobs.published").counter().count()).isPositive();
+        assertThat(registry.get(CommittedJobsMeter.NAME).counter().count()).isPositive();
+    }
+
+    private static Health health(RunningApplication application) {
+        return application
+                .context()
+                .getBean("stagedJobsEnqueuerHealthIndicator", HealthIndicator.class)
+                .health(true);
+    }
+
+    @Test
+    void it_gives_its_lanes_back_when_the_application_is_closed() throws Exception {
+        RunningApplication closing = started(properties());
+        closing.bean(Users.class).create("c@example.com");
+        untilAllIsPublished(closing);
+        closing.close();
+        assertThat(closing.column("SELECT lane::text FROM staged_job_lanes WHERE owner IS NOT NULL"))
+                .isEmpty();
+        assertThat(closing.column("SELECT name FROM staged_job_enqueuers")).isEmpty();
+    }
+
+    @Test
+    void it_can_be_stopped_and_started_again() throws Exception {
+        try (RunningApplication paused = started(properties())) {
+            MeterRegistry registry = paused.bean(MeterRegistry.class);
+            EmbeddedEnqueuer enqueuer = paused.bean(EmbeddedEnqueuer.class);
+            paused.bean(Users.class).create("d-before@example.com");
+            untilAllIsPublished(paused);
+
+            enqueuer.stop();
+            assertThat(enqueuer.isRunning()).isFalse();
+            assertThat(health(paused).getStatus()).isEqualTo(Status.DOWN);
+            assertThat(registry.find("staged.jobs.lanes.owned").gauge()).isNull();
+            paused.bean(Users.class).create("d-meanwhile@example.com");
+            assertThat(paused.staged()).containsExactly("user.created");
+
+            enqueuer.start();
+            untilAllIsPublished(paused);
+            assertThat(published("d-")).containsExactly("d-before@example.com", "d-meanwhile@example.com");
+            RunningApplication.until(
+                    "its lanes are shown again",
+                    () -> registry.get("staged.jobs.lanes.owned").gauge().value() == 8);
+        }
+    }
+
+    @Test
+    void an_application_starts_and_stages_while_kafka_is_away_and_its_health_says_so() throws Exception {
+        Properties properties = properties();
+        properties.setProperty("staged-jobs.enqueuer.kafka.bootstrap.servers", "localhost:1");
+        properties.setProperty("staged-jobs.enqueuer.kafka.default.api.timeout.ms", "1000");
+        properties.setProperty("staged-jobs.enqueuer.kafka.request.timeout.ms", "500");
+        try (RunningApplication alone = started(properties)) {
+            alone.bean(Users.class).create("e@example.com");
+            assertThat(alone.staged()).containsExactly("user.created");
+            RunningApplication.until("its start has failed", () -> health(alone)
+                    .getDetails()
+                    .getOrDefault("kafka", "")
+                    .toString()
+                    .contains("staged-jobs.enqueuer.kafka.bootstrap.servers"));
+            assertThat(health(alone).getStatus()).isEqualTo(Status.DOWN);
+        }
+    }
+
+    @Test
+    void the_readme_shows_the_method_word_for_word() throws IOException {
+        Matcher region = Pattern.compile("( *)// readme:spring\\n(.*?)\\n *// end", Pattern.DOTALL)
+                .matcher(Files.readString(THIS));
+        assertThat(region.find()).isTrue();
+        String example = region.group(2).replaceAll("(?m)^" + region.group(1), "");
+        assertThat(Files.readString(README)).contains("```java\n" + example + "\n```");
+    }
+}
