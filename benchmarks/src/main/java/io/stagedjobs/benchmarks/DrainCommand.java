@@ -2,7 +2,6 @@ package io.stagedjobs.benchmarks;
 
 import io.stagedjobs.testkit.ChildProcess;
 import java.time.Duration;
-import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -17,6 +16,9 @@ final class DrainCommand implements Callable<Integer> {
 
     private static final Duration PATIENCE = Duration.ofMinutes(30);
 
+    /** Of a long drain, its first so many jobs and its last ones are told too. */
+    private static final int PART = 1_000_000;
+
     @Mixin
     private Scene scene = new Scene();
 
@@ -30,23 +32,21 @@ final class DrainCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        List<Relay> relays = scene.relays.stream().map(Relays::of).toList();
-        try (Servers servers = new Servers(relays)) {
-            for (int i = 0; i < scene.repetitions; i++) {
-                for (Relay relay : relays) {
-                    drain(servers, relay);
-                }
-                if (limits) {
-                    new Limits(servers, scene, jobs).measure(figures);
-                }
+        try (Servers servers = new Servers(scene.relays())) {
+            for (int i = 0; i < (limits ? scene.repetitions : 0); i++) {
+                new Limits(servers, scene, jobs).measure(figures);
             }
+            scene.inTurn((relay, beside) -> drain(servers, relay, beside));
         }
-        figures.print(String.format("drain of %,d jobs of %s", jobs, scene.words()), scene.relays.get(0));
+        figures.print(
+                String.format("drain of %,d jobs of %s", jobs, scene.words()),
+                scene.label(scene.relays.get(0), scene.besides.get(0)));
         return 0;
     }
 
-    private void drain(Servers servers, Relay relay) throws Exception {
-        try (Stage stage = scene.set(servers, relay)) {
+    private void drain(Servers servers, Relay relay, Scene.Beside beside) throws Exception {
+        String label = scene.label(relay.label(), beside);
+        try (Stage stage = scene.set(servers, relay, beside)) {
             boolean running = scene.before > 0;
             if (running) {
                 stage.start().suspend(); // warm and connected, and not one job ahead
@@ -63,12 +63,16 @@ final class DrainCommand implements Callable<Integer> {
             }
             stage.awaitExpected(PATIENCE);
             double scale = 1e6 / jobs;
-            figures.add(relay.label(), "jobs/s", reader.speed());
-            figures.add(relay.label(), "CPU of relay, µs a job", scale * (CpuTime.seconds(process.pid()) - own));
-            figures.add(relay.label(), "of PostgreSQL", scale * (CpuTime.seconds(servers.postgresPid()) - postgres));
-            figures.add(relay.label(), "of the broker", scale * (CpuTime.seconds(servers.kafkaPid()) - kafka));
-            figures.found(relay.label(), reader.faults().isEmpty() ? "exact, in order" : reader.faults());
-            System.err.printf("%s: %,.0f jobs/s %s%n", relay.label(), reader.speed(), reader.faults());
+            figures.add(label, "jobs/s", reader.speed());
+            if (jobs >= 2 * PART) {
+                figures.add(label, "its first million", reader.speed(scene.before, scene.before + PART));
+                figures.add(label, "its last", reader.speed((long) scene.before + jobs - PART, (long) scene.before + jobs));
+            }
+            figures.add(label, "CPU of relay, µs a job", scale * (CpuTime.seconds(process.pid()) - own));
+            figures.add(label, "of PostgreSQL", scale * (CpuTime.seconds(servers.postgresPid()) - postgres));
+            figures.add(label, "of the broker", scale * (CpuTime.seconds(servers.kafkaPid()) - kafka));
+            figures.found(label, reader.faults().isEmpty() ? "exact, in order" : reader.faults());
+            System.err.printf("%s: %,.0f jobs/s %s%n", label, reader.speed(), reader.faults());
         }
     }
 }

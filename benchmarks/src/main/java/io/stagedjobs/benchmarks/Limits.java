@@ -88,7 +88,9 @@ final class Limits {
         Map<String, Object> properties = TextbookLoop.producer(servers.kafka.bootstrapServers());
         try (KafkaProducer<byte[], byte[]> producer =
                 new KafkaProducer<>(properties, new ByteArraySerializer(), new ByteArraySerializer())) {
-            producer.partitionsFor(topic);
+            for (int partition = 0; partition < PARTITIONS; partition++) {
+                producer.send(new ProducerRecord<>(topic, partition, null, new byte[0])).get();
+            }
             long start = System.nanoTime();
             Future<RecordMetadata> sent = null;
             for (int n = 1; n <= jobs; n++) {

@@ -148,6 +148,12 @@ final class Reader implements AutoCloseable {
         return (distinct.get() - untilFirst) / ((last - first) / 1e9);
     }
 
+    /** Records a second, of those that came after so many others up to so many; to be asked when all has come. */
+    double speed(long after, long upTo) {
+        long[] times = Arrays.stream(receivedAt).filter(time -> time != 0).sorted().toArray();
+        return (upTo - after) / ((times[(int) upTo - 1] - times[(int) after]) / 1e9);
+    }
+
     /** Whether a record came within the last ten seconds. */
     boolean isMoving() {
         return System.nanoTime() - last < QUIET_NANOS;

@@ -30,10 +30,12 @@ final class Scene {
 
     @Option(
             names = "--beside",
+            split = ",",
             description =
                     "NOTHING, SNAPSHOT (an old REPEATABLE READ snapshot), IDLE_WRITER (an open transaction that wrote"
-                            + " elsewhere) or IDLE_STAGER (one that staged a job); default: ${DEFAULT-VALUE}")
-    Beside beside = Beside.NOTHING;
+                            + " elsewhere) or IDLE_STAGER (one that staged a job), several in turn;"
+                            + " default: ${DEFAULT-VALUE}")
+    List<Beside> besides = List.of(Beside.NOTHING);
 
     @Option(
             names = "--before",
@@ -50,11 +52,36 @@ final class Scene {
     @Option(names = "--setting", description = "of our relay, NAME=VALUE without STAGED_JOBS_; repeatable")
     Map<String, String> settings = new HashMap<>();
 
+    /** What is done with each relay, beside each of what goes on. */
+    interface Measurement {
+        void take(Relay relay, Beside beside) throws Exception;
+    }
+
+    /** Takes a measurement of each relay in turn, and that again and again, so that what drifts concerns all of them. */
+    void inTurn(Measurement measurement) throws Exception {
+        for (int i = 0; i < repetitions; i++) {
+            for (Relay relay : relays()) {
+                for (Beside beside : besides) {
+                    measurement.take(relay, beside);
+                }
+            }
+        }
+    }
+
+    List<Relay> relays() {
+        return relays.stream().map(Relays::of).toList();
+    }
+
+    /** What the figures are told under. */
+    String label(String relay, Beside beside) {
+        return besides.equals(List.of(Beside.NOTHING)) ? relay : relay + ", " + beside;
+    }
+
     /** Makes a database and a topic of their own; with jobs before, lets them go through and leaves the relay running. */
-    Stage set(Servers servers, Relay relay) throws Exception {
+    Stage set(Servers servers, Relay relay, Beside beside) throws Exception {
         Stage stage = new Stage(this, servers, relay);
         try {
-            stage.open();
+            stage.open(beside);
             return stage;
         } catch (Exception | Error e) {
             stage.close();
@@ -63,6 +90,6 @@ final class Scene {
     }
 
     String words() {
-        return String.format("%,d bytes, %,d keys, beside: %s, %,d before", bytes, keys, beside, before);
+        return String.format("%,d bytes, %,d keys, %,d before", bytes, keys, before);
     }
 }

@@ -40,10 +40,10 @@ final class Stage implements AutoCloseable {
     }
 
     /** Makes the tables, begins what goes on beside, and lets go through what comes before. */
-    void open() throws SQLException, InterruptedException {
+    void open(Scene.Beside beside) throws SQLException, InterruptedException {
         relay.install(database);
         execute(connection, "CREATE TABLE elsewhere (n int)");
-        begin(scene.beside);
+        begin(beside);
         if (scene.before > 0) {
             stage(1, scene.before);
             start();

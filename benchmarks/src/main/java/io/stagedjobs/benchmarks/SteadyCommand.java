@@ -4,7 +4,9 @@ import io.stagedjobs.testkit.ChildProcess;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
+import java.util.LongSummaryStatistics;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
@@ -20,6 +22,8 @@ import picocli.CommandLine.Option;
         mixinStandardHelpOptions = true)
 final class SteadyCommand implements Callable<Integer> {
 
+    private static final int STAGED_TO_WARM_UP = 20_000;
+    private static final int STAGED_TO_MEASURE = 50_000;
     private static final Duration QUIET = Duration.ofSeconds(1);
     private static final double NANOS_PER_MILLI = 1e6;
 
@@ -28,6 +32,12 @@ final class SteadyCommand implements Callable<Integer> {
 
     @Option(names = "--rate", description = "business transactions a second; default: ${DEFAULT-VALUE}")
     private int rate = 1_000;
+
+    @Option(
+            names = "--share",
+            description = "percent of what these clients can stage without a relay, measured in this run;"
+ + " in place of --rate, without --before")
+    private int share = 0;
 
     @Option(names = "--seconds", description = "default: ${DEFAULT-VALUE}")
     private int seconds = 60;
@@ -47,13 +57,11 @@ final class SteadyCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        List<Relay> relays = scene.relays.stream().map(Relays::of).toList();
-        try (Servers servers = new Servers(relays)) {
-            for (int i = 0; i < scene.repetitions; i++) {
-                for (Relay relay : relays) {
-                    run(servers, relay);
-                }
+        try (Servers servers = new Servers(scene.relays())) {
+            if (share > 0) {
+                rate = (int) (share * stagingRate(servers) / 100);
             }
+            scene.inTurn((relay, beside) -> run(servers, relay, beside));
         }
         figures.print(
                 String.format(
@@ -63,10 +71,23 @@ final class SteadyCommand implements Callable<Integer> {
         return 0;
     }
 
-    private void run(Servers servers, Relay relay) throws Exception {
+    /** How many such transactions a second these clients commit, one after the other, while no relay runs. */
+    private double stagingRate(Servers servers) throws Exception {
+        Relay relay = scene.relays().get(0);
+        try (Stage stage = scene.set(servers, relay, Scene.Beside.NOTHING);
+                Writers writers = new Writers(stage, scene, clients)) {
+            writers.write(STAGED_TO_WARM_UP, Integer.MAX_VALUE);
+            LongSummaryStatistics committed = Arrays.stream(writers.write(STAGED_TO_MEASURE, Integer.MAX_VALUE))
+                    .summaryStatistics();
+            return STAGED_TO_MEASURE / ((committed.getMax() - committed.getMin()) / 1e9);
+        }
+    }
+
+    private void run(Servers servers, Relay relay, Scene.Beside beside) throws Exception {
+        String label = scene.label(relay.label(), beside);
         int early = rate * warmUp;
         int all = early + rate * seconds;
-        try (Stage stage = scene.set(servers, relay);
+        try (Stage stage = scene.set(servers, relay, beside);
                 Writers writers = new Writers(stage, scene, clients)) {
             ChildProcess process = stage.start();
             Reader reader = stage.reader;
@@ -81,18 +102,18 @@ final class SteadyCommand implements Callable<Integer> {
             Map<String, Double> quantiles = new TreeMap<>();
             for (int percent : List.of(50, 95, 99)) {
                 quantiles.put("p" + percent, millis[(int) (millis.length * (long) percent / 100)]);
-                figures.add(relay.label(), "p" + percent + ", ms", quantiles.get("p" + percent));
+                figures.add(label, "p" + percent + ", ms", quantiles.get("p" + percent));
             }
-            figures.add(relay.label(), "max", millis[millis.length - 1]);
-            figures.found(relay.label(), reader.faults().isEmpty() ? "exact, in order" : reader.faults());
+            figures.add(label, "max", millis[millis.length - 1]);
+            figures.found(label, reader.faults().isEmpty() ? "exact, in order" : reader.faults());
 
             Thread.sleep(2_000); // what the last jobs left to do
             double own = CpuTime.seconds(process.pid());
             double postgres = CpuTime.seconds(servers.postgresPid());
             Thread.sleep(idle * 1_000L);
-            figures.add(relay.label(), "idle: relay, % of a core", 100 * (CpuTime.seconds(process.pid()) - own) / idle);
-            figures.add(relay.label(), "PostgreSQL", 100 * (CpuTime.seconds(servers.postgresPid()) - postgres) / idle);
-            System.err.printf("%s: %s %s%n", relay.label(), quantiles, reader.faults());
+            figures.add(label, "idle: relay, % of a core", 100 * (CpuTime.seconds(process.pid()) - own) / idle);
+            figures.add(label, "PostgreSQL", 100 * (CpuTime.seconds(servers.postgresPid()) - postgres) / idle);
+            System.err.printf("%s: %s %s%n", label, quantiles, reader.faults());
         }
     }
 
