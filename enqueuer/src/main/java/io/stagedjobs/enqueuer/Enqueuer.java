@@ -28,6 +28,11 @@ public final class Enqueuer implements AutoCloseable {
     /** A lane that the lookout looks after looks by itself only to be sure, and for what it holds back. */
     private static final Duration LANE_REST = Duration.ofSeconds(5);
 
+    /** More small batches at once take longer each, and make what they carry no sooner seen: decision 0021. */
+    private static final int SMALL_BATCHES_AT_ONCE = 3;
+
+    private static final Duration SMALL_BATCH_WAIT_MAX = Duration.ofMillis(10);
+
     private static final Duration BACKLOG_EVERY = Duration.ofSeconds(15);
 
     /**
@@ -66,6 +71,7 @@ public final class Enqueuer implements AutoCloseable {
                 new Horizon(lanes, System::nanoTime),
                 options.limits,
                 new LaneRunner.Rests(LANE_REST, options.idleMax),
+                new Gate(SMALL_BATCHES_AT_ONCE, SMALL_BATCH_WAIT_MAX),
                 pauses,
                 health,
                 meters,

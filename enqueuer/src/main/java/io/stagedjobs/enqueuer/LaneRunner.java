@@ -36,6 +36,7 @@ final class LaneRunner implements Runnable {
             Horizon horizon,
             Lanes.BatchLimits limits,
             Rests rests,
+            Gate gate,
             Pauses pauses,
             Health health,
             Meters meters,
@@ -240,6 +241,13 @@ final class LaneRunner implements Runnable {
         if (!waits) {
             return tended == 0 ? restForJobs(owned) : pace.busy();
         }
+        return owned.moreWaits
+                ? move(owned, paused, tended, horizon)
+                : tools.gate.inTurn(() -> move(owned, paused, tended, horizon));
+    }
+
+    /** Moves a batch. */
+    private Duration move(Ownership owned, Map<String, Refusal> paused, int tended, Horizon.View horizon) {
         Outcome outcome;
         try (LaneTransaction transaction = begin()) {
             if (transaction == null) {

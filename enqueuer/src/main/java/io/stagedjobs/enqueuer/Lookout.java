@@ -20,7 +20,7 @@ final class Lookout implements Runnable {
     private static final Logger log = LoggerFactory.getLogger(Lookout.class);
     private static final Backoff FAILURES = new Backoff(Duration.ofMillis(200), Duration.ofSeconds(10));
 
-    private static final Duration PAUSE_MIN = Duration.ofMillis(5);
+    private static final Duration PAUSE_MIN = Duration.ofMillis(2);
 
     /** A pause is this part of the time since jobs were found last: what it adds to a delay is small beside that. */
     private static final int PART_OF_SILENCE = 8;

@@ -28,7 +28,8 @@
  * tend      look whether topics of held jobs take jobs again         {@link io.stagedjobs.enqueuer.Publisher#refused}
  *           begin; put held jobs back, move aside what is blocked    {@link io.stagedjobs.enqueuer.LaneTransaction#putBack}
  *           at the lane's head, commit                               {@link io.stagedjobs.enqueuer.LaneTransaction#sweep}
- * a batch   look, now and then, up to which id nothing can appear    {@link io.stagedjobs.enqueuer.Lanes#readHorizon}
+ * a batch   of little, in turn with other lanes that have little     {@link io.stagedjobs.enqueuer.Gate#inTurn}
+ *           look, now and then, up to which id nothing can appear    {@link io.stagedjobs.enqueuer.Lanes#readHorizon}
  *           begin; lock the lane, check the generation               {@link io.stagedjobs.enqueuer.Lanes#begin}
  *           read from the lane's floor, without what is blocked      {@link io.stagedjobs.enqueuer.LaneTransaction#read}
  *           publish and await the acknowledgements; records and      {@link io.stagedjobs.enqueuer.Publisher.Session#publish}

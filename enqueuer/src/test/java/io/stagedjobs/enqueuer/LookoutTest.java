@@ -87,13 +87,13 @@ class LookoutTest {
     @Test
     void it_looks_the_less_often_the_longer_nothing_was_found() throws Exception {
         resting(1);
-        assertThat(lookout.lookOnce()).isEqualTo(Duration.ofMillis(5));
+        assertThat(lookout.lookOnce()).isEqualTo(Duration.ofMillis(2));
         now.addAndGet(Duration.ofMillis(400).toNanos());
         assertThat(lookout.lookOnce()).isEqualTo(Duration.ofMillis(50));
         now.addAndGet(Duration.ofMinutes(1).toNanos());
         assertThat(lookout.lookOnce()).isEqualTo(PAUSE_MAX);
         outbox.stage(topic, outbox.keyOfLane(topic, 1), "job");
-        assertThat(lookout.lookOnce()).isEqualTo(Duration.ofMillis(5));
+        assertThat(lookout.lookOnce()).isEqualTo(Duration.ofMillis(2));
     }
 
     @Test

@@ -211,6 +211,7 @@ public final class Outbox implements AutoCloseable {
                         new Horizon(lanes, nanoTime),
                         limits,
                         new LaneRunner.Rests(idleMax, idleMax),
+                        new Gate(Integer.MAX_VALUE, Duration.ZERO),
                         pauses,
                         new Health(),
                         new Meters(new SimpleMeterRegistry(), () -> 0),

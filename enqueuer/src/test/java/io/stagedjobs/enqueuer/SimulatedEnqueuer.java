@@ -100,6 +100,7 @@ final class SimulatedEnqueuer {
                 new Horizon(lanes, simulation::nanoTime),
                 limits,
                 new LaneRunner.Rests(Duration.ofSeconds(2), Duration.ofSeconds(2)),
+                new Gate(Integer.MAX_VALUE, Duration.ZERO), // who waits for whom is the simulation's to say
                 pauses,
                 health,
                 METERS,
