@@ -26,7 +26,7 @@ public final class Enqueuer implements AutoCloseable {
     private static final Backoff BEAT_FAILURES = new Backoff(Duration.ofMillis(200), Duration.ofSeconds(5));
 
     /** A lane that the lookout looks after looks by itself only to be sure, and for what it holds back. */
-    private static final Duration LANE_REST = Duration.ofSeconds(5);
+    private static final Duration LANE_REST = Duration.ofSeconds(30);
 
     /** More small batches at once take longer each, and make what they carry no sooner seen: decision 0021. */
     private static final int SMALL_BATCHES_AT_ONCE = 3;
