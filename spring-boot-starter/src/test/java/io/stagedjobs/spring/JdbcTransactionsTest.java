@@ -43,7 +43,7 @@ import org.springframework.transaction.support.TransactionSynchronizationManager
 import org.springframework.transaction.support.TransactionTemplate;
 
 /** An application that speaks JDBC, and jOOQ on the same data source; no enqueuer runs. */
-class JdbcTransactionsTest {
+class JdbcTransactionsTest extends TransactionContract {
 
     private static final int PATIENCE_MILLIS = 30_000;
 
@@ -139,15 +139,24 @@ class JdbcTransactionsTest {
     }
 
     @BeforeEach
-    void clear() {
-        application.execute("DELETE FROM staged_jobs");
-        application.execute("DELETE FROM users");
+    void forgetCommits() {
         afterCommits.jobs.clear();
         afterCommits.visible.clear();
     }
 
-    private static StagedJob job(String name) {
-        return StagedJob.builder("users", name).key("ann").build();
+    @Override
+    RunningApplication application() {
+        return application;
+    }
+
+    @Override
+    void create(String email) {
+        users.create(email);
+    }
+
+    @Override
+    void createAndFail(String email) {
+        users.createAndFail(email);
     }
 
     private TransactionTemplate nested() {
@@ -168,20 +177,6 @@ class JdbcTransactionsTest {
     }
 
     @Test
-    void a_job_of_a_transactional_method_is_stored_with_its_rows() {
-        users.create("ann");
-        assertThat(application.users()).containsExactly("ann");
-        assertThat(application.staged()).containsExactly("created");
-    }
-
-    @Test
-    void a_job_of_a_transactional_method_that_fails_is_not() {
-        assertThatThrownBy(() -> users.createAndFail("ann")).hasMessage("after staging");
-        assertThat(application.users()).isEmpty();
-        assertThat(application.staged()).isEmpty();
-    }
-
-    @Test
     void a_proxy_that_knows_transactions_may_stand_before_the_data_source() {
         TransactionalStagedJobs behindProxy = new TransactionalStagedJobs(
                 new TransactionAwareDataSourceProxy(application.bean(DataSource.class)), new StagedJobs(), jobs -> {});
@@ -198,18 +193,6 @@ class JdbcTransactionsTest {
             stagedJobs.stage(job("4"));
         });
         assertThat(application.staged()).containsExactly("1", "2", "3", "4");
-    }
-
-    @Test
-    void staging_outside_of_a_transaction_fails_at_once() {
-        assertThatThrownBy(() -> stagedJobs.stage(job("alone")))
-                .isInstanceOf(NoTransactionException.class)
-                .hasMessageContainingAll("outside of a Spring transaction", "Nothing was staged", "@Transactional");
-        TransactionTemplate without = new TransactionTemplate(transactions);
-        without.setPropagationBehavior(TransactionDefinition.PROPAGATION_SUPPORTS);
-        assertThatThrownBy(() -> without.executeWithoutResult(status -> stagedJobs.stage(job("alone"))))
-                .isInstanceOf(NoTransactionException.class);
-        assertThat(application.staged()).isEmpty();
     }
 
     @Test
