@@ -304,6 +304,38 @@ class JdbcTransactionsTest extends TransactionContract {
         assertThat(application.staged()).containsExactly("created");
     }
 
+    /** As a {@code @TransactionalEventListener} of the phase BEFORE_COMMIT does that catches too much. */
+    @Test
+    void nor_is_one_that_is_swallowed_while_the_commit_is_prepared() {
+        users.create("ann");
+        assertThatThrownBy(() -> inTransaction(() -> {
+                    stagedJobs.stage(job("before"));
+                    beforeCommit(() ->
+                            assertThatThrownBy(() -> users.insert("ann")).isInstanceOf(DuplicateKeyException.class));
+                }))
+                .hasMessageContainingAll("cannot commit", "no job staged");
+        StagedJob tooLarge =
+                StagedJob.builder("users", "large").payload(new byte[900_001]).build();
+        assertThatThrownBy(() -> inTransaction(() -> {
+                    users.insert("bob");
+                    beforeCommit(() -> assertThatThrownBy(() -> stagedJobs.stage(tooLarge))
+                            .isInstanceOf(JobRefusedException.class));
+                }))
+                .hasMessageContainingAll("cannot commit", "no job staged");
+        assertThat(application.users()).containsExactly("ann");
+        assertThat(application.staged()).containsExactly("created");
+        assertThat(afterCommits.jobs).containsExactly(1);
+    }
+
+    private static void beforeCommit(Runnable statements) {
+        TransactionSynchronizationManager.registerSynchronization(new TransactionSynchronization() {
+            @Override
+            public void beforeCommit(boolean readOnly) {
+                statements.run();
+            }
+        });
+    }
+
     @Test
     void a_transaction_that_may_only_read_stages_nothing() {
         assertThatThrownBy(users::createWhereNothingMayBeWritten).hasMessageContaining("SQLSTATE 25006");
@@ -340,6 +372,32 @@ class JdbcTransactionsTest extends TransactionContract {
         inTransaction(() -> users.insert("cem"));
         inTransaction(() -> inNestedThatRollsBack(() -> stagedJobs.stage(job("taken back"))));
         assertThat(afterCommits.jobs).containsExactly(2);
+    }
+
+    @Test
+    void who_listens_is_told_even_if_something_else_fails_after_the_commit() {
+        assertThatThrownBy(() -> inTransaction(() -> {
+                    TransactionSynchronizationManager.registerSynchronization(new TransactionSynchronization() {
+                        @Override
+                        public void afterCommit() {
+                            throw new IllegalStateException("a mail could not be sent");
+                        }
+                    });
+                    stagedJobs.stage(job("committed"));
+                }))
+                .hasMessage("a mail could not be sent");
+        assertThat(application.staged()).containsExactly("committed");
+        assertThat(afterCommits.jobs).containsExactly(1);
+    }
+
+    @Test
+    void who_listens_and_fails_does_not_make_the_commit_look_failed() {
+        TransactionalStagedJobs careless =
+                new TransactionalStagedJobs(application.bean(DataSource.class), new StagedJobs(), jobs -> {
+                    throw new IllegalStateException("careless");
+                });
+        inTransaction(() -> careless.stage(job("committed")));
+        assertThat(application.staged()).containsExactly("committed");
     }
 
     /** In an application of its own: those that other tests have woken may be late. */
