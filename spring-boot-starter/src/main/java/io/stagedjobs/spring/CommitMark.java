@@ -1,5 +1,8 @@
 package io.stagedjobs.spring;
 
+import org.springframework.beans.factory.config.BeanPostProcessor;
+import org.springframework.transaction.ConfigurableTransactionManager;
+import org.springframework.transaction.PlatformTransactionManager;
 import org.springframework.transaction.TransactionExecution;
 import org.springframework.transaction.TransactionExecutionListener;
 import org.springframework.transaction.support.TransactionSynchronization;
@@ -7,12 +10,13 @@ import org.springframework.transaction.support.TransactionSynchronizationManager
 
 /**
  * Marks a transaction whose commit has begun. While its callbacks run Spring still takes it for active, and its connection is
- * still there; but what is written on it is committed by nobody, or by chance.
+ * still there; but what is written on it is committed by nobody, or by chance. Before that, when nothing can come between any
+ * more, {@link StagingTransaction#requireCommittable} has its last word.
  *
- * <p>The mark is one of the transaction's synchronizations: it is suspended and goes together with it. Spring Boot tells its
- * transaction managers of this listener; another one has to be told by the application, else it has no mark.
+ * <p>The mark is one of the transaction's synchronizations: it is suspended and goes together with it. Every transaction manager
+ * among the beans is told of this listener, those of the application's own too, which Spring Boot would leave out.
  */
-final class CommitMark implements TransactionExecutionListener {
+final class CommitMark implements TransactionExecutionListener, BeanPostProcessor {
 
     private static final class Mark implements TransactionSynchronization {}
 
@@ -21,10 +25,25 @@ final class CommitMark implements TransactionExecutionListener {
     }
 
     @Override
+    public Object postProcessAfterInitialization(Object bean, String name) {
+        if (bean instanceof PlatformTransactionManager
+                && bean instanceof ConfigurableTransactionManager manager
+                && !manager.getTransactionExecutionListeners().contains(this)) {
+            manager.addListener(this);
+        }
+        return bean;
+    }
+
+    @Override
     public void beforeCommit(TransactionExecution transaction) {
         boolean ends =
                 transaction.isNewTransaction() && !transaction.isNested(); // and not a savepoint, or a part of it
         if (ends && TransactionSynchronizationManager.isSynchronizationActive()) {
+            for (TransactionSynchronization known : TransactionSynchronizationManager.getSynchronizations()) {
+                if (known instanceof StagingTransaction staging) {
+                    staging.requireCommittable();
+                }
+            }
             TransactionSynchronizationManager.registerSynchronization(new Mark());
         }
     }

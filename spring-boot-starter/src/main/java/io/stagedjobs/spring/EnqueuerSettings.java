@@ -25,7 +25,7 @@ final class EnqueuerSettings {
     private static final String PASSWORD_FILE = Setting.DATABASE_PASSWORD.key() + ".file";
 
     /** A setting as the enqueuer's messages name it. */
-    private static final Pattern VARIABLE = Pattern.compile("STAGED_JOBS_([A-Z]+(?:_[A-Z]+)*)");
+    private static final Pattern VARIABLE = Pattern.compile("STAGED_JOBS_([A-Z]+(?:_[A-Z]+)*_?)");
 
     private EnqueuerSettings() {}
 

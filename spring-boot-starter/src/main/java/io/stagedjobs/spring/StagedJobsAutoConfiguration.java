@@ -18,13 +18,12 @@ import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 
 /**
- * What stages jobs. It needs one data source, or a primary one; with several, an application defines a {@link
- * TransactionalStagedJobs} for each database that it stages in.
+ * What stages jobs. A {@link TransactionalStagedJobs} needs one data source, or a primary one; with several, an application
+ * defines one for each database that it stages in.
  */
 @AutoConfiguration(
         after = DataSourceAutoConfiguration.class,
         afterName = "org.springframework.boot.micrometer.metrics.autoconfigure.CompositeMeterRegistryAutoConfiguration")
-@ConditionalOnSingleCandidate(DataSource.class)
 @EnableConfigurationProperties(StagedJobsProperties.class)
 public final class StagedJobsAutoConfiguration {
 
@@ -34,55 +33,61 @@ public final class StagedJobsAutoConfiguration {
         return new StagedJobs(properties.inSchema());
     }
 
-    /** @param migration made before this, if there is one: somebody may stage as soon as this is there */
     @Bean
-    @ConditionalOnMissingBean
-    TransactionalStagedJobs transactionalStagedJobs(
-            DataSource dataSource,
-            StagedJobs stagedJobs,
-            ObjectProvider<CommitListener> listeners,
-            ObjectProvider<SchemaMigration> migration) {
-        migration.ifAvailable(made -> {});
-        List<CommitListener> afterCommit = listeners.orderedStream().toList();
-        return new TransactionalStagedJobs(
-                dataSource, stagedJobs, jobs -> afterCommit.forEach(listener -> listener.committed(jobs)));
-    }
-
-    @Bean
-    CommitMark stagedJobsCommitMark() {
+    static CommitMark stagedJobsCommitMark() {
         return new CommitMark();
     }
 
-    @Bean
-    @ConditionalOnBooleanProperty(StagedJobsProperties.PREFIX + ".migrate")
-    SchemaMigration stagedJobsMigration(DataSource dataSource, StagedJobsProperties properties) throws SQLException {
-        return new SchemaMigration(dataSource, properties.inSchema());
-    }
-
     @Configuration(proxyBeanMethods = false)
-    @ConditionalOnBooleanProperty(name = StagedJobsProperties.PREFIX + ".wake-up", matchIfMissing = true)
-    static class WakingUp {
+    @ConditionalOnSingleCandidate(DataSource.class)
+    static class OneDataSource {
 
+        /** @param migration made before this, if there is one: somebody may stage as soon as this is there */
         @Bean
         @ConditionalOnMissingBean
-        WakeUp stagedJobsWakeUp(DataSource dataSource, StagedJobsProperties properties) {
-            return WakeUp.on(dataSource, properties.inSchema());
+        TransactionalStagedJobs transactionalStagedJobs(
+                DataSource dataSource,
+                StagedJobs stagedJobs,
+                ObjectProvider<CommitListener> listeners,
+                ObjectProvider<SchemaMigration> migration) {
+            migration.ifAvailable(made -> {});
+            List<CommitListener> afterCommit = listeners.orderedStream().toList();
+            return new TransactionalStagedJobs(
+                    dataSource, stagedJobs, jobs -> afterCommit.forEach(listener -> listener.committed(jobs)));
         }
 
         @Bean
-        CommitListener stagedJobsWaking(WakeUp wakeUp) {
-            return jobs -> wakeUp.committed();
+        @ConditionalOnBooleanProperty(StagedJobsProperties.PREFIX + ".migrate")
+        SchemaMigration stagedJobsMigration(DataSource dataSource, StagedJobsProperties properties)
+                throws SQLException {
+            return new SchemaMigration(dataSource, properties.inSchema());
         }
-    }
 
-    @Configuration(proxyBeanMethods = false)
-    @ConditionalOnClass(MeterRegistry.class)
-    @ConditionalOnSingleCandidate(MeterRegistry.class)
-    static class Metrics {
+        @Configuration(proxyBeanMethods = false)
+        @ConditionalOnBooleanProperty(name = StagedJobsProperties.PREFIX + ".wake-up", matchIfMissing = true)
+        static class WakingUp {
 
-        @Bean
-        CommitListener stagedJobsCommittedMeter(MeterRegistry registry) {
-            return new CommittedJobsMeter(registry);
+            @Bean
+            @ConditionalOnMissingBean
+            WakeUp stagedJobsWakeUp(DataSource dataSource, StagedJobsProperties properties) {
+                return WakeUp.on(dataSource, properties.inSchema());
+            }
+
+            @Bean
+            CommitListener stagedJobsWaking(WakeUp wakeUp) {
+                return jobs -> wakeUp.committed();
+            }
+        }
+
+        @Configuration(proxyBeanMethods = false)
+        @ConditionalOnClass(MeterRegistry.class)
+        @ConditionalOnSingleCandidate(MeterRegistry.class)
+        static class Metrics {
+
+            @Bean
+            CommitListener stagedJobsCommittedMeter(MeterRegistry registry) {
+                return new CommittedJobsMeter(registry);
+            }
         }
     }
 }

@@ -27,4 +27,11 @@ record StagedJobsProperties(
     Schema inSchema() {
         return Schema.named(schema);
     }
+
+    /** Of the enqueuer's settings only the keys: some values are secrets. */
+    @Override
+    public String toString() {
+        return "StagedJobsProperties[schema=" + schema + ", wakeUp=" + wakeUp + ", migrate=" + migrate + ", enqueuer="
+                + enqueuer.keySet() + "]";
+    }
 }

@@ -57,12 +57,32 @@ final class StagingTransaction implements TransactionSynchronization {
         jobs = atSavepoints.getOrDefault(savepoint, 0);
     }
 
-    /**
-     * PostgreSQL answers COMMIT of a failed transaction with ROLLBACK, and the driver says nothing: a caller that swallowed an
-     * SQL error would take its jobs for staged (decision 0007). The driver knows the state, so that nothing is asked.
-     */
     @Override
     public void beforeCommit(boolean readOnly) {
+        requireCommittable();
+    }
+
+    /**
+     * Fails if the commit would lose jobs without a word.
+     *
+     * <p>PostgreSQL answers COMMIT of a failed transaction with ROLLBACK, and the driver says nothing: a caller that swallowed an
+     * SQL error would take its jobs for staged (decision 0007). The driver knows the state, so that nothing is asked. What other
+     * callbacks do before the commit comes after {@link #beforeCommit}; {@link CommitMark} asks again when all of them are done.
+     *
+     * <p>By then a connection that belongs to no transaction, and that Spring only lent out for as long as this one lasts, has
+     * gone back to its pool. Where such connections come without autocommit, nobody has committed the jobs.
+     */
+    void requireCommittable() {
+        if (!TransactionSynchronizationManager.hasResource(dataSource)) {
+            if (jobs == 0) {
+                return;
+            }
+            throw new IllegalStateException(
+                    "cannot commit a transaction in which a job was staged: it is not one of the data source that jobs are"
+                            + " staged with, whose connection was only borrowed, and nobody commits the job. Nothing was"
+                            + " stored, and no job staged. Name the transaction manager of that data source in"
+                            + " @Transactional.");
+        }
         Connection connection = DataSourceUtils.getConnection(dataSource);
         try {
             if (connection.unwrap(BaseConnection.class).getTransactionState() == TransactionState.FAILED) {
@@ -78,9 +98,10 @@ final class StagingTransaction implements TransactionSynchronization {
         }
     }
 
+    /** After the callbacks of the commit: one that fails would keep the others from being told of it. */
     @Override
-    public void afterCommit() {
-        if (jobs > 0) {
+    public void afterCompletion(int status) {
+        if (status == STATUS_COMMITTED && jobs > 0) {
             afterCommit.accept(jobs);
         }
     }

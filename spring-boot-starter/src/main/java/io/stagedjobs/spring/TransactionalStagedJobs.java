@@ -40,7 +40,7 @@ public final class TransactionalStagedJobs {
      *
      * @param dataSource the one that the transactions are begun on
      * @param afterCommit told how many jobs a transaction has staged, by its thread and after its commit, if there are
-     *     any; must not throw, since the caller would take the commit for failed
+     *     any; what it throws is logged by Spring
      */
     public TransactionalStagedJobs(DataSource dataSource, StagedJobs stagedJobs, IntConsumer afterCommit) {
         this.dataSource = behindProxies(dataSource);

@@ -8,6 +8,7 @@ import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.enqueuer.wiring.Wiring;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicBoolean;
 import javax.sql.DataSource;
 import org.junit.jupiter.api.Test;
 import org.postgresql.ds.PGSimpleDataSource;
@@ -16,7 +17,11 @@ import org.springframework.boot.health.contributor.HealthIndicator;
 import org.springframework.boot.jdbc.autoconfigure.JdbcConnectionDetails;
 import org.springframework.boot.test.context.FilteredClassLoader;
 import org.springframework.boot.test.context.runner.ApplicationContextRunner;
+import org.springframework.context.event.ContextRefreshedEvent;
 import org.springframework.core.env.SystemEnvironmentPropertySource;
+import org.springframework.jdbc.support.JdbcTransactionManager;
+import org.springframework.transaction.ConfigurableTransactionManager;
+import org.springframework.transaction.PlatformTransactionManager;
 
 /** Which beans there are when; nothing here reaches a database or a broker. */
 class AutoConfigurationTest {
@@ -51,6 +56,20 @@ class AutoConfigurationTest {
                 .withBean("one", DataSource.class, PGSimpleDataSource::new)
                 .withBean("other", DataSource.class, PGSimpleDataSource::new)
                 .run(context -> assertThat(context).hasNotFailed().doesNotHaveBean(TransactionalStagedJobs.class));
+    }
+
+    @Test
+    void with_several_data_sources_there_is_what_an_application_makes_the_rest_of() {
+        PlatformTransactionManager own = new JdbcTransactionManager(new PGSimpleDataSource());
+        withoutDataSource
+                .withBean("one", DataSource.class, PGSimpleDataSource::new)
+                .withBean("other", DataSource.class, PGSimpleDataSource::new)
+                .withBean(PlatformTransactionManager.class, () -> own)
+                .run(context -> {
+                    assertThat(context).hasNotFailed().hasSingleBean(StagedJobs.class);
+                    assertThat(((ConfigurableTransactionManager) own).getTransactionExecutionListeners())
+                            .hasExactlyElementsOfTypes(CommitMark.class);
+                });
     }
 
     @Test
@@ -97,6 +116,31 @@ class AutoConfigurationTest {
     }
 
     @Test
+    void the_health_of_an_enqueuer_is_there_unless_it_is_turned_off() {
+        ApplicationContextRunner withEnqueuer = withoutDataSource.withPropertyValues(ENABLED, URL, KAFKA);
+        withEnqueuer.run(context -> assertThat(context).hasNotFailed().hasSingleBean(HealthIndicator.class));
+        withEnqueuer
+                .withPropertyValues("management.health.staged-jobs-enqueuer.enabled=false")
+                .run(context -> assertThat(context).hasNotFailed().doesNotHaveBean(HealthIndicator.class));
+    }
+
+    @Test
+    void an_enqueuer_ends_with_an_application_whose_start_fails_after_its_own() {
+        AtomicBoolean wasRunning = new AtomicBoolean();
+        withoutDataSource
+                .withPropertyValues(ENABLED, URL, KAFKA)
+                .withInitializer(context -> context.addApplicationListener((ContextRefreshedEvent event) -> {
+                    wasRunning.set(context.getBean(EmbeddedEnqueuer.class).isRunning());
+                    throw new IllegalStateException("not today");
+                }))
+                .run(context -> assertThat(context).getFailure().hasMessage("not today"));
+        assertThat(wasRunning).isTrue();
+        assertThat(Thread.getAllStackTraces().keySet())
+                .extracting(Thread::getName)
+                .doesNotContain("staged-jobs-start");
+    }
+
+    @Test
     void settings_of_the_enqueuer_come_from_the_environment_too() {
         withoutDataSource
                 .withInitializer(context -> context.getEnvironment()
@@ -134,6 +178,21 @@ class AutoConfigurationTest {
         withDataSource
                 .withPropertyValues(ENABLED, URL, KAFKA, "staged-jobs.enqueuer.admin.port=1")
                 .run(context -> assertThat(context).getFailure().rootCause().hasMessageContaining("actuator"));
+        withDataSource
+                .withPropertyValues(ENABLED, URL, KAFKA, "staged-jobs.enqueuer.kafka.linger.ms=soon")
+                .run(context -> assertThat(context)
+                        .getFailure()
+                        .rootCause()
+                        .hasMessageContaining("setting staged-jobs.enqueuer.kafka.linger.ms is wrong"));
+    }
+
+    @Test
+    void secrets_do_not_show_when_the_settings_are_printed() {
+        StagedJobsProperties given = properties(Map.of(
+                "batch.size", "5",
+                "database.password", "canary",
+                "kafka.sasl.jaas.config", "password=canary"));
+        assertThat(given.toString()).contains("batch.size", "database.password").doesNotContain("canary");
     }
 
     @Test
@@ -181,5 +240,7 @@ class AutoConfigurationTest {
                                         + " STAGED_JOBS_DATABASE_URL, STAGED_JOBS_DATABASE_SCHEMA or STAGED_JOBS_KAFKA_BOOTSTRAP_SERVERS."))
                 .isEqualTo("Set staged-jobs.enqueuer.delivery=at-least-once, not staged-jobs.enqueuer.database.url,"
                         + " staged-jobs.schema or staged-jobs.enqueuer.kafka.bootstrap.servers.");
+        assertThat(EnqueuerSettings.inSpringsWords("a setting STAGED_JOBS_KAFKA_… is wrong"))
+                .isEqualTo("a setting staged-jobs.enqueuer.kafka.… is wrong");
     }
 }

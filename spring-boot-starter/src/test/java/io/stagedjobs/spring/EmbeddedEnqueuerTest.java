@@ -6,11 +6,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.micrometer.core.instrument.MeterRegistry;
 import io.stagedjobs.StagedJob;
+import io.stagedjobs.schema.Schema;
 import io.stagedjobs.testkit.TestKafka;
 import java.io.IOException;
 import java.io.StringReader;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.sql.Connection;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Properties;
@@ -206,6 +208,26 @@ class EmbeddedEnqueuerTest {
                     .toString()
                     .contains("staged-jobs.enqueuer.kafka.bootstrap.servers"));
             assertThat(health(alone).getStatus()).isEqualTo(Status.DOWN);
+        }
+    }
+
+    @Test
+    void it_starts_as_soon_as_it_can_and_its_health_says_so() throws Exception {
+        Properties properties = properties();
+        properties.setProperty("staged-jobs.migrate", "false");
+        try (RunningApplication early = started(properties)) {
+            RunningApplication.until("its start has failed", () -> health(early)
+                    .getDetails()
+                    .getOrDefault("enqueuer", "")
+                    .toString()
+                    .contains("staged-jobs.schema"));
+            try (Connection connection = early.database.connect()) {
+                Schema.PUBLIC.migrate(connection);
+            }
+            early.bean(Users.class).create("f@example.com");
+            untilAllIsPublished(early);
+            assertThat(published("f")).containsExactly("f@example.com");
+            RunningApplication.until("it is healthy", () -> health(early).getStatus() == Status.UP);
         }
     }
 

@@ -43,7 +43,7 @@ import org.springframework.transaction.support.TransactionSynchronizationManager
 import org.springframework.transaction.support.TransactionTemplate;
 
 /** An application that speaks JDBC, and jOOQ on the same data source; no enqueuer runs. */
-class JdbcTransactionsTest {
+class JdbcTransactionsTest extends TransactionContract {
 
     private static final int PATIENCE_MILLIS = 30_000;
 
@@ -139,15 +139,24 @@ class JdbcTransactionsTest {
     }
 
     @BeforeEach
-    void clear() {
-        application.execute("DELETE FROM staged_jobs");
-        application.execute("DELETE FROM users");
+    void forgetCommits() {
         afterCommits.jobs.clear();
         afterCommits.visible.clear();
     }
 
-    private static StagedJob job(String name) {
-        return StagedJob.builder("users", name).key("ann").build();
+    @Override
+    RunningApplication application() {
+        return application;
+    }
+
+    @Override
+    void create(String email) {
+        users.create(email);
+    }
+
+    @Override
+    void createAndFail(String email) {
+        users.createAndFail(email);
     }
 
     private TransactionTemplate nested() {
@@ -168,20 +177,6 @@ class JdbcTransactionsTest {
     }
 
     @Test
-    void a_job_of_a_transactional_method_is_stored_with_its_rows() {
-        users.create("ann");
-        assertThat(application.users()).containsExactly("ann");
-        assertThat(application.staged()).containsExactly("created");
-    }
-
-    @Test
-    void a_job_of_a_transactional_method_that_fails_is_not() {
-        assertThatThrownBy(() -> users.createAndFail("ann")).hasMessage("after staging");
-        assertThat(application.users()).isEmpty();
-        assertThat(application.staged()).isEmpty();
-    }
-
-    @Test
     void a_proxy_that_knows_transactions_may_stand_before_the_data_source() {
         TransactionalStagedJobs behindProxy = new TransactionalStagedJobs(
                 new TransactionAwareDataSourceProxy(application.bean(DataSource.class)), new StagedJobs(), jobs -> {});
@@ -198,18 +193,6 @@ class JdbcTransactionsTest {
             stagedJobs.stage(job("4"));
         });
         assertThat(application.staged()).containsExactly("1", "2", "3", "4");
-    }
-
-    @Test
-    void staging_outside_of_a_transaction_fails_at_once() {
-        assertThatThrownBy(() -> stagedJobs.stage(job("alone")))
-                .isInstanceOf(NoTransactionException.class)
-                .hasMessageContainingAll("outside of a Spring transaction", "Nothing was staged", "@Transactional");
-        TransactionTemplate without = new TransactionTemplate(transactions);
-        without.setPropagationBehavior(TransactionDefinition.PROPAGATION_SUPPORTS);
-        assertThatThrownBy(() -> without.executeWithoutResult(status -> stagedJobs.stage(job("alone"))))
-                .isInstanceOf(NoTransactionException.class);
-        assertThat(application.staged()).isEmpty();
     }
 
     @Test
@@ -321,6 +304,38 @@ class JdbcTransactionsTest {
         assertThat(application.staged()).containsExactly("created");
     }
 
+    /** As a {@code @TransactionalEventListener} of the phase BEFORE_COMMIT does that catches too much. */
+    @Test
+    void nor_is_one_that_is_swallowed_while_the_commit_is_prepared() {
+        users.create("ann");
+        assertThatThrownBy(() -> inTransaction(() -> {
+                    stagedJobs.stage(job("before"));
+                    beforeCommit(() ->
+                            assertThatThrownBy(() -> users.insert("ann")).isInstanceOf(DuplicateKeyException.class));
+                }))
+                .hasMessageContainingAll("cannot commit", "no job staged");
+        StagedJob tooLarge =
+                StagedJob.builder("users", "large").payload(new byte[900_001]).build();
+        assertThatThrownBy(() -> inTransaction(() -> {
+                    users.insert("bob");
+                    beforeCommit(() -> assertThatThrownBy(() -> stagedJobs.stage(tooLarge))
+                            .isInstanceOf(JobRefusedException.class));
+                }))
+                .hasMessageContainingAll("cannot commit", "no job staged");
+        assertThat(application.users()).containsExactly("ann");
+        assertThat(application.staged()).containsExactly("created");
+        assertThat(afterCommits.jobs).containsExactly(1);
+    }
+
+    private static void beforeCommit(Runnable statements) {
+        TransactionSynchronizationManager.registerSynchronization(new TransactionSynchronization() {
+            @Override
+            public void beforeCommit(boolean readOnly) {
+                statements.run();
+            }
+        });
+    }
+
     @Test
     void a_transaction_that_may_only_read_stages_nothing() {
         assertThatThrownBy(users::createWhereNothingMayBeWritten).hasMessageContaining("SQLSTATE 25006");
@@ -357,6 +372,32 @@ class JdbcTransactionsTest {
         inTransaction(() -> users.insert("cem"));
         inTransaction(() -> inNestedThatRollsBack(() -> stagedJobs.stage(job("taken back"))));
         assertThat(afterCommits.jobs).containsExactly(2);
+    }
+
+    @Test
+    void who_listens_is_told_even_if_something_else_fails_after_the_commit() {
+        assertThatThrownBy(() -> inTransaction(() -> {
+                    TransactionSynchronizationManager.registerSynchronization(new TransactionSynchronization() {
+                        @Override
+                        public void afterCommit() {
+                            throw new IllegalStateException("a mail could not be sent");
+                        }
+                    });
+                    stagedJobs.stage(job("committed"));
+                }))
+                .hasMessage("a mail could not be sent");
+        assertThat(application.staged()).containsExactly("committed");
+        assertThat(afterCommits.jobs).containsExactly(1);
+    }
+
+    @Test
+    void who_listens_and_fails_does_not_make_the_commit_look_failed() {
+        TransactionalStagedJobs careless =
+                new TransactionalStagedJobs(application.bean(DataSource.class), new StagedJobs(), jobs -> {
+                    throw new IllegalStateException("careless");
+                });
+        inTransaction(() -> careless.stage(job("committed")));
+        assertThat(application.staged()).containsExactly("committed");
     }
 
     /** In an application of its own: those that other tests have woken may be late. */

@@ -3,8 +3,6 @@ package io.stagedjobs.spring;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.stagedjobs.NoTransactionException;
-import io.stagedjobs.StagedJob;
 import jakarta.persistence.Entity;
 import jakarta.persistence.EntityManager;
 import jakarta.persistence.Id;
@@ -15,7 +13,6 @@ import java.sql.Statement;
 import org.hibernate.Session;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
 import org.springframework.boot.persistence.autoconfigure.EntityScan;
@@ -28,7 +25,7 @@ import org.springframework.transaction.annotation.Transactional;
 import org.springframework.transaction.support.TransactionTemplate;
 
 /** An application that stores its rows by Hibernate, whose connection the jobs share. */
-class JpaTransactionsTest {
+class JpaTransactionsTest extends TransactionContract {
 
     private static RunningApplication application;
 
@@ -88,29 +85,24 @@ class JpaTransactionsTest {
         application.close();
     }
 
-    @BeforeEach
-    void clear() {
-        application.execute("DELETE FROM staged_jobs");
-        application.execute("DELETE FROM users");
+    @Override
+    RunningApplication application() {
+        return application;
     }
 
-    private static StagedJob job(String name) {
-        return StagedJob.builder("users", name).key("ann").build();
+    @Override
+    void create(String email) {
+        users.create(email);
+    }
+
+    @Override
+    void createAndFail(String email) {
+        users.createAndFail(email);
     }
 
     @Test
-    void a_job_is_stored_with_the_entities_of_its_transaction() {
+    void the_transactions_are_hibernates() {
         assertThat(transactions).isInstanceOf(JpaTransactionManager.class);
-        users.create("ann");
-        assertThat(application.users()).containsExactly("ann");
-        assertThat(application.staged()).containsExactly("created");
-    }
-
-    @Test
-    void a_job_of_a_transaction_that_fails_is_not() {
-        assertThatThrownBy(() -> users.createAndFail("ann")).hasMessage("after staging");
-        assertThat(application.users()).isEmpty();
-        assertThat(application.staged()).isEmpty();
     }
 
     /** Hibernate writes entities just before the commit, after the job. */
@@ -119,12 +111,6 @@ class JpaTransactionsTest {
         users.create("ann");
         assertThatThrownBy(() -> users.create("ann")).isInstanceOf(RuntimeException.class);
         assertThat(application.staged()).containsExactly("created");
-    }
-
-    @Test
-    void staging_outside_of_a_transaction_fails_at_once() {
-        assertThatThrownBy(() -> stagedJobs.stage(job("alone"))).isInstanceOf(NoTransactionException.class);
-        assertThat(application.staged()).isEmpty();
     }
 
     /** Spring has no nested transactions of Hibernate; this is how one sets a savepoint there. */

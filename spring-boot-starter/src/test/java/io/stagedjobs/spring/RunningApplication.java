@@ -50,6 +50,10 @@ final class RunningApplication implements AutoCloseable {
         return context.getBean(type);
     }
 
+    <T> T bean(String name, Class<T> type) {
+        return context.getBean(name, type);
+    }
+
     ConfigurableApplicationContext context() {
         return context;
     }

@@ -2,13 +2,16 @@ package io.stagedjobs.enqueuer.kafka;
 
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import org.apache.kafka.clients.admin.AdminClientConfig;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.config.ConfigDef;
+import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
@@ -57,6 +60,27 @@ public record KafkaClientSettings(Map<String, String> operator, Duration publish
     public static boolean isSecret(String property) {
         ConfigDef.ConfigKey key = ProducerConfig.configDef().configKeys().get(property);
         return key != null && key.type == ConfigDef.Type.PASSWORD;
+    }
+
+    /**
+     * What a client would say of a property's value when it is made, in Kafka's words; empty if it would take it. Without this
+     * a producer's property would be found out by the first lane.
+     */
+    public static Optional<String> whatIsWrong(String property, String text) {
+        try {
+            for (ConfigDef known : List.of(ProducerConfig.configDef(), AdminClientConfig.configDef())) {
+                ConfigDef.ConfigKey key = known.configKeys().get(property);
+                if (key != null) {
+                    Object value = ConfigDef.parseType(property, text, key.type);
+                    if (key.validator != null) {
+                        key.validator.ensureValid(property, value);
+                    }
+                }
+            }
+            return Optional.empty();
+        } catch (ConfigException e) {
+            return Optional.of(String.valueOf(e.getMessage()));
+        }
     }
 
     /** How long a question outside any batch may take: at the start, and when a lane is acquired. */

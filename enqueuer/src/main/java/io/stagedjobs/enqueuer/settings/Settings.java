@@ -263,6 +263,12 @@ public final class Settings {
                         + setting.expected() + ", got " + shown(setting));
             }
         }
+        values.forEach((key, value) -> {
+            if (key.startsWith(Setting.KAFKA_PREFIX)) {
+                KafkaClientSettings.whatIsWrong(key.substring(Setting.KAFKA_PREFIX.length()), value.text)
+                        .ifPresent(wrong -> problems.add("setting " + value.source + " is wrong: " + wrong));
+            }
+        });
         if (problems.isEmpty()) {
             problems.addAll(wrongTogether());
         }

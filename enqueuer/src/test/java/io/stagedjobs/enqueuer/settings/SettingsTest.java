@@ -71,6 +71,9 @@ class SettingsTest {
         "TAKEOVER_AFTER,     3s,                   three times heartbeat.interval",
         "KAFKA_ACKS,         1,                    cannot be changed",
         "KAFKA_TRANSACTION_TIMEOUT_MS, 3999,       at least publish.timeout",
+        "KAFKA_LINGER_MS,    soon,                 setting STAGED_JOBS_KAFKA_LINGER_MS is wrong",
+        "KAFKA_COMPRESSION_TYPE, zip,              setting STAGED_JOBS_KAFKA_COMPRESSION_TYPE is wrong",
+        "KAFKA_DEFAULT_API_TIMEOUT_MS, -1,         setting STAGED_JOBS_KAFKA_DEFAULT_API_TIMEOUT_MS is wrong",
     })
     void a_wrong_value_is_told_with_what_was_expected(String name, String value, String expected) {
         assertThatThrownBy(() -> Settings.read(Map.of(), Map.of("STAGED_JOBS_" + name, value)))
