@@ -16,7 +16,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
  * What bounds every relay on this machine: taking the rows out of PostgreSQL, and producing the same bytes, each alone and in
- * this process, in turn with the relays. A relay that did both on one processor after the other could reach the last row.
+ * this process, before the relays. A relay that did both on one processor after the other could reach the last row.
  */
 final class Limits {
 

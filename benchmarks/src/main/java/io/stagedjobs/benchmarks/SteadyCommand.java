@@ -47,7 +47,10 @@ final class SteadyCommand implements Callable<Integer> {
             description = "seconds at that rate before what is measured; default: ${DEFAULT-VALUE}")
     private int warmUp = 15;
 
-    @Option(names = "--idle", description = "seconds without any job afterwards; default: ${DEFAULT-VALUE}")
+    @Option(names = "--settle", description = "seconds without any job then; default: ${DEFAULT-VALUE}")
+    private int settle = 60;
+
+    @Option(names = "--idle", description = "seconds whose processor time counts, after that; default: ${DEFAULT-VALUE}")
     private int idle = 20;
 
     @Option(names = "--clients", description = "writers' connections; default: ${DEFAULT-VALUE}")
@@ -107,7 +110,7 @@ final class SteadyCommand implements Callable<Integer> {
             figures.add(label, "max", millis[millis.length - 1]);
             figures.found(label, reader.faults().isEmpty() ? "exact, in order" : reader.faults());
 
-            Thread.sleep(2_000); // what the last jobs left to do
+            Thread.sleep(settle * 1_000L); // what the last jobs left to do, to compilers above all
             double own = CpuTime.seconds(process.pid());
             double postgres = CpuTime.seconds(servers.postgresPid());
             Thread.sleep(idle * 1_000L);
