@@ -6,17 +6,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.stagedjobs.IdempotencyKeys.Request;
 import io.stagedjobs.IdempotencyKeys.Response;
 import io.stagedjobs.UnitOfWork.Isolation;
+import io.stagedjobs.testkit.Examples;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.sql.Statement;
-import java.util.List;
-import java.util.regex.MatchResult;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import javax.sql.DataSource;
 import org.jooq.DSLContext;
 import org.junit.jupiter.api.BeforeAll;
@@ -74,16 +70,21 @@ class ReadmeTest {
     void a_job_is_staged_in_a_transaction_of_jdbc() throws SQLException {
         StagedJobs stagedJobs = new StagedJobs();
         // readme:jdbc
-        try (Connection connection = dataSource.getConnection();
-                PreparedStatement insert = connection.prepareStatement("INSERT INTO users (email) VALUES (?)")) {
+        try (Connection connection = dataSource.getConnection()) {
             connection.setAutoCommit(false);
-            insert.setString(1, email);
-            insert.executeUpdate();
+            insertUser(connection, email); // your own statements
             stagedJobs.stage(connection, userCreated(email));
             connection.commit();
         }
         // end
         assertStored("user.created");
+    }
+
+    private static void insertUser(Connection connection, String email) throws SQLException {
+        try (PreparedStatement insert = connection.prepareStatement("INSERT INTO users (email) VALUES (?)")) {
+            insert.setString(1, email);
+            insert.executeUpdate();
+        }
     }
 
     @Test
@@ -139,30 +140,17 @@ class ReadmeTest {
     }
 
     @Test
-    void a_job_is_staged_by_plain_sql() throws IOException, SQLException {
-        Matcher example = Pattern.compile("```sql\\n(.*?)```", Pattern.DOTALL).matcher(Files.readString(README));
-        assertThat(example.find()).isTrue();
+    void a_job_is_staged_by_plain_sql() throws SQLException {
         try (Connection connection = dataSource.getConnection();
                 Statement statement = connection.createStatement()) {
-            statement.execute(example.group(1));
+            statement.execute(Examples.blocks(README, "sql").get(0));
         }
         assertStored("user.seen", "user.created");
     }
 
     @Test
-    void the_readme_shows_these_examples_word_for_word() throws IOException {
-        List<String> regions = Pattern.compile("( *)// readme:\\w+\\n(.*?)\\n *// end", Pattern.DOTALL)
-                .matcher(Files.readString(THIS))
-                .results()
-                .map(ReadmeTest::withoutIndent)
-                .toList();
-        assertThat(regions).hasSize(6);
-        String readme = Files.readString(README);
-        assertThat(regions).allSatisfy(region -> assertThat(readme).contains("```java\n" + region + "\n```"));
-    }
-
-    private static String withoutIndent(MatchResult region) {
-        return region.group(2).replaceAll("(?m)^" + region.group(1), "");
+    void the_readme_shows_these_examples_word_for_word() {
+        assertThat(Examples.regions(THIS, "readme")).hasSize(6).isSubsetOf(Examples.blocks(README, "java"));
     }
 
     private void assertStored(String... jobs) {

@@ -7,17 +7,15 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.stagedjobs.StagedJob;
 import io.stagedjobs.schema.Schema;
+import io.stagedjobs.testkit.Examples;
 import io.stagedjobs.testkit.TestKafka;
 import java.io.IOException;
 import java.io.StringReader;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Properties;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -39,6 +37,7 @@ class EmbeddedEnqueuerTest {
 
     private static final Path README = Path.of("../README.md");
     private static final Path THIS = Path.of("src/test/java/io/stagedjobs/spring/EmbeddedEnqueuerTest.java");
+    private static final Path OF_CORE = Path.of("../core/src/test/java/io/stagedjobs/ReadmeTest.java");
     private static final TestKafka KAFKA = TestKafka.shared();
 
     /** The README's; each test has users of its own. */
@@ -106,11 +105,8 @@ class EmbeddedEnqueuerTest {
 
     /** Those of the README, with this test's broker. */
     private static Properties properties() throws IOException {
-        Matcher example =
-                Pattern.compile("```properties\\n(.*?)```", Pattern.DOTALL).matcher(Files.readString(README));
-        assertThat(example.find()).isTrue();
         Properties properties = new Properties();
-        properties.load(new StringReader(example.group(1)));
+        properties.load(new StringReader(Examples.blocks(README, "properties").get(0)));
         assertThat(properties).containsKey("staged-jobs.enqueuer.kafka.bootstrap.servers");
         properties.setProperty("staged-jobs.enqueuer.kafka.bootstrap.servers", KAFKA.bootstrapServers());
         return properties;
@@ -231,12 +227,11 @@ class EmbeddedEnqueuerTest {
         }
     }
 
+    /** The others are regions of core's test, which has no Spring. */
     @Test
-    void the_readme_shows_the_method_word_for_word() throws IOException {
-        Matcher region = Pattern.compile("( *)// readme:spring\\n(.*?)\\n *// end", Pattern.DOTALL)
-                .matcher(Files.readString(THIS));
-        assertThat(region.find()).isTrue();
-        String example = region.group(2).replaceAll("(?m)^" + region.group(1), "");
-        assertThat(Files.readString(README)).contains("```java\n" + example + "\n```");
+    void the_readme_shows_the_method_word_for_word_and_no_java_that_is_not_tested() {
+        List<String> tested = new ArrayList<>(Examples.regions(OF_CORE, "readme"));
+        tested.addAll(Examples.regions(THIS, "readme"));
+        assertThat(Examples.blocks(README, "java")).containsExactlyInAnyOrderElementsOf(tested);
     }
 }

@@ -108,11 +108,6 @@ public final class Cli implements Runnable {
         return Settings.read(flags, cli.environment);
     }
 
-    /** A count in words. */
-    static String jobs(long count) {
-        return count + (count == 1 ? " job" : " jobs");
-    }
-
     /** Text from elsewhere as one line that cannot play tricks with a terminal. */
     static String printable(String text) {
         return text.codePoints()

@@ -8,6 +8,7 @@ import io.stagedjobs.enqueuer.postgres.ParkedJobs;
 import io.stagedjobs.enqueuer.postgres.ParkedJobs.Change;
 import io.stagedjobs.enqueuer.postgres.ParkedJobs.Entry;
 import io.stagedjobs.enqueuer.postgres.ParkedJobs.Selection;
+import io.stagedjobs.enqueuer.postgres.StatusReader;
 import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.enqueuer.settings.SettingsException;
 import io.stagedjobs.enqueuer.wiring.Wiring;
@@ -299,11 +300,11 @@ final class ParkedCommand implements Runnable {
 
         @Override
         String words(Change change) {
-            return "requeued " + Cli.jobs(change.requeued()) + ", " + change.followed()
+            return "requeued " + StatusReader.jobs(change.requeued()) + ", " + change.followed()
                     + " of them only followed another"
                     + (change.kept() == 0
                             ? ""
-                            : "; " + Cli.jobs(change.kept())
+                            : "; " + StatusReader.jobs(change.kept())
                                     + " kept: an earlier job of the same key is parked and was not" + " chosen");
         }
     }
@@ -330,11 +331,11 @@ final class ParkedCommand implements Runnable {
 
         @Override
         String words(Change change) {
-            return "discarded " + Cli.jobs(change.discarded())
+            return "discarded " + StatusReader.jobs(change.discarded())
                     + (change.held() == 0 ? "" : " (" + change.held() + " held)")
                     + (change.followed() == 0
                             ? ""
-                            : ", requeued " + Cli.jobs(change.followed()) + " that only followed");
+                            : ", requeued " + StatusReader.jobs(change.followed()) + " that only followed");
         }
     }
 }

@@ -58,7 +58,7 @@ final class StatusCommand implements Callable<Integer> {
                 Locale.ROOT,
                 "schema version %d, %s waiting, the oldest for %.1f s%n",
                 status.schemaVersion(),
-                Cli.jobs(status.backlog()),
+                StatusReader.jobs(status.backlog()),
                 status.oldestAgeSeconds());
         status.topics().forEach(topic -> out.printf("  %,10d  %s%n", topic.backlog(), topic.topic()));
         status.aside()

@@ -137,6 +137,11 @@ public final class StatusReader {
                 .map(row -> new Topic(row.get(0, String.class), row.get(1, long.class))));
     }
 
+    /** A count in words. */
+    public static String jobs(long count) {
+        return count + (count == 1 ? " job" : " jobs");
+    }
+
     /**
      * What waits and who works.
      *

@@ -210,7 +210,7 @@ public final class Settings {
     }
 
     private static boolean tellsTheKey(String source, String key) {
-        return source.equals(Setting.variable(key)) || source.endsWith("." + key);
+        return source.equals(key) || source.equals(Setting.variable(key)) || source.endsWith("." + key);
     }
 
     private static boolean isKnown(String key) {

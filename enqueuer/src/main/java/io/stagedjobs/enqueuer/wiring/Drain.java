@@ -1,0 +1,143 @@
+package io.stagedjobs.enqueuer.wiring;
+
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.stagedjobs.enqueuer.Health;
+import io.stagedjobs.enqueuer.OutsideException;
+import io.stagedjobs.enqueuer.postgres.StatusReader;
+import io.stagedjobs.enqueuer.settings.Settings;
+import io.stagedjobs.enqueuer.settings.SettingsException;
+import io.stagedjobs.schema.SchemaException;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+
+/** An enqueuer that publishes what was committed before it started, then ends. Works beside others, sharing the lanes. */
+public final class Drain {
+
+    private static final long LOOK_EVERY_MILLIS = 50;
+    private static final Duration LOOK_AROUND_AFTER = Duration.ofSeconds(2);
+
+    /**
+     * What became of the jobs that were committed before.
+     *
+     * @param published how many of them were published, by whomever
+     * @param left why the others were not: how many of which topic, a sentence each; empty if there are none
+     */
+    public record Result(long published, List<String> left) {}
+
+    private final StatusReader reader;
+    private final Wiring wiring;
+    private final Duration patience;
+    private final long before;
+    private final long lastId;
+
+    private Drain(StatusReader reader, Wiring wiring, Duration patience) {
+        this.reader = reader;
+        this.wiring = wiring;
+        this.patience = patience;
+        this.before = reader.count();
+        this.lastId = reader.lastId();
+    }
+
+    /**
+     * Runs until nothing is left but jobs that were moved aside and stay there, or nothing moved for {@code patience}. While
+     * everything is paused it starts nothing.
+     *
+     * @throws SettingsException if a setting is missing or wrong
+     * @throws OutsideException if PostgreSQL or Kafka is not there at the start, or PostgreSQL goes away later
+     * @throws SchemaException if the schema is not the one that this software knows
+     * @throws InterruptedException if the thread is interrupted meanwhile; the enqueuer has ended, no job is lost
+     */
+    public static Result run(Settings settings, Duration patience) throws InterruptedException {
+        Health health = new Health();
+        try (Wiring wiring = new Wiring(settings, health, new SimpleMeterRegistry());
+                Connection connection = Wiring.database(settings).connect()) {
+            StatusReader reader = new StatusReader(connection, Wiring.schema(settings));
+            if (reader.everythingPaused()) {
+                return new Result(
+                        0,
+                        List.of(
+                                "everything is paused, so that nothing would be published, and nothing was. End that with"
+                                        + " `staged-jobs resume`."));
+            }
+            return new Drain(reader, wiring, patience).run(health);
+        } catch (SQLException e) {
+            throw new IllegalStateException("could not close the connection", e);
+        }
+    }
+
+    private Result run(Health health) throws InterruptedException {
+        wiring.start();
+        boolean drained = await();
+        List<StatusReader.Topic> staged = reader.waitingByTopic(lastId);
+        List<StatusReader.Aside> aside = reader.aside(lastId);
+        long left = staged.stream().mapToLong(StatusReader.Topic::backlog).sum()
+                + aside.stream().mapToLong(StatusReader.Aside::jobs).sum();
+        return new Result(Math.max(0, before - left), reasons(staged, aside, drained ? Map.of() : health.problems()));
+    }
+
+    /** False if nothing moved for too long. While nothing moves here, another enqueuer may be at work: that is looked at too. */
+    private boolean await() throws InterruptedException {
+        double published = -1;
+        List<?> left = List.of();
+        long movedAt = System.nanoTime();
+        long lookedAt = movedAt;
+        while (reader.anyWaiting(lastId) || anyReturns()) {
+            long now = System.nanoTime();
+            if (wiring.enqueuer().published() != published) {
+                published = wiring.enqueuer().published();
+                movedAt = now;
+                lookedAt = now;
+            } else if (now - lookedAt > LOOK_AROUND_AFTER.toNanos()) {
+                List<?> leftNow = List.of(reader.waitingByTopic(lastId), reader.aside(lastId));
+                movedAt = leftNow.equals(left) ? movedAt : now;
+                left = leftNow;
+                lookedAt = now;
+            }
+            if (now - movedAt > patience.toNanos()) {
+                return false;
+            }
+            TimeUnit.MILLISECONDS.sleep(LOOK_EVERY_MILLIS);
+        }
+        return true;
+    }
+
+    /** Whether some topic of held jobs takes jobs now, so that they are about to return. */
+    private boolean anyReturns() {
+        Set<String> held = reader.aside(lastId).stream()
+                .filter(StatusReader.Aside::held)
+                .map(StatusReader.Aside::topic)
+                .collect(Collectors.toSet());
+        held.removeAll(reader.pauses());
+        try {
+            return !held.isEmpty() && !wiring.publisher().refused(held).keySet().containsAll(held);
+        } catch (OutsideException away) {
+            return true; // the lanes find out too, and health tells
+        }
+    }
+
+    private List<String> reasons(
+            List<StatusReader.Topic> staged, List<StatusReader.Aside> aside, Map<?, String> problems) {
+        List<String> reasons = new ArrayList<>();
+        for (StatusReader.Topic topic : staged) {
+            reasons.add(StatusReader.jobs(topic.backlog()) + " of topic " + topic.topic()
+                    + " left staged: nothing was published for " + patience.toSeconds()
+                    + " s; another enqueuer may own their lanes, see `staged-jobs status`");
+        }
+        for (StatusReader.Aside group : aside) {
+            reasons.add(StatusReader.jobs(group.jobs()) + " of topic " + group.topic() + " "
+                    + (group.held() ? "held" : "parked, see `staged-jobs parked list`") + ": " + group.reason()
+                    + (group.error().isEmpty() ? "" : ": " + group.error()));
+        }
+        if (!reasons.isEmpty()) {
+            reasons.addAll(problems.values());
+        }
+        return reasons;
+    }
+}

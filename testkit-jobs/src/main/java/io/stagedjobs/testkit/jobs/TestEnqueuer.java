@@ -1,0 +1,102 @@
+package io.stagedjobs.testkit.jobs;
+
+import io.stagedjobs.enqueuer.OutsideException;
+import io.stagedjobs.enqueuer.settings.Setting;
+import io.stagedjobs.enqueuer.settings.Settings;
+import io.stagedjobs.enqueuer.settings.SettingsException;
+import io.stagedjobs.enqueuer.wiring.Drain;
+import io.stagedjobs.enqueuer.wiring.Wiring;
+import io.stagedjobs.schema.SchemaException;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
+
+/**
+ * The real enqueuer inside a test: publishes to Kafka what was committed, when the test wants it.
+ *
+ * <p>It is set as docs/configuration.md says, and creates no topics but its own for progress. <b>Transaction</b>: its own ones.
+ * <b>Threads</b>: immutable, safe for use by many threads; the threads that it starts end with each {@link #drain}.
+ */
+public final class TestEnqueuer {
+
+    private static final Duration GIVE_UP_AFTER_DEFAULT = Duration.ofSeconds(30);
+
+    private final Map<String, String> settings;
+    private final Duration giveUpAfter;
+
+    private TestEnqueuer(Map<String, String> settings, Duration giveUpAfter) {
+        this.settings = settings;
+        this.giveUpAfter = giveUpAfter;
+    }
+
+    /**
+     * Takes jobs from that database.
+     *
+     * @param url a JDBC URL, {@code jdbc:postgresql:…}
+     */
+    public static TestEnqueuer from(String url, String username, String password) {
+        return new TestEnqueuer(Map.of(), GIVE_UP_AFTER_DEFAULT)
+                .with(Setting.WAKE_UP.key(), "false") // it never rests for long
+                .with(Setting.DATABASE_URL.key(), url)
+                .with(Setting.DATABASE_USERNAME.key(), username)
+                .with(Setting.DATABASE_PASSWORD.key(), password);
+    }
+
+    /** Publishes to that cluster; {@code host:port}, more after commas. */
+    public TestEnqueuer to(String bootstrapServers) {
+        return with(Setting.KAFKA_BOOTSTRAP_SERVERS.key(), bootstrapServers);
+    }
+
+    /**
+     * Sets one of docs/configuration.md, by its key: {@code database.schema} or {@code delivery} for instance. Where the delivery
+     * mode does not matter to a test, {@code at-least-once} drains sooner.
+     */
+    public TestEnqueuer with(String setting, String value) {
+        Map<String, String> changed = new HashMap<>(settings);
+        changed.put(setting, value);
+        return new TestEnqueuer(changed, giveUpAfter);
+    }
+
+    /** How long {@link #drain} waits while nothing moves; 30 s unless this is called. */
+    public TestEnqueuer giveUpAfter(Duration giveUpAfter) {
+        return new TestEnqueuer(settings, giveUpAfter);
+    }
+
+    /**
+     * Publishes everything that was committed before, and returns when Kafka has acknowledged it. Jobs of transactions that are
+     * still open are not waited for. It ends at once when what is left is held or parked, and after {@link #giveUpAfter} when
+     * nothing moves.
+     *
+     * @return how many jobs were published
+     * @throws AssertionError if some of them are left, naming them and why
+     * @throws SettingsException if a setting is wrong, unknown or missing
+     * @throws OutsideException if PostgreSQL or Kafka cannot be reached, or refuses
+     * @throws SchemaException if the tables are not there, or not those that this software knows
+     * @throws IllegalStateException if the thread is interrupted meanwhile; its flag stays set
+     */
+    public long drain() {
+        Settings checked = Settings.of(settings, "");
+        Drain.Result result;
+        try {
+            result = Drain.run(checked, giveUpAfter);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException("interrupted while draining; what was not published is still staged", e);
+        }
+        if (!result.left().isEmpty()) {
+            throw new AssertionError("could not drain all that was staged:\n  " + String.join("\n  ", result.left())
+                    + "\nNot published are " + left(checked));
+        }
+        return result.published();
+    }
+
+    private static FoundJobs left(Settings settings) {
+        try (Connection connection = Wiring.connect(settings)) {
+            return JobTables.in(connection).schema(Wiring.schema(settings)).all();
+        } catch (SQLException e) {
+            throw new IllegalStateException("could not close the connection", e);
+        }
+    }
+}
