@@ -102,7 +102,7 @@ public final class Auditor {
                             "could not read topic " + topic + " to its end within " + READ_MAX.toSeconds() + " s, got "
                                     + jobs.size() + " records. Nothing was compared; try again.");
                 }
-                consumer.poll(POLL_MAX).forEach(record -> jobs.add(PublishedJob.of(record)));
+                consumer.poll(POLL_MAX).forEach(record -> jobs.add(new PublishedJob(record)));
             }
         }
         jobs.sort(Comparator.comparing(PublishedJob::partition).thenComparing(PublishedJob::offset));

@@ -1,5 +1,6 @@
 package io.stagedjobs.sample;
 
+import io.stagedjobs.sample.upstream.ContractService;
 import io.stagedjobs.testkit.ChildProcess;
 import io.stagedjobs.testkit.TestDatabase;
 import io.stagedjobs.testkit.TestKafka;
@@ -16,6 +17,7 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeSet;
 import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -103,6 +105,7 @@ public final class Demo implements AutoCloseable {
                 "STAGED_JOBS_ADMIN_PORT", Integer.toString(port(ADMIN_PORT)));
         runToItsEnd("migrate", enqueuerSettings, START_MAX);
 
+        ContractService upstream = started(new ContractService(ANY_PORT, call -> {}));
         SampleSettings settings = new SampleSettings(
                 database.url(),
                 database.username(),
@@ -110,9 +113,10 @@ public final class Demo implements AutoCloseable {
                 kafka.bootstrapServers(),
                 "127.0.0.1",
                 port(SERVICE_PORT),
-                true);
+                true,
+                upstream.url());
         Arrivals arrivals = new Arrivals(out, byItself);
-        SampleApp app = started(SampleApp.start(settings, Users.TOPIC, arrivals));
+        SampleApp app = started(SampleApp.start(settings, Topics.DEFAULT, arrivals));
 
         ChildProcess enqueuer = startEnqueuer(enqueuerSettings);
         Matcher admin = STARTED.matcher(enqueuer.awaitLine(STARTED, START_MAX));
@@ -120,14 +124,14 @@ public final class Demo implements AutoCloseable {
 
         if (byItself) {
             Runnable drain = () -> runToItsEnd("drain", enqueuerSettings, DRAIN_MAX);
-            Auditor auditor = new Auditor(app.pool(), kafka.bootstrapServers(), Users.TOPIC);
+            Auditor auditor = new Auditor(app.pool(), kafka.bootstrapServers(), Topics.DEFAULT.users());
             Runnable crash = () -> {
                 enqueuer.kill();
                 startEnqueuer(enqueuerSettings);
             };
             return new DemoStory(app, database, auditor, crash, drain, out).play();
         }
-        sayWhereToLook(app, adminUrl, database, kafka);
+        sayWhereToLook(app, upstream, adminUrl, database, kafka);
         return waitForCtrlC(app, enqueuer);
     }
 
@@ -137,22 +141,31 @@ public final class Demo implements AutoCloseable {
         return enqueuer;
     }
 
-    private void sayWhereToLook(SampleApp app, String adminUrl, TestDatabase database, TestKafka kafka) {
+    private void sayWhereToLook(
+            SampleApp app, ContractService upstream, String adminUrl, TestDatabase database, TestKafka kafka) {
         out.println("""
 
                 Everything runs. Create a user, and watch its job arrive below:
                   curl -X PUT '%1$s/users?email=ada@example.org'
                 Let one fail after its job was staged, and see that nothing arrives:
                   curl -X PUT -H '%2$s: %3$s' '%1$s/users?email=bob@example.org'
+                Complete an order, which creates its buyer; sent twice with one key, it happens once:
+                  curl -X PUT  '%1$s/orders/o-1' -d '{"amountCents": 1250}'
+                  curl -X POST '%1$s/orders/o-1/complete' -H 'Idempotency-Key: 1' -d '{"email": "cleo@example.org"}'
+                Fetch a contract from another service and store it; then a list of them, of which C-3 does not exist:
+                  curl -X POST '%1$s/contracts/C-1/aggregate'
+                  curl -X POST '%1$s/contracts/aggregations' -d '{"ids": ["C-1", "C-2", "C-3"]}'
+                Let that service fail, and see what is answered (also missing, silent, stalled, invalid; none ends it):
+                  curl -X PUT '%13$s/trouble?path=/contracts/C-1/items&is=failing'
                 Stage a job by SQL, in a transaction of your own:
                   psql 'postgresql://%4$s:%5$s@%6$s:%7$d/%8$s'
                   SELECT stage_job('%9$s', 'user.greeted', '{"hello": "world"}');
 
                 Where to look:
-                  service             %1$s
+                  service             %1$s, metrics at %1$s/metrics
                   enqueuer's metrics  %10$s/metrics
                   PostgreSQL          %11$s (%4$s / %5$s)
-                  Kafka               %12$s, topic %9$s
+                  Kafka               %12$s, topics %14$s
 
                 Ctrl-C ends everything.
                 """.formatted(
@@ -164,10 +177,12 @@ public final class Demo implements AutoCloseable {
                         database.host(),
                         database.port(),
                         database.name(),
-                        Users.TOPIC,
+                        Topics.DEFAULT.users(),
                         adminUrl,
                         database.url(),
-                        kafka.bootstrapServers()));
+                        kafka.bootstrapServers(),
+                        upstream.url(),
+                        String.join(", ", new TreeSet<>(Topics.DEFAULT.all()))));
     }
 
     /** @return false, if it returns at all: the enqueuer has ended by itself */

@@ -54,7 +54,7 @@ final class DemoStory {
     private static final String RENAME = "UPDATE users SET name = ? WHERE email = ? RETURNING id";
     private static final String WRITE_ACTION =
             "INSERT INTO user_actions (user_id, action) VALUES (?, 'renamed') RETURNING id";
-    private static final String STAGE = "SELECT stage_job('" + Users.TOPIC + "', 'user.renamed',"
+    private static final String STAGE = "SELECT stage_job('" + Topics.DEFAULT.users() + "', 'user.renamed',"
             + " jsonb_build_object('userId', ?::bigint, 'name', ?::text, 'actionId', ?::bigint), ?)";
 
     private final HttpClient http = HttpClient.newHttpClient();
@@ -113,7 +113,7 @@ final class DemoStory {
         out.println("Waiting until the enqueuer has drained everything, then comparing PostgreSQL and Kafka.");
         drain.run();
         AuditReport audit = auditor.audit();
-        long consumed = app.printer().awaitPrinted(audit.records(), ARRIVAL_MAX);
+        long consumed = app.printer().awaitHandled(audit.records(), ARRIVAL_MAX);
         if (consumed != audit.records()) {
             surprises.add("the consumer printed " + consumed + " jobs of " + audit.records());
         }

@@ -3,7 +3,6 @@ package io.stagedjobs.sample;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
@@ -12,69 +11,83 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.header.Header;
 import org.jspecify.annotations.Nullable;
 
-/**
- * A job as a reader of Kafka sees it. Whoever can write to the topic decides what is in it: anything may be missing.
- *
- * @param type the header {@code ce_type}: the job's name
- * @param id the header {@code ce_id}: the job's identity
- * @param actionId the number {@code actionId} in the JSON payload
- * @param lag from staging (the header {@code ce_time}) to the record's own time in Kafka
- */
-record PublishedJob(
-        String topic,
-        int partition,
-        long offset,
-        @Nullable String key,
-        @Nullable String type,
-        @Nullable String id,
-        @Nullable Long actionId,
-        @Nullable Duration lag) {
+/** A job as a reader of Kafka sees it. Whoever can write to the topic decides what is in it: anything may be missing. */
+record PublishedJob(ConsumerRecord<@Nullable String, byte @Nullable []> kafka) {
 
-    private static final ObjectMapper JSON = new ObjectMapper();
-
-    static PublishedJob of(ConsumerRecord<@Nullable String, byte @Nullable []> kafka) {
-        return new PublishedJob(
-                kafka.topic(),
-                kafka.partition(),
-                kafka.offset(),
-                kafka.key(),
-                header(kafka, "ce_type"),
-                header(kafka, "ce_id"),
-                actionId(kafka.value()),
-                lag(kafka));
+    String topic() {
+        return kafka.topic();
     }
 
-    /** Where the record is: unique in its cluster. */
-    String position() {
-        return topic + "/" + partition + "@" + offset;
+    int partition() {
+        return kafka.partition();
     }
 
-    private static @Nullable String header(ConsumerRecord<?, ?> kafka, String name) {
+    long offset() {
+        return kafka.offset();
+    }
+
+    @Nullable
+    String key() {
+        return kafka.key();
+    }
+
+    /** The header {@code ce_type}: the job's name. */
+    @Nullable
+    String type() {
+        return header("ce_type");
+    }
+
+    /** The header {@code ce_id}: the job's identity. */
+    @Nullable
+    String id() {
+        return header("ce_id");
+    }
+
+    /** The header {@code ce_time}: when the job was staged, by the database's clock. */
+    @Nullable
+    Instant stagedAt() {
+        @Nullable String time = header("ce_time");
+        try {
+            return time == null ? null : Instant.parse(time);
+        } catch (DateTimeParseException noTime) {
+            return null;
+        }
+    }
+
+    /** From staging to the record's own time in Kafka. */
+    @Nullable
+    Duration lag() {
+        @Nullable Instant stagedAt = stagedAt();
+        return stagedAt == null ? null : Duration.between(stagedAt, Instant.ofEpochMilli(kafka.timestamp()));
+    }
+
+    /** The number {@code actionId} in the JSON payload. */
+    @Nullable
+    Long actionId() {
+        @Nullable JsonNode json = payload(JsonNode.class);
+        @Nullable JsonNode id = json == null ? null : json.get("actionId");
+        return id != null && id.canConvertToLong() && id.isIntegralNumber() ? id.longValue() : null;
+    }
+
+    /** The payload, if it is JSON of this shape; fields that the shape does not know are left out. */
+    <T> @Nullable T payload(Class<T> type) {
+        byte @Nullable [] payload = kafka.value();
+        try {
+            return payload == null ? null : Json.SERVICES.read(payload, type);
+        } catch (IOException otherShape) {
+            return null;
+        }
+    }
+
+    /** The last header of that name as text. */
+    @Nullable
+    String header(String name) {
         @Nullable Header header = kafka.headers().lastHeader(name);
         return header == null || header.value() == null ? null : new String(header.value(), UTF_8);
     }
 
-    private static @Nullable Long actionId(byte @Nullable [] payload) {
-        if (payload == null) {
-            return null;
-        }
-        try {
-            @Nullable JsonNode json = JSON.readTree(payload);
-            JsonNode id = json == null ? JSON.missingNode() : json.path("actionId");
-            return id.canConvertToLong() && id.isIntegralNumber() ? id.longValue() : null;
-        } catch (IOException notJson) {
-            return null;
-        }
-    }
-
-    private static @Nullable Duration lag(ConsumerRecord<?, ?> kafka) {
-        @Nullable String stagedAt = header(kafka, "ce_time");
-        try {
-            return stagedAt == null
-                    ? null
-                    : Duration.between(Instant.parse(stagedAt), Instant.ofEpochMilli(kafka.timestamp()));
-        } catch (DateTimeParseException noTime) {
-            return null;
-        }
+    /** Where the record is: unique in its cluster. */
+    String position() {
+        return topic() + "/" + partition() + "@" + offset();
     }
 }

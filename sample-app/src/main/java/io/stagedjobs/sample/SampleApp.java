@@ -3,38 +3,67 @@ package io.stagedjobs.sample;
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
 import io.javalin.Javalin;
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.stagedjobs.IdempotencyKeys;
+import io.stagedjobs.MicrometerUnitListener;
+import io.stagedjobs.UnitOfWork;
+import io.stagedjobs.WakeUp;
 import io.stagedjobs.sample.SampleSettings.InvalidSettingsException;
+import io.stagedjobs.sample.upstream.ContractService;
 import io.stagedjobs.schema.Schema;
 import io.stagedjobs.schema.SchemaException;
+import java.net.URI;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import java.util.Set;
 import java.util.function.Consumer;
 import org.jooq.exception.DataAccessException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The running sample: the web service and its consumer, on a database and a Kafka that others started. */
+/** The running sample: the web service and its consumers, on a database and a Kafka that others started. */
 public final class SampleApp implements AutoCloseable {
 
     /** Few connections: more of them at work at once mean more conflicts between serializable units, not more users. */
     private static final int CONNECTIONS_MAX = 8;
 
     private static final long CONNECTION_TIMEOUT_MILLIS = 3_000;
+
+    /** For each of the two answers that make a contract. */
+    private static final Duration CONTRACTS_TIMEOUT = Duration.ofSeconds(2);
+
+    /** Between a failed aggregation and the next try. */
+    private static final Duration RETRY_DELAY = Duration.ofSeconds(10);
+
     private static final int EXIT_COULD_NOT_START = 1;
     private static final int EXIT_WRONG_SETTINGS = 2;
 
     private static final Logger LOG = LoggerFactory.getLogger(SampleApp.class);
 
     private final HikariDataSource pool;
-    private final JobPrinter printer;
+    private final JobReader printer;
     private final Javalin server;
     private final SampleSettings settings;
 
-    private SampleApp(HikariDataSource pool, JobPrinter printer, Javalin server, SampleSettings settings) {
+    /** What runs, the newest first: the order in which it is stopped. */
+    private final Deque<Runnable> running;
+
+    private SampleApp(
+            HikariDataSource pool,
+            JobReader printer,
+            Javalin server,
+            SampleSettings settings,
+            Deque<Runnable> running) {
         this.pool = pool;
         this.printer = printer;
         this.server = server;
         this.settings = settings;
+        this.running = running;
     }
 
     /**
@@ -43,7 +72,7 @@ public final class SampleApp implements AutoCloseable {
      */
     public static void main(String[] args) {
         try {
-            SampleApp app = start(SampleSettings.from(System.getenv()), Users.TOPIC, System.out::println);
+            SampleApp app = start(SampleSettings.from(System.getenv()), Topics.DEFAULT, System.out::println);
             Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(app), "sample-stop"));
         } catch (InvalidSettingsException e) {
             fail(e, EXIT_WRONG_SETTINGS);
@@ -65,38 +94,79 @@ public final class SampleApp implements AutoCloseable {
     }
 
     /**
-     * Starts service and consumer.
+     * Starts service and consumers.
      *
-     * @param arrivals takes a line for each job that the consumer reads
+     * @param arrivals takes a line for each job that the printing consumer reads
      * @throws CannotStartException if the database does not answer or has no current schema of Staged Jobs, or the port
      *     is taken; nothing is left running. Kafka need not answer: jobs are staged without it.
      */
-    static SampleApp start(SampleSettings settings, String topic, Consumer<String> arrivals) {
-        HikariDataSource pool = connect(settings);
+    static SampleApp start(SampleSettings settings, Topics topics, Consumer<String> arrivals) {
+        Deque<Runnable> running = new ArrayDeque<>();
         try {
-            requireSchema(pool);
-            Users users = new Users(pool, topic);
-            createTables(users);
-            Javalin server = listen(new UserApi(users, settings.failuresAllowed()), settings);
-            JobPrinter printer = new JobPrinter(settings.kafkaBootstrapServers(), topic, arrivals);
-            printer.start();
-            SampleApp app = new SampleApp(pool, printer, server, settings);
+            SampleApp app = start(settings, topics, arrivals, running);
             LOG.info(
                     "Listening on {}; failures on request are {}.",
                     app.url(),
                     settings.failuresAllowed() ? "allowed" : "ignored");
             return app;
         } catch (RuntimeException e) {
-            pool.close();
+            running.forEach(Runnable::run);
             throw e;
         }
+    }
+
+    /** The one place where everything is put together. */
+    private static SampleApp start(
+            SampleSettings settings, Topics topics, Consumer<String> arrivals, Deque<Runnable> running) {
+        HikariDataSource pool = connect(settings);
+        running.push(pool::close);
+        requireSchema(pool);
+        createTables(pool);
+
+        WakeUp wakeUp = WakeUp.on(pool);
+        running.push(wakeUp::close);
+        PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+        UnitOfWork unit = Units.on(pool).waking(wakeUp).listening(new MicrometerUnitListener(registry));
+
+        Users users = new Users(pool, unit, topics);
+        Orders orders = new Orders(pool, unit, users, topics);
+        IdempotencyKeys keys = IdempotencyKeys.on(unit.named("complete-order"));
+        ContractSource source = new ContractSource(contractsUrl(settings, running), CONTRACTS_TIMEOUT);
+        Contracts contracts = new Contracts(pool, unit, source, topics);
+        Aggregations aggregations = new Aggregations(contracts, unit, topics);
+
+        List<Api> apis = List.of(
+                new UserApi(users, settings.failuresAllowed()),
+                new OrderApi(orders, keys),
+                new ContractApi(contracts, aggregations));
+        Javalin server = listen(SampleServer.of(registry, apis), settings);
+        running.push(server::stop);
+
+        String kafka = settings.kafkaBootstrapServers();
+        JobReader printer =
+                new JobReader(kafka, topics.group("sample-printer"), topics.all(), new JobPrinter(arrivals));
+        List<JobReader> readers = List.of(
+                printer,
+                new JobReader(
+                        kafka, topics.group("sample-aggregator"), Set.of(topics.aggregations()), aggregations::run),
+                new JobReader(
+                        kafka,
+                        topics.group("sample-retries"),
+                        Set.of(topics.retries()),
+                        RETRY_DELAY,
+                        aggregations::run));
+        for (JobReader reader : readers) {
+            reader.start();
+            running.push(reader::close);
+        }
+        return new SampleApp(pool, printer, server, settings, running);
     }
 
     String url() {
         return "http://" + settings.httpHost() + ":" + server.port();
     }
 
-    JobPrinter printer() {
+    JobReader printer() {
         return printer;
     }
 
@@ -104,12 +174,23 @@ public final class SampleApp implements AutoCloseable {
         return pool;
     }
 
-    /** Lets requests end, then the consumer, then the connections. */
+    /** Lets the consumers end, then requests, then the connections. */
     @Override
     public void close() {
-        server.stop();
-        printer.close();
-        pool.close();
+        running.forEach(Runnable::run);
+    }
+
+    private static URI contractsUrl(SampleSettings settings, Deque<Runnable> running) {
+        if (settings.contractsUrl() != null) {
+            return URI.create(settings.contractsUrl());
+        }
+        ContractService service = new ContractService(0, call -> {});
+        running.push(service::close);
+        LOG.info(
+                "A service that has contracts listens on {}; {} names another.",
+                service.url(),
+                SampleSettings.CONTRACTS_URL);
+        return URI.create(service.url());
     }
 
     private static HikariDataSource connect(SampleSettings settings) {
@@ -149,20 +230,20 @@ public final class SampleApp implements AutoCloseable {
         }
     }
 
-    private static void createTables(Users users) {
+    private static void createTables(HikariDataSource pool) {
         try {
-            users.createTables();
+            Tables.create(pool);
         } catch (DataAccessException e) {
             throw new CannotStartException(
-                    "could not create the tables users and user_actions: " + cause(e)
+                    "could not create the sample's tables: " + cause(e)
                             + ". Nothing was started. Let a role that may create tables run schema.sql.",
                     e);
         }
     }
 
-    private static Javalin listen(UserApi api, SampleSettings settings) {
+    private static Javalin listen(Javalin server, SampleSettings settings) {
         try {
-            return api.server().start(settings.httpHost(), settings.httpPort());
+            return server.start(settings.httpHost(), settings.httpPort());
         } catch (RuntimeException e) {
             throw new CannotStartException(
                     "could not listen on " + settings.httpHost() + ":" + settings.httpPort() + ": " + cause(e)

@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param httpPort 0 for any free port
  * @param failuresAllowed whether requests may ask to fail, see {@link UserApi#FAIL_HEADER}
+ * @param contractsUrl of the service that has the contracts, without a path; null to start the one that ships with the sample
  */
 record SampleSettings(
         String databaseUrl,
@@ -19,7 +20,8 @@ record SampleSettings(
         String kafkaBootstrapServers,
         String httpHost,
         int httpPort,
-        boolean failuresAllowed) {
+        boolean failuresAllowed,
+        @Nullable String contractsUrl) {
 
     static final String DATABASE_URL = "SAMPLE_DATABASE_URL";
     static final String DATABASE_USERNAME = "SAMPLE_DATABASE_USERNAME";
@@ -28,6 +30,7 @@ record SampleSettings(
     static final String HTTP_HOST = "SAMPLE_HTTP_HOST";
     static final String HTTP_PORT = "SAMPLE_HTTP_PORT";
     static final String FAILURES = "SAMPLE_FAILURES";
+    static final String CONTRACTS_URL = "SAMPLE_CONTRACTS_URL";
 
     private static final String PREFIX = "SAMPLE_";
     private static final List<String> KNOWN = List.of(
@@ -37,7 +40,8 @@ record SampleSettings(
             KAFKA_BOOTSTRAP_SERVERS,
             HTTP_HOST,
             HTTP_PORT,
-            FAILURES);
+            FAILURES,
+            CONTRACTS_URL);
     private static final int PORT_MAX = 65_535;
 
     /** The environment does not say how to run; the message names everything that is wrong, one line each. */
@@ -76,7 +80,8 @@ record SampleSettings(
                     required(KAFKA_BOOTSTRAP_SERVERS, "host:port of one or more brokers, separated by commas"),
                     environment.getOrDefault(HTTP_HOST, "127.0.0.1"),
                     port(),
-                    failures());
+                    failures(),
+                    contractsUrl());
             refuseUnknown();
             if (!problems.isEmpty()) {
                 throw new InvalidSettingsException(problems);
@@ -123,6 +128,17 @@ record SampleSettings(
                 problems.add(FAILURES + ": expected \"allowed\" or no such variable, got \"" + value + "\"");
             }
             return value != null;
+        }
+
+        private @Nullable String contractsUrl() {
+            @Nullable String value = environment.get(CONTRACTS_URL);
+            if (value != null && !value.matches("https?://[^/@]+")) {
+                // The value is not repeated: people put passwords into URLs.
+                problems.add(
+                        CONTRACTS_URL + ": expected scheme, host and port like http://host:8080, or no such variable,"
+                                + " got something else");
+            }
+            return value;
         }
 
         private void refuseUnknown() {

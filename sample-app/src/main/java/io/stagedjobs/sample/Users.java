@@ -1,17 +1,10 @@
 package io.stagedjobs.sample;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
-
 import io.stagedjobs.StagedJob;
 import io.stagedjobs.StagedJobs;
 import io.stagedjobs.UnitOfWork;
-import io.stagedjobs.UnitOfWork.Isolation;
 import io.stagedjobs.Work;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
 import java.time.OffsetDateTime;
-import java.util.Objects;
 import java.util.Optional;
 import javax.sql.DataSource;
 import org.jooq.DSLContext;
@@ -22,22 +15,11 @@ import org.jooq.impl.DSL;
 /**
  * The users in PostgreSQL, each change together with its row in {@code user_actions} and its job.
  *
- * <p><b>Transactions</b>: every method runs one of its own. <b>Threads</b>: safe for use by many. <b>Failure</b>: what
+ * <p><b>Transactions</b>: every method runs one of its own; signing up joins the unit of work that is open on the thread, if
+ * there is one. <b>Threads</b>: safe for use by many. <b>Failure</b>: what
  * {@link UnitOfWork#call} and jOOQ throw; then nothing was stored, unless the exception says otherwise.
  */
 final class Users {
-
-    /** Where the sample's jobs go; the demo's plain SQL names it too. */
-    static final String TOPIC = "users";
-
-    /**
-     * Serializable units that look up and insert at the same place of one index conflict with each other even if they
-     * concern different users; while there are few users, that is all of them. A pause follows each conflict, so that
-     * this many attempts mean trouble that lasts for seconds.
-     */
-    static final int ATTEMPTS_MAX = 20;
-
-    private static final String SCHEMA = "schema.sql";
 
     private final DSLContext dsl;
     private final UnitOfWork unit;
@@ -47,33 +29,10 @@ final class Users {
     /** What {@code user.created} tells; the audit pairs records with rows by the action's id. */
     private record UserCreated(long userId, String email, long actionId) {}
 
-    Users(DataSource dataSource, String topic) {
-        this(dataSource, topic, ATTEMPTS_MAX);
-    }
-
-    Users(DataSource dataSource, String topic, int attemptsMax) {
+    Users(DataSource dataSource, UnitOfWork unit, Topics topics) {
         this.dsl = DSL.using(dataSource, SQLDialect.POSTGRES);
-        this.unit = UnitOfWork.on(dataSource)
-                .isolation(Isolation.SERIALIZABLE)
-                .attemptsMax(attemptsMax)
-                .retryUniqueViolations();
-        this.topic = topic;
-    }
-
-    /** Creates the sample's tables where they are missing; many processes may do so at once. */
-    void createTables() {
-        // Looking first lets a role that may not create anything use tables that somebody made for it.
-        boolean exist = dsl.fetchSingle(
-                        "SELECT to_regclass('users') IS NOT NULL AND to_regclass('user_actions') IS NOT NULL")
-                .into(boolean.class);
-        if (exist) {
-            return;
-        }
-        dsl.transaction(transaction -> {
-            // IF NOT EXISTS alone does not keep two sessions from creating the same table at the same time.
-            transaction.dsl().execute("SELECT pg_advisory_xact_lock(hashtextextended('staged-jobs sample tables', 0))");
-            transaction.dsl().execute(schema());
-        });
+        this.unit = unit.named("sign-up");
+        this.topic = topics.users();
     }
 
     /**
@@ -140,19 +99,12 @@ final class Users {
                 .build();
     }
 
-    private static User user(Record row) {
+    /** The user in a row that has the columns of the table {@code users}. */
+    static User user(Record row) {
         return new User(
                 row.get("id", Long.class),
                 row.get("email", String.class),
                 row.get("name", String.class),
                 row.get("created_at", OffsetDateTime.class).toInstant().toString());
-    }
-
-    private static String schema() {
-        try (InputStream in = Objects.requireNonNull(Users.class.getResourceAsStream(SCHEMA), SCHEMA)) {
-            return new String(in.readAllBytes(), UTF_8);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
     }
 }

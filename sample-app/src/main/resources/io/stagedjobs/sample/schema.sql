@@ -16,3 +16,30 @@ CREATE TABLE IF NOT EXISTS user_actions (
     action  text        NOT NULL,
     at      timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+
+-- An order is open until somebody buys it; then it has both a buyer and a time, and nothing changes it any more.
+CREATE TABLE IF NOT EXISTS orders (
+    id           text        NOT NULL PRIMARY KEY,
+    amount_cents bigint      NOT NULL CHECK (amount_cents >= 0),
+    buyer_id     bigint      NULL REFERENCES users (id),
+    completed_at timestamptz NULL,
+    CHECK ((buyer_id IS NULL) = (completed_at IS NULL))
+);
+
+-- What another service said of its contracts, with the ETags under which it said so: it is asked for news only.
+CREATE TABLE IF NOT EXISTS contracts (
+    id            text        NOT NULL PRIMARY KEY,
+    customer      text        NOT NULL,
+    currency      text        NOT NULL,
+    header_etag   text        NULL,
+    items_etag    text        NULL,
+    aggregated_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+CREATE TABLE IF NOT EXISTS contract_items (
+    contract_id  text    NOT NULL REFERENCES contracts (id),
+    position     integer NOT NULL,
+    description  text    NOT NULL,
+    amount_cents bigint  NOT NULL,
+    PRIMARY KEY (contract_id, position)
+);

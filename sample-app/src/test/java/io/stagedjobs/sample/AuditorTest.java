@@ -47,7 +47,7 @@ class AuditorTest {
     void storeActions() {
         topic = TestKafka.shared().newTopic("audit", 2);
         auditor = new Auditor(tables.database.dataSource(), TestKafka.shared().bootstrapServers(), topic);
-        tables.dsl.execute("TRUNCATE users, user_actions");
+        tables.dsl.execute("TRUNCATE users, user_actions, orders");
         adaCreated = act(user("ada@example.org"), "created");
         bobCreated = act(user("bob@example.org"), "created");
         adaRenamed = act(Long.parseLong(adaCreated.key()), "renamed");
@@ -72,7 +72,7 @@ class AuditorTest {
 
     @Test
     void passes_if_nothing_was_stored_and_nothing_published() {
-        tables.dsl.execute("TRUNCATE users, user_actions");
+        tables.dsl.execute("TRUNCATE users, user_actions, orders");
 
         assertThat(auditor.audit().passed()).isTrue();
     }

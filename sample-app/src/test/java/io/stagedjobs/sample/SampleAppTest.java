@@ -3,6 +3,7 @@ package io.stagedjobs.sample;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.stagedjobs.WakeUp;
 import io.stagedjobs.sample.SampleApp.CannotStartException;
 import io.stagedjobs.testkit.ChildJvm;
 import io.stagedjobs.testkit.ChildProcess;
@@ -15,6 +16,8 @@ import java.net.ServerSocket;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
@@ -24,6 +27,7 @@ import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
+import org.postgresql.PGConnection;
 
 /** The program as it is started and stopped, and as it behaves when its servers are not there. */
 class SampleAppTest {
@@ -77,9 +81,9 @@ class SampleAppTest {
     @Test
     void a_database_that_does_not_answer_ends_the_start() {
         SampleSettings nowhere = new SampleSettings(
-                "jdbc:postgresql://127.0.0.1:1/none", "app", "hush", NO_BROKER, "127.0.0.1", 0, false);
+                "jdbc:postgresql://127.0.0.1:1/none", "app", "hush", NO_BROKER, "127.0.0.1", 0, false, null);
 
-        assertThatThrownBy(() -> SampleApp.start(nowhere, Users.TOPIC, NOBODY))
+        assertThatThrownBy(() -> SampleApp.start(nowhere, Topics.DEFAULT, NOBODY))
                 .isInstanceOf(CannotStartException.class)
                 .hasMessageContainingAll(
                         "could not connect to PostgreSQL", "SAMPLE_DATABASE_URL", "Nothing was started")
@@ -93,7 +97,7 @@ class SampleAppTest {
             Map<String, String> environment = environment(database, NO_BROKER);
             environment.put("SAMPLE_HTTP_PORT", Integer.toString(taken.getLocalPort()));
 
-            assertThatThrownBy(() -> SampleApp.start(SampleSettings.from(environment), Users.TOPIC, NOBODY))
+            assertThatThrownBy(() -> SampleApp.start(SampleSettings.from(environment), Topics.DEFAULT, NOBODY))
                     .isInstanceOf(CannotStartException.class)
                     .hasMessageContainingAll(
                             "could not listen on 127.0.0.1:" + taken.getLocalPort(), "SAMPLE_HTTP_PORT");
@@ -109,15 +113,15 @@ class SampleAppTest {
         String grants = manual.replaceAll("(?s).*```sql grants-application\\n(.*?)```.*", "$1");
         tables.dsl.execute(grants.replace("app_role", role));
         SampleSettings settings =
-                new SampleSettings(tables.database.url(), role, "secret", NO_BROKER, "127.0.0.1", 0, false);
+                new SampleSettings(tables.database.url(), role, "secret", NO_BROKER, "127.0.0.1", 0, false, null);
         // To stage, an application need not know the version; the sample looks at it when it starts.
         tables.dsl.execute("REVOKE ALL ON staged_jobs_schema FROM " + role);
-        assertThatThrownBy(() -> SampleApp.start(settings, Users.TOPIC, NOBODY))
+        assertThatThrownBy(() -> SampleApp.start(settings, Topics.DEFAULT, NOBODY))
                 .isInstanceOf(CannotStartException.class)
                 .hasMessageContainingAll("staged_jobs_schema", "GRANT SELECT");
         tables.dsl.execute("GRANT SELECT ON staged_jobs_schema TO " + role);
         tables.dsl.execute("GRANT SELECT, INSERT ON users, user_actions TO " + role);
-        try (SampleApp app = SampleApp.start(settings, Users.TOPIC, NOBODY)) {
+        try (SampleApp app = SampleApp.start(settings, Topics.DEFAULT, NOBODY)) {
             assertThat(new SampleClient(app.url()).put("modest@example.org").statusCode())
                     .isEqualTo(201);
             assertThat(tables.jobsFor("modest@example.org")).isEqualTo(1);
@@ -130,7 +134,7 @@ class SampleAppTest {
     @Test
     void users_are_created_while_no_broker_answers() {
         SampleTables tables = SampleTables.createIn(TestPostgres.shared());
-        try (SampleApp app = SampleApp.start(settings(tables.database), Users.TOPIC, NOBODY)) {
+        try (SampleApp app = SampleApp.start(settings(tables.database), Topics.DEFAULT, NOBODY)) {
             assertThat(new SampleClient(app.url()).put("offline@example.org").statusCode())
                     .isEqualTo(201);
             assertThat(tables.jobsFor("offline@example.org")).isEqualTo(1);
@@ -138,10 +142,24 @@ class SampleAppTest {
     }
 
     @Test
+    void a_commit_that_staged_a_job_wakes_the_enqueuers() throws SQLException {
+        SampleTables tables = SampleTables.createIn(TestPostgres.shared());
+        try (SampleApp app = SampleApp.start(settings(tables.database), Topics.DEFAULT, NOBODY);
+                Connection enqueuer = tables.database.connect()) {
+            enqueuer.createStatement().execute("LISTEN " + WakeUp.CHANNEL);
+
+            new SampleClient(app.url()).put("early@example.org");
+
+            assertThat(enqueuer.unwrap(PGConnection.class).getNotifications((int) SOON.toMillis()))
+                    .isNotEmpty();
+        }
+    }
+
+    @Test
     void without_its_database_the_service_says_when_to_come_back_and_then_goes_on() {
         try (TestPostgres postgres = TestPostgres.startEmbedded()) {
             SampleTables tables = SampleTables.createIn(postgres);
-            try (SampleApp app = SampleApp.start(settings(tables.database), Users.TOPIC, NOBODY)) {
+            try (SampleApp app = SampleApp.start(settings(tables.database), Topics.DEFAULT, NOBODY)) {
                 SampleClient client = new SampleClient(app.url());
                 postgres.stop();
 

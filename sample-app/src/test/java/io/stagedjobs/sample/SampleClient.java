@@ -33,8 +33,12 @@ final class SampleClient {
     }
 
     HttpResponse<String> send(String method, String target, String... headers) {
+        return sendBody(method, target, "", headers);
+    }
+
+    HttpResponse<String> sendBody(String method, String target, String body, String... headers) {
         HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(url + target))
-                .method(method, BodyPublishers.noBody())
+                .method(method, BodyPublishers.ofString(body))
                 .timeout(Duration.ofSeconds(60));
         if (headers.length > 0) {
             request.headers(headers);

@@ -8,6 +8,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -21,7 +22,7 @@ class SampleEndToEndIT {
 
     private final List<String> arrivals = new CopyOnWriteArrayList<>();
     private SampleTables tables;
-    private String topic;
+    private Topics topics;
     private SampleApp app;
     private SampleClient client;
     private Auditor auditor;
@@ -29,7 +30,8 @@ class SampleEndToEndIT {
     @BeforeEach
     void start() {
         tables = SampleTables.createIn(TestPostgres.shared());
-        topic = TestKafka.shared().newTopic("end-to-end");
+        topics = new Topics("end-to-end-" + UUID.randomUUID() + "-");
+        topics.all().forEach(topic -> TestKafka.shared().createTopic(topic, 3));
         Map<String, String> environment = new HashMap<>(Map.of(
                 "SAMPLE_DATABASE_URL",
                 tables.database.url(),
@@ -43,9 +45,9 @@ class SampleEndToEndIT {
                 "0",
                 "SAMPLE_FAILURES",
                 "allowed"));
-        app = SampleApp.start(SampleSettings.from(environment), topic, arrivals::add);
+        app = SampleApp.start(SampleSettings.from(environment), topics, arrivals::add);
         client = new SampleClient(app.url());
-        auditor = new Auditor(tables.database.dataSource(), KAFKA, topic);
+        auditor = new Auditor(tables.database.dataSource(), KAFKA, topics.users());
     }
 
     @AfterEach
@@ -66,8 +68,8 @@ class SampleEndToEndIT {
         assertThat(report.passed()).as(report.summary()).isTrue();
         assertThat(report.actions()).isEqualTo(2);
         assertThat(report.records()).isEqualTo(2);
-        assertThat(app.printer().awaitPrinted(2, SOON)).isEqualTo(2);
-        assertThat(arrivals).allMatch(line -> line.matches(topic + " key=\\d+ user\\.created [0-9a-f-]{36}"));
+        assertThat(app.printer().awaitHandled(2, SOON)).isEqualTo(2);
+        assertThat(arrivals).allMatch(line -> line.matches(topics.users() + " key=\\d+ user\\.created [0-9a-f-]{36}"));
     }
 
     @Test
@@ -83,5 +85,40 @@ class SampleEndToEndIT {
         assertThat(report.passed()).isFalse();
         assertThat(report.lost()).singleElement().asString().contains("(created, user ");
         assertThat(report.invented()).isEmpty();
+    }
+
+    @Test
+    void a_completed_order_and_its_new_buyer_arrive_once_though_the_request_came_twice() throws Exception {
+        client.sendBody("PUT", "/orders/o-1", "{\"amountCents\": 1250}");
+        String request = "{\"email\": \"ada@example.org\"}";
+        client.sendBody("POST", "/orders/o-1/complete", request, "Idempotency-Key", "k");
+        client.sendBody("POST", "/orders/o-1/complete", request, "Idempotency-Key", "k");
+
+        Launcher.drain(tables, KAFKA);
+
+        assertThat(auditor.audit().passed()).isTrue();
+        assertThat(app.printer().awaitHandled(2, SOON)).isEqualTo(2);
+        assertThat(arrivals)
+                .anyMatch(line -> line.matches(topics.users() + " key=\\d+ user\\.created .*"))
+                .anyMatch(line -> line.matches(topics.orders() + " key=o-1 order\\.completed .*"));
+    }
+
+    @Test
+    void a_list_of_contracts_is_aggregated_in_the_background_and_told() throws Exception {
+        client.sendBody("POST", "/contracts/aggregations", "{\"ids\": [\"C-1\", \"C-2\"]}");
+        Launcher.drain(tables, KAFKA);
+        for (String id : List.of("C-1", "C-2")) {
+            Eventually.holds(
+                    id + " is stored",
+                    () -> client.send("GET", "/contracts/" + id).statusCode() == 200);
+        }
+        Launcher.drain(tables, KAFKA);
+
+        assertThat(app.printer().awaitHandled(4, SOON)).isEqualTo(4);
+        assertThat(arrivals)
+                .filteredOn(line -> line.startsWith(topics.contracts() + " "))
+                .hasSize(2)
+                .allMatch(line -> line.matches(".* key=C-[12] contract\\.aggregated .*"));
+        assertThat(client.send("GET", "/contracts/C-1").statusCode()).isEqualTo(200);
     }
 }

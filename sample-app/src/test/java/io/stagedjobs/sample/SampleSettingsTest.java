@@ -25,6 +25,7 @@ class SampleSettingsTest {
         assertThat(settings.httpHost()).isEqualTo("127.0.0.1");
         assertThat(settings.httpPort()).isEqualTo(8080);
         assertThat(settings.failuresAllowed()).isFalse();
+        assertThat(settings.contractsUrl()).isNull();
         assertThat(settings.toString()).doesNotContain("hush");
     }
 
@@ -41,6 +42,8 @@ class SampleSettingsTest {
         "SAMPLE_HTTP_PORT, http, expected a port",
         "SAMPLE_FAILURES, yes, expected \"allowed\"",
         "SAMPLE_DATABASE_URL, postgres://localhost/sample, jdbc:postgresql:",
+        "SAMPLE_CONTRACTS_URL, host:8080, expected scheme",
+        "SAMPLE_CONTRACTS_URL, http://host:8080/path, expected scheme",
         "SAMPLE_FAILURE, allowed, is not known",
     })
     void a_wrong_value_is_refused_with_what_was_expected(String variable, String value, String expected) {

@@ -2,16 +2,16 @@ package io.stagedjobs.sample;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.javalin.Javalin;
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.stagedjobs.MicrometerUnitListener;
+import io.stagedjobs.UnitOfWork;
+import io.stagedjobs.sample.Faults.Fault;
 import io.stagedjobs.testkit.TestPostgres;
 import java.net.http.HttpResponse;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.CyclicBarrier;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
-import java.util.function.IntFunction;
+import java.util.Map;
 import org.jooq.Record;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -22,32 +22,37 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 class UserApiTest {
 
-    private static final List<Javalin> SERVERS = new ArrayList<>();
+    private static final List<RunningSample> SERVERS = new ArrayList<>();
     private static SampleTables tables;
+    private static Faults faults;
     private static SampleClient client;
 
     @BeforeAll
     static void start() {
         tables = SampleTables.createIn(TestPostgres.shared());
-        client = serve(Users.ATTEMPTS_MAX, true);
+        faults = new Faults(tables.dsl);
+        client = serve(Units.ATTEMPTS_MAX, true);
     }
 
     @AfterAll
     static void stop() {
-        SERVERS.forEach(Javalin::stop);
+        SERVERS.forEach(RunningSample::close);
     }
 
     @AfterEach
-    void removeTriggers() {
-        tables.dsl.execute("DROP FUNCTION IF EXISTS conflict CASCADE");
-        tables.dsl.execute("DROP SEQUENCE IF EXISTS attempts");
+    void endFaults() {
+        faults.end();
     }
 
     private static SampleClient serve(int attemptsMax, boolean failuresAllowed) {
-        Users users = new Users(tables.database.dataSource(), Users.TOPIC, attemptsMax);
-        Javalin server = new UserApi(users, failuresAllowed).server().start("127.0.0.1", 0);
+        PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+        UnitOfWork unit = Units.on(tables.database.dataSource())
+                .attemptsMax(attemptsMax)
+                .listening(new MicrometerUnitListener(registry));
+        Users users = new Users(tables.database.dataSource(), unit, Topics.DEFAULT);
+        RunningSample server = new RunningSample(registry, new UserApi(users, failuresAllowed));
         SERVERS.add(server);
-        return new SampleClient("http://127.0.0.1:" + server.port());
+        return server.client;
     }
 
     @Test
@@ -95,7 +100,7 @@ class UserApiTest {
 
     @Test
     void fifty_requests_at_once_for_one_address_make_one_user_one_action_and_one_job() throws Exception {
-        List<HttpResponse<String>> responses = atOnce(50, i -> "crowd@example.org");
+        List<HttpResponse<String>> responses = AtOnce.call(50, i -> client.put("crowd@example.org"));
 
         assertThat(responses).extracting(HttpResponse::statusCode).containsOnly(201);
         assertThat(responses)
@@ -108,7 +113,7 @@ class UserApiTest {
 
     @Test
     void requests_at_once_for_different_addresses_all_succeed() throws Exception {
-        List<HttpResponse<String>> responses = atOnce(8, i -> "neighbour" + i + "@example.org");
+        List<HttpResponse<String>> responses = AtOnce.call(8, i -> client.put("neighbour" + i + "@example.org"));
 
         assertThat(responses).extracting(HttpResponse::statusCode).containsOnly(201);
         assertThat(responses).extracting(HttpResponse::body).doesNotHaveDuplicates();
@@ -116,20 +121,20 @@ class UserApiTest {
 
     @Test
     void a_request_that_fails_after_staging_leaves_no_trace() {
-        int before = tables.rows();
+        Map<String, String> before = tables.contents();
 
         HttpResponse<String> response = client.put("unlucky@example.org", "Sample-Fail", "after-staging");
 
         assertThat(response.statusCode()).isEqualTo(500);
         assertThat(SampleClient.error(response)).contains("Nothing was kept");
-        assertThat(tables.rows()).isEqualTo(before);
+        assertThat(tables.contents()).isEqualTo(before);
         assertThat(tables.usersWith("unlucky@example.org")).isZero();
     }
 
     @Test
     void a_failure_can_only_be_asked_for_where_that_is_allowed() {
         HttpResponse<String> response =
-                serve(Users.ATTEMPTS_MAX, false).put("lucky@example.org", "Sample-Fail", "after-staging");
+                serve(Units.ATTEMPTS_MAX, false).put("lucky@example.org", "Sample-Fail", "after-staging");
 
         assertThat(response.statusCode()).isEqualTo(201);
         assertThat(tables.jobsFor("lucky@example.org")).isEqualTo(1);
@@ -149,14 +154,14 @@ class UserApiTest {
                 "/users?email=a@b.org&email=c@d.org    | once, got it 2 times",
             })
     void a_wrong_address_is_refused_with_the_reason(String target, String reason) {
-        int before = tables.rows();
+        Map<String, String> before = tables.contents();
         for (String method : List.of("PUT", "GET")) {
             HttpResponse<String> response = client.send(method, target);
 
             assertThat(response.statusCode()).isEqualTo(400);
             assertThat(SampleClient.error(response)).contains(reason).contains("Nothing was kept");
         }
-        assertThat(tables.rows()).isEqualTo(before);
+        assertThat(tables.contents()).isEqualTo(before);
     }
 
     @Test
@@ -170,34 +175,32 @@ class UserApiTest {
 
     @Test
     void a_conflict_is_retried_unseen_by_the_client() {
-        insertsMeetConflicts(2);
+        faults.at("INSERT ON users", Fault.CONFLICT, 2);
 
         HttpResponse<String> response = client.put("patient@example.org");
 
         assertThat(response.statusCode()).isEqualTo(201);
-        assertThat(attempts()).isEqualTo(3);
+        assertThat(faults.attempts()).isEqualTo(3);
         assertThat(tables.jobsFor("patient@example.org")).isEqualTo(1);
     }
 
     @Test
     void exhausted_attempts_answer_503_with_a_time_to_come_back() {
-        insertsMeetConflicts(Integer.MAX_VALUE);
-        int before = tables.rows();
+        faults.at("INSERT ON users", Fault.CONFLICT, Integer.MAX_VALUE);
+        Map<String, String> before = tables.contents();
 
         HttpResponse<String> response = serve(3, false).put("crowded@example.org");
 
         assertThat(response.statusCode()).isEqualTo(503);
         assertThat(response.headers().firstValue("Retry-After")).hasValue("1");
         assertThat(SampleClient.error(response)).contains("3 times").contains("Nothing was kept");
-        assertThat(attempts()).isEqualTo(3);
-        assertThat(tables.rows()).isEqualTo(before);
+        assertThat(faults.attempts()).isEqualTo(3);
+        assertThat(tables.contents()).isEqualTo(before);
     }
 
     @Test
     void an_unexpected_failure_answers_500_without_details() {
-        tables.dsl.execute("CREATE FUNCTION conflict() RETURNS trigger LANGUAGE plpgsql AS"
-                + " $$ BEGIN RAISE EXCEPTION 'secret of the database'; END $$");
-        tables.dsl.execute("CREATE TRIGGER conflict BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION conflict()");
+        faults.at("INSERT ON users", Fault.ERROR, 1);
 
         HttpResponse<String> response = client.put("surprise@example.org");
 
@@ -205,40 +208,47 @@ class UserApiTest {
         assertThat(response.body()).doesNotContain("secret").contains("Nothing was kept");
     }
 
-    /** Each of the first so many inserts of a user ends as if another transaction had been in the way. */
-    private static void insertsMeetConflicts(int count) {
-        // A sequence keeps what a rolled-back transaction drew.
-        tables.dsl.execute("CREATE SEQUENCE attempts");
-        tables.dsl.execute("CREATE FUNCTION conflict() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-                + " IF nextval('attempts') <= " + count
-                + " THEN RAISE EXCEPTION 'conflict' USING ERRCODE = 'serialization_failure'; END IF;"
-                + " RETURN NEW; END $$");
-        tables.dsl.execute("CREATE TRIGGER conflict BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION conflict()");
+    @Test
+    void conflicts_that_were_retried_are_counted_on_the_page_of_metrics() {
+        SampleClient counted = serve(Units.ATTEMPTS_MAX, false);
+        faults.at("INSERT ON users", Fault.CONFLICT, 2);
+
+        counted.put("counted@example.org");
+
+        HttpResponse<String> metrics = counted.send("GET", "/metrics");
+        assertThat(metrics.headers().firstValue("Content-Type"))
+                .hasValueSatisfying(type -> assertThat(type).startsWith("text/plain"));
+        assertThat(metrics.body().lines())
+                .contains(
+                        "staged_jobs_unit_attempts_seconds_count{outcome=\"retried\",unit=\"sign-up\"} 2",
+                        "staged_jobs_unit_attempts_seconds_count{outcome=\"committed\",unit=\"sign-up\"} 1",
+                        "staged_jobs_unit_jobs_total{unit=\"sign-up\"} 1.0");
     }
 
-    private static int attempts() {
-        return tables.dsl.fetchSingle("SELECT last_value FROM attempts").into(int.class);
-    }
+    @Test
+    void the_job_carries_the_trace_of_its_request_and_no_other_request_does() {
+        String traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
-    private static List<HttpResponse<String>> atOnce(int count, IntFunction<String> email) throws Exception {
-        ExecutorService threads = Executors.newFixedThreadPool(count);
-        try {
-            CyclicBarrier allReady = new CyclicBarrier(count);
-            List<Future<HttpResponse<String>>> answers = new ArrayList<>();
-            for (int i = 0; i < count; i++) {
-                String address = email.apply(i);
-                answers.add(threads.submit(() -> {
-                    allReady.await();
-                    return client.put(address);
-                }));
-            }
-            List<HttpResponse<String>> responses = new ArrayList<>();
-            for (Future<HttpResponse<String>> answer : answers) {
-                responses.add(answer.get());
-            }
-            return responses;
-        } finally {
-            threads.shutdownNow();
+        client.put("traced@example.org", "traceparent", traceparent);
+        client.put("no", "traceparent", traceparent);
+        for (int i = 0; i < 20; i++) {
+            client.put("untraced" + i + "@example.org", "traceparent", "nonsense");
         }
+
+        List<String> traced = tables.dsl
+                .fetch(
+                        "SELECT convert_from(payload, 'UTF8')::jsonb ->> 'email' FROM staged_jobs"
+                                + " WHERE headers ->> 'traceparent' = ?",
+                        traceparent)
+                .getValues(0, String.class);
+        assertThat(traced).containsExactly("traced@example.org");
+        assertThat(tables.jobsFor("untraced19@example.org")).isEqualTo(1);
+    }
+
+    @Test
+    void a_path_that_does_not_exist_and_a_method_that_is_not_known_are_answered_in_json_too() {
+        assertThat(client.send("GET", "/nowhere").statusCode()).isEqualTo(404);
+        assertThat(SampleClient.error(client.send("GET", "/nowhere"))).contains("Nothing was kept");
+        assertThat(client.send("DELETE", "/users").statusCode()).isEqualTo(405);
     }
 }

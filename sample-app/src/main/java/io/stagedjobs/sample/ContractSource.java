@@ -1,0 +1,134 @@
+package io.stagedjobs.sample;
+
+import io.javalin.http.HttpStatus;
+import io.stagedjobs.TraceContext;
+import io.stagedjobs.sample.Contract.Header;
+import io.stagedjobs.sample.Contract.Item;
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.time.Duration;
+import java.util.Comparator;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The other service, which has the contracts: asked for a header and then for its items, each time only for news where the
+ * last answer is known.
+ *
+ * <p><b>Transaction</b>: none may be open; this takes its time. <b>Threads</b>: safe for use by many. <b>Trace</b>: the
+ * current one is sent along. <b>Failure</b>: {@link RequestFailedException} with status 400 if header or items are missing or
+ * no such JSON, 504 if an answer is not there in time, and 500 for anything else.
+ */
+final class ContractSource {
+
+    private static final String KEPT =
+            "Nothing was stored, what was stored before stays. Send the same request again later.";
+
+    private final HttpClient http = HttpClient.newHttpClient();
+    private final URI base;
+    private final Duration timeout;
+
+    /**
+     * A source at an address.
+     *
+     * @param base scheme, host and port
+     * @param timeout how long to wait for each of the two answers, from the connection to the last byte
+     */
+    ContractSource(URI base, Duration timeout) {
+        this.base = base;
+        this.timeout = timeout;
+    }
+
+    /** @param known what was fetched last and need not be sent again; null if nothing was */
+    Contract fetch(String id, @Nullable Contract known) {
+        return new Contract(
+                id,
+                ask(id, "header", "", known == null ? null : known.header(), ContractSource::header),
+                ask(id, "list of items", "/items", known == null ? null : known.items(), ContractSource::items));
+    }
+
+    private static Header header(byte[] json) throws IOException {
+        return Json.SERVICES.read(json, Header.class);
+    }
+
+    /** By position, as they are stored: their order in the answer means nothing. */
+    private static List<Item> items(byte[] json) throws IOException {
+        List<Item> items = Json.SERVICES.readList(json, Item.class);
+        items.sort(Comparator.nullsFirst(Comparator.comparingInt(Item::position)));
+        return items;
+    }
+
+    private interface Parser<T> {
+        T parse(byte[] json) throws IOException;
+    }
+
+    private <T> Versioned<T> ask(String id, String part, String path, @Nullable Versioned<T> known, Parser<T> parser) {
+        HttpRequest.Builder request = HttpRequest.newBuilder(base.resolve("/contracts/" + id + path));
+        TraceContext.installed().headers().forEach(request::setHeader);
+        if (known != null && known.etag() != null) {
+            request.setHeader("If-None-Match", known.etag());
+        }
+        HttpResponse<byte[]> answer = send(id, part, request.build());
+        int status = answer.statusCode();
+        if (status == HttpStatus.NOT_MODIFIED.getCode() && known != null) {
+            return known;
+        }
+        if (status == HttpStatus.NOT_FOUND.getCode()) {
+            throw Contract.unfit(id, "there is no " + part, null);
+        }
+        if (status == HttpStatus.GATEWAY_TIMEOUT.getCode()) {
+            throw timedOut(id, part, null);
+        }
+        if (status != HttpStatus.OK.getCode()) {
+            throw failed(id, part, "answered " + status, null);
+        }
+        try {
+            return new Versioned<>(
+                    parser.parse(answer.body()),
+                    answer.headers().firstValue("ETag").orElse(null));
+        } catch (IOException e) {
+            throw Contract.unfit(id, "the " + part + " is not the JSON that was expected", e);
+        }
+    }
+
+    /** The client's own time-out ends with the answer's first line; this one covers the body too. */
+    private HttpResponse<byte[]> send(String id, String part, HttpRequest request) {
+        CompletableFuture<HttpResponse<byte[]>> answer = http.sendAsync(request, BodyHandlers.ofByteArray());
+        try {
+            return answer.get(timeout.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (TimeoutException e) {
+            throw timedOut(id, part, e);
+        } catch (ExecutionException e) {
+            throw failed(id, part, "could not be asked", e.getCause());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw failed(id, part, "was not waited for, since this service stops", e);
+        } finally {
+            answer.cancel(true);
+        }
+    }
+
+    private RequestFailedException timedOut(String id, String part, @Nullable Throwable cause) {
+        return new RequestFailedException(
+                HttpStatus.GATEWAY_TIMEOUT,
+                "Could not aggregate contract " + id + ": the service that has the contracts did not send the " + part
+                        + " within " + timeout.toMillis() + " ms. " + KEPT,
+                cause);
+    }
+
+    private static RequestFailedException failed(String id, String part, String what, @Nullable Throwable cause) {
+        return new RequestFailedException(
+                HttpStatus.INTERNAL_SERVER_ERROR,
+                "Could not aggregate contract " + id + ": the service that has the contracts " + what + " for the "
+                        + part + ". " + KEPT,
+                cause);
+    }
+}

@@ -1,0 +1,140 @@
+package io.stagedjobs.sample;
+
+import io.javalin.config.RoutesConfig;
+import io.javalin.http.Context;
+import io.javalin.http.HttpResponseException;
+import io.javalin.http.HttpStatus;
+import io.stagedjobs.AttemptsExhaustedException;
+import io.stagedjobs.CommitOutcomeUnknownException;
+import io.stagedjobs.KeyInProgressException;
+import io.stagedjobs.KeyReusedException;
+import java.sql.SQLException;
+import java.sql.SQLTransientConnectionException;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What a client hears of each failure. The body is {@code {"error": "…"}} and says what happened, what was kept and what
+ * to do. 4xx: the request is wrong, or comes at the wrong time. 503, and 409 while the first request with the same key
+ * is at work, have Retry-After: the same request may work later, and repeating it is harmless. 500: neither, and only the log
+ * says more.
+ */
+final class ErrorAnswers implements Api {
+
+    private static final String BUSY_RETRY_SECONDS = "1";
+    private static final String AWAY_RETRY_SECONDS = "5";
+
+    private static final Logger LOG = LoggerFactory.getLogger(ErrorAnswers.class);
+
+    @Override
+    public void addTo(RoutesConfig routes) {
+        routes.exception(RequestFailedException.class, ErrorAnswers::requestFailed);
+        routes.exception(FailedOnPurposeException.class, (e, ctx) -> failedOnPurpose(ctx));
+        routes.exception(KeyReusedException.class, (e, ctx) -> keyReused(ctx));
+        routes.exception(KeyInProgressException.class, (e, ctx) -> keyInProgress(ctx));
+        routes.exception(AttemptsExhaustedException.class, ErrorAnswers::busy);
+        routes.exception(CommitOutcomeUnknownException.class, ErrorAnswers::outcomeUnknown);
+        // Of the web server itself: no such path, a body that is too large.
+        routes.exception(
+                HttpResponseException.class,
+                (e, ctx) -> answer(ctx, HttpStatus.forStatus(e.getStatus()), e.getMessage() + ". Nothing was kept."));
+        routes.exception(Exception.class, ErrorAnswers::failed);
+    }
+
+    private static void requestFailed(RequestFailedException e, Context ctx) {
+        if (e.status().isServerError()) {
+            LOG.warn(
+                    "{} {} answers {}: {} ({})",
+                    ctx.method(),
+                    ctx.path(),
+                    e.status().getCode(),
+                    e.getMessage(),
+                    String.valueOf(e.getCause()));
+        }
+        answer(ctx, e.status(), e.getMessage());
+    }
+
+    private static void failedOnPurpose(Context ctx) {
+        answer(
+                ctx,
+                HttpStatus.INTERNAL_SERVER_ERROR,
+                "Failed after staging, as " + UserApi.FAIL_HEADER
+                        + " asked. Nothing was kept: no user, no action, no job.");
+    }
+
+    private static void keyReused(Context ctx) {
+        answer(
+                ctx,
+                HttpStatus.UNPROCESSABLE_CONTENT,
+                "This Idempotency-Key came before with another request. Nothing was done for this one. Send it with a"
+                        + " key of its own.");
+    }
+
+    private static void keyInProgress(Context ctx) {
+        ctx.header("Retry-After", BUSY_RETRY_SECONDS);
+        answer(
+                ctx,
+                HttpStatus.CONFLICT,
+                "A request with this Idempotency-Key is being worked on. Nothing was done for this one. Send it again to"
+                        + " get the first one's answer.");
+    }
+
+    private static void busy(AttemptsExhaustedException e, Context ctx) {
+        LOG.warn("{} {} answers 503.", ctx.method(), ctx.path(), e);
+        retryLater(
+                ctx,
+                BUSY_RETRY_SECONDS,
+                "Could not store this: other requests were in the way " + e.attempts()
+                        + " times. Nothing was kept. Send the same request again.");
+    }
+
+    private static void outcomeUnknown(CommitOutcomeUnknownException e, Context ctx) {
+        LOG.warn("{} {} answers 503.", ctx.method(), ctx.path(), e);
+        retryLater(
+                ctx,
+                AWAY_RETRY_SECONDS,
+                "Lost the database while storing this: it is stored with its job, or nothing is. Send the same"
+                        + " request again, that is harmless.");
+    }
+
+    private static void failed(Exception e, Context ctx) {
+        if (isAway(e)) {
+            LOG.warn("{} {} answers 503: the database does not answer.", ctx.method(), ctx.path(), e);
+            retryLater(
+                    ctx,
+                    AWAY_RETRY_SECONDS,
+                    "The database does not answer. Nothing was kept. Send the same request again.");
+        } else {
+            LOG.error("{} {} answers 500.", ctx.method(), ctx.path(), e);
+            answer(
+                    ctx,
+                    HttpStatus.INTERNAL_SERVER_ERROR,
+                    "Something went wrong in the service. Nothing was kept. Its log says more.");
+        }
+    }
+
+    /** No connection to be had in time, a lost one (class 08), or a server that stops, starts or is full. */
+    private static boolean isAway(Throwable failure) {
+        for (@Nullable Throwable t = failure; t != null; t = t.getCause()) {
+            if (t instanceof SQLTransientConnectionException) {
+                return true;
+            }
+            if (t instanceof SQLException sql && sql.getSQLState() != null) {
+                String state = sql.getSQLState();
+                return state.startsWith("08") || state.startsWith("57P0") || state.equals("53300");
+            }
+        }
+        return false;
+    }
+
+    private static void retryLater(Context ctx, String seconds, String error) {
+        ctx.header("Retry-After", seconds);
+        answer(ctx, HttpStatus.SERVICE_UNAVAILABLE, error);
+    }
+
+    private static void answer(Context ctx, HttpStatus status, @Nullable String error) {
+        ctx.status(status).json(Map.of("error", String.valueOf(error)));
+    }
+}

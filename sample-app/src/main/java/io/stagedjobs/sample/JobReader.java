@@ -1,0 +1,239 @@
+package io.stagedjobs.sample;
+
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.KafkaFuture;
+import org.apache.kafka.common.errors.InterruptException;
+import org.apache.kafka.common.errors.TopicExistsException;
+import org.apache.kafka.common.errors.WakeupException;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.StringDeserializer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Reads jobs in a thread of its own, as {@code read_committed}, and hands them to a handler, one after the other and each in
+ * the trace in which it was staged. Creates topics that are missing first.
+ *
+ * <p>While Kafka is away it tries again and again. Offsets are committed after handling: after a crash, or when the handler
+ * throws, the last jobs are handled once more.
+ */
+final class JobReader implements AutoCloseable {
+
+    private static final int PARTITIONS = 3;
+    private static final Duration POLL_MAX = Duration.ofSeconds(1);
+    private static final Duration ANSWER_MAX = Duration.ofSeconds(10);
+    private static final Duration PAUSE_AFTER_FAILURE = Duration.ofSeconds(1);
+    private static final Duration CLOSE_MAX = Duration.ofSeconds(5);
+
+    /** Handled before offsets are committed; few, because a job may wait for its time and for another service. */
+    private static final int JOBS_AT_ONCE_MAX = 50;
+
+    private static final Logger LOG = LoggerFactory.getLogger(JobReader.class);
+
+    private final String bootstrapServers;
+    private final String group;
+    private final Set<String> topics;
+    private final Duration delay;
+    private final Consumer<PublishedJob> handler;
+    private final Thread thread;
+    private final CountDownLatch stopping = new CountDownLatch(1);
+    private volatile @Nullable KafkaConsumer<@Nullable String, byte @Nullable []> consumer;
+
+    /** Guarded by this; notified when it grows. */
+    private long handled;
+
+    /** A reader that hands jobs on as they come. */
+    JobReader(String bootstrapServers, String group, Set<String> topics, Consumer<PublishedJob> handler) {
+        this(bootstrapServers, group, topics, Duration.ZERO, handler);
+    }
+
+    /**
+     * A reader that waits.
+     *
+     * @param group of Kafka; the thread is named after it
+     * @param delay between a job's staging and its handling, at least; the same for all, so that no job waits for one that
+     *     is due later
+     * @param handler is called by this reader's thread only
+     */
+    JobReader(
+            String bootstrapServers, String group, Set<String> topics, Duration delay, Consumer<PublishedJob> handler) {
+        this.bootstrapServers = bootstrapServers;
+        this.group = group;
+        this.topics = topics;
+        this.delay = delay;
+        this.handler = handler;
+        this.thread = new Thread(this::run, group);
+    }
+
+    void start() {
+        thread.start();
+    }
+
+    /**
+     * Waits until this many jobs were handled since the start, or time is up.
+     *
+     * @return how many were handled, those that were handled again included
+     */
+    synchronized long awaitHandled(long count, Duration timeout) throws InterruptedException {
+        long deadline = System.nanoTime() + timeout.toNanos();
+        while (handled < count) {
+            long leftMillis = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
+            if (leftMillis <= 0) {
+                break;
+            }
+            wait(leftMillis);
+        }
+        return handled;
+    }
+
+    /** Stops reading; what was handled last may be handled again after the next start. */
+    @Override
+    public void close() {
+        stopping.countDown();
+        KafkaConsumer<@Nullable String, byte @Nullable []> current = consumer;
+        if (current == null) {
+            thread.interrupt(); // it waits for a broker, or pauses
+        } else {
+            current.wakeup();
+        }
+        try {
+            thread.join(CLOSE_MAX.toMillis());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private boolean isStopping() {
+        return stopping.getCount() == 0;
+    }
+
+    private void run() {
+        while (!isStopping()) {
+            try {
+                createTopics();
+                consume();
+            } catch (WakeupException | InterruptException stop) {
+                return;
+            } catch (RuntimeException e) {
+                LOG.warn(
+                        "{} could not read or handle jobs of {}. They stay in Kafka; next try in {} s.",
+                        group,
+                        topics,
+                        PAUSE_AFTER_FAILURE.toSeconds(),
+                        e);
+                pause();
+            }
+        }
+    }
+
+    private void pause() {
+        try {
+            // Its answer, whether the reader is stopping, is asked again at the head of the loop.
+            var unused = stopping.await(PAUSE_AFTER_FAILURE.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            stopping.countDown();
+        }
+    }
+
+    /** The enqueuer creates no topics: whoever owns the data does. */
+    private void createTopics() {
+        List<NewTopic> wanted = topics.stream()
+                .map(topic -> new NewTopic(topic, Optional.of(PARTITIONS), Optional.empty()))
+                .toList();
+        Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrapServers));
+        try {
+            for (Map.Entry<String, KafkaFuture<Void>> topic :
+                    admin.createTopics(wanted).values().entrySet()) {
+                awaitCreated(topic.getKey(), topic.getValue());
+            }
+        } finally {
+            admin.close(Duration.ZERO); // without a limit it would wait for the answer that did not come
+        }
+    }
+
+    private static void awaitCreated(String topic, KafkaFuture<Void> created) {
+        try {
+            created.get(ANSWER_MAX.toMillis(), TimeUnit.MILLISECONDS);
+            LOG.info("Created topic {} with {} partitions.", topic, PARTITIONS);
+        } catch (ExecutionException e) {
+            if (!(e.getCause() instanceof TopicExistsException)) {
+                throw new KafkaException("could not create topic " + topic, e.getCause());
+            }
+        } catch (TimeoutException e) {
+            throw new KafkaException("no broker answered within " + ANSWER_MAX.toSeconds() + " s", e);
+        } catch (InterruptedException e) {
+            throw new InterruptException(e);
+        }
+    }
+
+    private void consume() {
+        Map<String, Object> settings = Map.of(
+                "bootstrap.servers", bootstrapServers,
+                "group.id", group,
+                "isolation.level", "read_committed",
+                "auto.offset.reset", "earliest",
+                "enable.auto.commit", "false",
+                "allow.auto.create.topics", "false",
+                "max.poll.records", JOBS_AT_ONCE_MAX);
+        try (KafkaConsumer<@Nullable String, byte @Nullable []> opened =
+                new KafkaConsumer<>(settings, new StringDeserializer(), new ByteArrayDeserializer())) {
+            consumer = opened;
+            opened.subscribe(topics);
+            while (!isStopping()) {
+                for (ConsumerRecord<@Nullable String, byte @Nullable []> record : opened.poll(POLL_MAX)) {
+                    if (!handle(new PublishedJob(record))) {
+                        return;
+                    }
+                }
+                opened.commitSync();
+            }
+        } finally {
+            consumer = null;
+        }
+    }
+
+    /** @return false if the reader stops before the job's time has come */
+    private boolean handle(PublishedJob job) {
+        if (!awaitDue(job)) {
+            return false;
+        }
+        Trace.of(job::header).wrap(() -> handler.accept(job)).run();
+        synchronized (this) {
+            handled++;
+            notifyAll();
+        }
+        return true;
+    }
+
+    private boolean awaitDue(PublishedJob job) {
+        @Nullable Instant stagedAt = job.stagedAt();
+        if (delay.isZero() || stagedAt == null) {
+            return true;
+        }
+        Duration left = Duration.between(Instant.now(), stagedAt.plus(delay));
+        // Two clocks: whatever they say, nothing waits for longer than the delay.
+        long leftMillis = Math.min(left.toMillis(), delay.toMillis());
+        try {
+            return !stopping.await(leftMillis, TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            throw new InterruptException(e);
+        }
+    }
+}

@@ -1,0 +1,47 @@
+package io.stagedjobs.sample;
+
+import java.util.Set;
+
+/**
+ * Where the sample's jobs go, and from where it reads them.
+ *
+ * @param prefix of all names, so that several samples can share a Kafka
+ */
+record Topics(String prefix) {
+
+    static final Topics DEFAULT = new Topics("");
+
+    /** What happened to users. */
+    String users() {
+        return prefix + "users";
+    }
+
+    /** Completed orders. */
+    String orders() {
+        return prefix + "orders";
+    }
+
+    /** Contracts that were stored, or given up. */
+    String contracts() {
+        return prefix + "contracts";
+    }
+
+    /** Contracts that are to be aggregated. */
+    String aggregations() {
+        return prefix + "contract-aggregations";
+    }
+
+    /** Contracts whose aggregation failed and is to be tried again later. */
+    String retries() {
+        return prefix + "contract-retries";
+    }
+
+    Set<String> all() {
+        return Set.of(users(), orders(), contracts(), aggregations(), retries());
+    }
+
+    /** The consumer group of this name that reads these topics. */
+    String group(String name) {
+        return prefix + name;
+    }
+}

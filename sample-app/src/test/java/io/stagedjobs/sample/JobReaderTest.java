@@ -1,0 +1,122 @@
+package io.stagedjobs.sample;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.stagedjobs.testkit.TestKafka;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.serialization.StringSerializer;
+import org.junit.jupiter.api.Test;
+
+/** The reader of jobs, with what it does in the sample: print them. */
+class JobReaderTest {
+
+    private static final String KAFKA = TestKafka.shared().bootstrapServers();
+    private static final Duration SOON = Duration.ofSeconds(60);
+
+    private final String topic = "printed-" + UUID.randomUUID();
+    private final List<String> lines = new CopyOnWriteArrayList<>();
+
+    @Test
+    void prints_one_line_for_each_job_and_never_a_payload() throws Exception {
+        try (JobReader printer = printer();
+                KafkaProducer<String, String> producer = producer()) {
+            printer.start(); // creates the topic
+
+            ProducerRecord<String, String> job = new ProducerRecord<>(topic, 0, "7\nforged line", "secret");
+            job.headers().add("ce_type", "user.created".getBytes(UTF_8)).add("ce_id", "some id".getBytes(UTF_8));
+            producer.send(job).get();
+            producer.send(new ProducerRecord<>(topic, 0, null, (String) null)).get();
+
+            assertThat(printer.awaitHandled(2, SOON)).isEqualTo(2);
+            assertThat(lines).containsExactly(topic + " key=7?forged line user.created some id", topic + " key=- - -");
+        }
+    }
+
+    @Test
+    void goes_on_where_it_was_stopped() throws Exception {
+        try (KafkaProducer<String, String> producer = producer()) {
+            TestKafka.shared().createTopic(topic, 1);
+            producer.send(new ProducerRecord<>(topic, "first", "")).get();
+            try (JobReader printer = printer()) {
+                printer.start();
+                assertThat(printer.awaitHandled(1, SOON)).isEqualTo(1);
+            }
+            producer.send(new ProducerRecord<>(topic, "second", "")).get();
+            try (JobReader printer = printer()) {
+                printer.start();
+                assertThat(printer.awaitHandled(1, SOON)).isPositive();
+                // At least once: the first may come again, but nothing is left out.
+                printer.awaitHandled(lines.contains(topic + " key=second - -") ? 1 : 2, SOON);
+            }
+        }
+        assertThat(lines).contains(topic + " key=first - -", topic + " key=second - -");
+    }
+
+    @Test
+    void a_job_whose_handler_fails_is_handled_again_and_none_is_left_out() throws Exception {
+        CountDownLatch failures = new CountDownLatch(2);
+        BlockingQueue<String> handled = new LinkedBlockingQueue<>();
+        Consumer<PublishedJob> failingTwice = job -> {
+            if ("second".equals(job.key()) && failures.getCount() > 0) {
+                failures.countDown();
+                throw new IllegalStateException("the database is away");
+            }
+            handled.add(String.valueOf(job.key()));
+        };
+        TestKafka.shared().createTopic(topic, 1);
+        try (JobReader reader = new JobReader(KAFKA, "group-" + topic, Set.of(topic), failingTwice);
+                KafkaProducer<String, String> producer = producer()) {
+            for (String key : List.of("first", "second", "third")) {
+                producer.send(new ProducerRecord<>(topic, key, "")).get();
+            }
+            reader.start();
+
+            do {
+                lines.add(handled.poll(SOON.toSeconds(), TimeUnit.SECONDS));
+                assertThat(lines).doesNotContainNull();
+            } while (!lines.contains("third"));
+            assertThat(failures.getCount()).isZero();
+            assertThat(lines).containsSubsequence("first", "second", "third");
+        }
+    }
+
+    @Test
+    void a_reader_that_waits_handles_no_job_before_its_time() throws Exception {
+        Duration delay = Duration.ofMillis(300);
+        BlockingQueue<Instant> handledAt = new LinkedBlockingQueue<>();
+        Instant staged = Instant.now();
+        try (JobReader reader = new JobReader(
+                        KAFKA, "group-" + topic, Set.of(topic), delay, job -> handledAt.add(Instant.now()));
+                KafkaProducer<String, String> producer = producer()) {
+            TestKafka.shared().createTopic(topic, 1);
+            ProducerRecord<String, String> job = new ProducerRecord<>(topic, "late", "");
+            job.headers().add("ce_time", staged.toString().getBytes(UTF_8));
+            producer.send(job).get();
+            reader.start();
+
+            assertThat(handledAt.poll(SOON.toSeconds(), TimeUnit.SECONDS)).isAfterOrEqualTo(staged.plus(delay));
+        }
+    }
+
+    private JobReader printer() {
+        return new JobReader(KAFKA, "group-" + topic, Set.of(topic), new JobPrinter(lines::add));
+    }
+
+    private static KafkaProducer<String, String> producer() {
+        return new KafkaProducer<>(Map.of("bootstrap.servers", KAFKA), new StringSerializer(), new StringSerializer());
+    }
+}
