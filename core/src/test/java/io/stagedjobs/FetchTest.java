@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.zaxxer.hikari.HikariDataSource;
 import io.stagedjobs.UnitOfWork.Isolation;
+import io.stagedjobs.testkit.AtOnce;
 import java.io.IOException;
 import java.util.List;
 import java.util.concurrent.CyclicBarrier;

@@ -11,6 +11,7 @@ import io.stagedjobs.IdempotencyKeys.Response;
 import io.stagedjobs.UnitListener.Outcome;
 import io.stagedjobs.UnitOfWork.Isolation;
 import io.stagedjobs.schema.Schema;
+import io.stagedjobs.testkit.AtOnce;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

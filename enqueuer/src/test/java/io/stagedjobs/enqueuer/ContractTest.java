@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.stagedjobs.StagedJob;
 import io.stagedjobs.StagedJobs;
 import io.stagedjobs.testkit.ChildProcess;
+import io.stagedjobs.testkit.Eventually;
 import io.stagedjobs.testkit.TestDatabase;
 import io.stagedjobs.testkit.Tools;
 import java.sql.Connection;

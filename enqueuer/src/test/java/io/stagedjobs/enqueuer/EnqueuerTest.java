@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.stagedjobs.enqueuer.postgres.PostgresLanes;
+import io.stagedjobs.testkit.Eventually;
 import java.lang.reflect.Proxy;
 import java.sql.Connection;
 import java.util.ArrayList;

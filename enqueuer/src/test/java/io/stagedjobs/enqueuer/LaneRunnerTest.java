@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.stagedjobs.enqueuer.postgres.PostgresLanes;
+import io.stagedjobs.testkit.Eventually;
 import java.sql.Connection;
 import java.time.Duration;
 import java.util.ArrayList;

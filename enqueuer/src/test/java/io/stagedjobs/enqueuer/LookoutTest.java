@@ -3,6 +3,7 @@ package io.stagedjobs.enqueuer;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.stagedjobs.enqueuer.postgres.PostgresLanes;
+import io.stagedjobs.testkit.Eventually;
 import java.lang.reflect.Proxy;
 import java.time.Duration;
 import java.util.HashMap;

@@ -21,6 +21,9 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.jooq.exception.DataAccessException;
 import org.slf4j.Logger;
@@ -39,6 +42,9 @@ public final class SampleApp implements AutoCloseable {
 
     /** Between a failed aggregation and the next try. */
     private static final Duration RETRY_DELAY = Duration.ofSeconds(10);
+
+    /** For so long a client may send a request with an idempotency key again. */
+    private static final Duration KEYS_KEPT = Duration.ofDays(1);
 
     private static final int EXIT_COULD_NOT_START = 1;
     private static final int EXIT_WRONG_SETTINGS = 2;
@@ -131,6 +137,7 @@ public final class SampleApp implements AutoCloseable {
         Users users = new Users(pool, unit, topics);
         Orders orders = new Orders(pool, unit, users, topics);
         IdempotencyKeys keys = IdempotencyKeys.on(unit.named("complete-order"));
+        forgetOldKeysHourly(keys, running);
         ContractSource source = new ContractSource(contractsUrl(settings, running), CONTRACTS_TIMEOUT);
         Contracts contracts = new Contracts(pool, unit, source, topics);
         Aggregations aggregations = new Aggregations(contracts, unit, topics);
@@ -178,6 +185,21 @@ public final class SampleApp implements AutoCloseable {
     @Override
     public void close() {
         running.forEach(Runnable::run);
+    }
+
+    @SuppressWarnings("FutureReturnValueIgnored") // a run that fails is told where it fails
+    private static void forgetOldKeysHourly(IdempotencyKeys keys, Deque<Runnable> running) {
+        ScheduledExecutorService hourly = Executors.newSingleThreadScheduledExecutor();
+        running.push(hourly::shutdownNow);
+        hourly.scheduleWithFixedDelay(() -> prune(keys), 0, 1, TimeUnit.HOURS);
+    }
+
+    private static void prune(IdempotencyKeys keys) {
+        try {
+            keys.prune(KEYS_KEPT);
+        } catch (RuntimeException e) {
+            LOG.warn("Could not forget old idempotency keys; the next try is in an hour.", e);
+        }
     }
 
     private static URI contractsUrl(SampleSettings settings, Deque<Runnable> running) {

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.stagedjobs.IdempotencyKeys;
 import io.stagedjobs.UnitOfWork;
 import io.stagedjobs.sample.Faults.Fault;
+import io.stagedjobs.testkit.AtOnce;
 import io.stagedjobs.testkit.TestPostgres;
 import java.net.http.HttpResponse;
 import java.sql.Connection;

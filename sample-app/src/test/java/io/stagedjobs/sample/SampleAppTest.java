@@ -7,6 +7,7 @@ import io.stagedjobs.WakeUp;
 import io.stagedjobs.sample.SampleApp.CannotStartException;
 import io.stagedjobs.testkit.ChildJvm;
 import io.stagedjobs.testkit.ChildProcess;
+import io.stagedjobs.testkit.Eventually;
 import io.stagedjobs.testkit.TestDatabase;
 import io.stagedjobs.testkit.TestKafka;
 import io.stagedjobs.testkit.TestPostgres;
@@ -52,6 +53,23 @@ class SampleAppTest {
 
             assertThat(sample.awaitExit(SOON)).isZero();
             assertThat(sample.stderr()).last().asString().contains("Stopped.");
+        }
+    }
+
+    @Test
+    void it_forgets_idempotency_keys_after_a_day() throws Exception {
+        SampleTables tables = SampleTables.createIn(TestPostgres.shared());
+        tables.dsl.execute("INSERT INTO staged_job_idempotency_keys"
+                + " (scope, idempotency_key, fingerprint, status, headers, body, created_at)"
+                + " SELECT 'test', hours::text, 'of a request', 200, '{}', '', clock_timestamp() - hours * interval '1 hour'"
+                + " FROM (VALUES (23), (25)) AS kept (hours)");
+        try (SampleApp sample =
+                SampleApp.start(SampleSettings.from(environment(tables.database, NO_BROKER)), Topics.DEFAULT, NOBODY)) {
+            Eventually.until("the older one is forgotten", () -> tables.dsl
+                    .fetch("SELECT idempotency_key FROM staged_job_idempotency_keys")
+                    .getValues(0, String.class)
+                    .equals(List.of("23")));
+            assertThat(sample.url()).isNotEmpty();
         }
     }
 

@@ -2,6 +2,7 @@ package io.stagedjobs.sample;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.stagedjobs.testkit.Eventually;
 import io.stagedjobs.testkit.TestKafka;
 import io.stagedjobs.testkit.TestPostgres;
 import java.time.Duration;
@@ -108,7 +109,7 @@ class SampleEndToEndIT {
         client.sendBody("POST", "/contracts/aggregations", "{\"ids\": [\"C-1\", \"C-2\"]}");
         Launcher.drain(tables, KAFKA);
         for (String id : List.of("C-1", "C-2")) {
-            Eventually.holds(
+            Eventually.until(
                     id + " is stored",
                     () -> client.send("GET", "/contracts/" + id).statusCode() == 200);
         }

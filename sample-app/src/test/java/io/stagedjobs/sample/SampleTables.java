@@ -1,6 +1,7 @@
 package io.stagedjobs.sample;
 
 import io.stagedjobs.schema.Schema;
+import io.stagedjobs.testkit.Eventually;
 import io.stagedjobs.testkit.TestDatabase;
 import io.stagedjobs.testkit.TestPostgres;
 import java.sql.Connection;
@@ -75,8 +76,8 @@ final class SampleTables {
     }
 
     /** Returns when a transaction of this database waits for a lock that another one holds. */
-    void awaitOneThatWaitsForALock() {
-        Eventually.holds(
+    void awaitOneThatWaitsForALock() throws Exception {
+        Eventually.until(
                 "a transaction waits for a lock",
                 () -> count("pg_stat_activity WHERE datname = current_database() AND wait_event_type = ?", "Lock") > 0);
     }

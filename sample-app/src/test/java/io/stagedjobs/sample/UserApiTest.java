@@ -7,6 +7,7 @@ import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.stagedjobs.MicrometerUnitListener;
 import io.stagedjobs.UnitOfWork;
 import io.stagedjobs.sample.Faults.Fault;
+import io.stagedjobs.testkit.AtOnce;
 import io.stagedjobs.testkit.TestPostgres;
 import java.net.http.HttpResponse;
 import java.util.ArrayList;

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.stagedjobs.StagedJob;
 import io.stagedjobs.schema.Schema;
+import io.stagedjobs.testkit.Eventually;
 import io.stagedjobs.testkit.Examples;
 import io.stagedjobs.testkit.TestKafka;
 import java.io.IOException;
@@ -120,7 +121,7 @@ class EmbeddedEnqueuerTest {
     }
 
     private static void untilAllIsPublished(RunningApplication application) throws Exception {
-        RunningApplication.until("all is published", () -> application.staged().isEmpty());
+        Eventually.until("all is published", () -> application.staged().isEmpty());
     }
 
     @Test
@@ -138,9 +139,9 @@ class EmbeddedEnqueuerTest {
     void its_health_is_up_and_its_meters_are_the_applications() throws Exception {
         users.create("b@example.com");
         untilAllIsPublished(application);
-        RunningApplication.until("it is healthy", () -> health(application).getStatus() == Status.UP);
+        Eventually.until("it is healthy", () -> health(application).getStatus() == Status.UP);
         MeterRegistry registry = application.bean(MeterRegistry.class);
-        RunningApplication.until(
+        Eventually.until(
                 "all lanes are its own",
                 () -> registry.get("staged.jobs.lanes.owned").gauge().value() == 8);
         assertThat(registry.get("staged.jobs.published").counter().count()).isPositive();
@@ -183,7 +184,7 @@ class EmbeddedEnqueuerTest {
             enqueuer.start();
             untilAllIsPublished(paused);
             assertThat(published("d-")).containsExactly("d-before@example.com", "d-meanwhile@example.com");
-            RunningApplication.until(
+            Eventually.until(
                     "its lanes are shown again",
                     () -> registry.get("staged.jobs.lanes.owned").gauge().value() == 8);
         }
@@ -198,7 +199,7 @@ class EmbeddedEnqueuerTest {
         try (RunningApplication alone = started(properties)) {
             alone.bean(Users.class).create("e@example.com");
             assertThat(alone.staged()).containsExactly("user.created");
-            RunningApplication.until("its start has failed", () -> health(alone)
+            Eventually.until("its start has failed", () -> health(alone)
                     .getDetails()
                     .getOrDefault("kafka", "")
                     .toString()
@@ -212,7 +213,7 @@ class EmbeddedEnqueuerTest {
         Properties properties = properties();
         properties.setProperty("staged-jobs.migrate", "false");
         try (RunningApplication early = started(properties)) {
-            RunningApplication.until("its start has failed", () -> health(early)
+            Eventually.until("its start has failed", () -> health(early)
                     .getDetails()
                     .getOrDefault("enqueuer", "")
                     .toString()
@@ -223,7 +224,7 @@ class EmbeddedEnqueuerTest {
             early.bean(Users.class).create("f@example.com");
             untilAllIsPublished(early);
             assertThat(published("f")).containsExactly("f@example.com");
-            RunningApplication.until("it is healthy", () -> health(early).getStatus() == Status.UP);
+            Eventually.until("it is healthy", () -> health(early).getStatus() == Status.UP);
         }
     }
 

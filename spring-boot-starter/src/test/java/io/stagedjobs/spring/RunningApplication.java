@@ -6,12 +6,9 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.concurrent.Callable;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.springframework.boot.SpringApplication;
 import org.springframework.boot.WebApplicationType;
@@ -23,8 +20,6 @@ final class RunningApplication implements AutoCloseable {
 
     static final String WITHOUT_JPA = "spring.autoconfigure.exclude="
             + "org.springframework.boot.hibernate.autoconfigure.HibernateJpaAutoConfiguration";
-
-    private static final Duration PATIENCE = Duration.ofSeconds(60);
 
     final TestDatabase database = TestPostgres.shared().newDatabase("spring");
     private final ConfigurableApplicationContext context;
@@ -87,17 +82,6 @@ final class RunningApplication implements AutoCloseable {
             statement.execute(sql);
         } catch (SQLException e) {
             throw new IllegalStateException(e);
-        }
-    }
-
-    /** Looks again and again, since it is another thread or process that makes it so. */
-    static void until(String what, Callable<Boolean> condition) throws Exception {
-        long deadline = System.nanoTime() + PATIENCE.toNanos();
-        while (!condition.call()) {
-            if (System.nanoTime() - deadline > 0) {
-                throw new AssertionError("waited " + PATIENCE.toSeconds() + " s in vain until " + what);
-            }
-            TimeUnit.MILLISECONDS.sleep(20);
         }
     }
 

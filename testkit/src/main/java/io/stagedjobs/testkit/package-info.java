@@ -12,6 +12,8 @@
  *       {@link io.stagedjobs.testkit.ChildProcess} is what it then holds, for any other program too.
  *   <li>{@link io.stagedjobs.testkit.FaultProxy} is a network between a client and one of those servers, which a test
  *       cuts, stalls, or has lose the answer to one certain request.
+ *   <li>{@link io.stagedjobs.testkit.Eventually} waits for what another process does, and
+ *       {@link io.stagedjobs.testkit.AtOnce} has threads begin together.
  *   <li>{@link io.stagedjobs.testkit.Tools} finds programs that not every machine has.
  * </ul>
  *

@@ -3,10 +3,10 @@ package io.stagedjobs.enqueuer.cli;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.stagedjobs.enqueuer.Eventually;
 import io.stagedjobs.enqueuer.Outbox;
 import io.stagedjobs.testkit.ChildJvm;
 import io.stagedjobs.testkit.ChildProcess;
+import io.stagedjobs.testkit.Eventually;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.net.URI;

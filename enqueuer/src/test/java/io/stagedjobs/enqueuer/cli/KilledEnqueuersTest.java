@@ -3,8 +3,8 @@ package io.stagedjobs.enqueuer.cli;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.stagedjobs.enqueuer.Eventually;
 import io.stagedjobs.enqueuer.Outbox;
+import io.stagedjobs.testkit.Eventually;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;

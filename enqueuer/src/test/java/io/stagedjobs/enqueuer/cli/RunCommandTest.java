@@ -2,8 +2,8 @@ package io.stagedjobs.enqueuer.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.stagedjobs.enqueuer.Eventually;
 import io.stagedjobs.enqueuer.Outbox;
+import io.stagedjobs.testkit.Eventually;
 import io.stagedjobs.testkit.TestKafka;
 import io.stagedjobs.testkit.TestPostgres;
 import java.time.Duration;

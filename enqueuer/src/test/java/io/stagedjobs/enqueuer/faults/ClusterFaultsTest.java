@@ -2,9 +2,9 @@ package io.stagedjobs.enqueuer.faults;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.stagedjobs.enqueuer.Eventually;
 import io.stagedjobs.enqueuer.Outbox;
 import io.stagedjobs.enqueuer.cli.Command;
+import io.stagedjobs.testkit.Eventually;
 import io.stagedjobs.testkit.TestKafka;
 import io.stagedjobs.testkit.TestPostgres;
 import java.time.Duration;

@@ -3,9 +3,9 @@ package io.stagedjobs.enqueuer.faults;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.stagedjobs.enqueuer.Eventually;
 import io.stagedjobs.enqueuer.Outbox;
 import io.stagedjobs.enqueuer.cli.Command;
+import io.stagedjobs.testkit.Eventually;
 import io.stagedjobs.testkit.TestDatabase;
 import java.sql.Connection;
 import java.sql.PreparedStatement;

@@ -2,12 +2,12 @@ package io.stagedjobs.enqueuer.faults;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.stagedjobs.enqueuer.Eventually;
 import io.stagedjobs.enqueuer.Outbox;
 import io.stagedjobs.enqueuer.cli.Command;
 import io.stagedjobs.enqueuer.faults.Failpoints.Point;
 import io.stagedjobs.testkit.ChildJvm;
 import io.stagedjobs.testkit.ChildProcess;
+import io.stagedjobs.testkit.Eventually;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashSet;

@@ -2,8 +2,8 @@ package io.stagedjobs.enqueuer.faults;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.stagedjobs.enqueuer.Eventually;
 import io.stagedjobs.enqueuer.cli.Command;
+import io.stagedjobs.testkit.Eventually;
 import io.stagedjobs.testkit.FaultProxy.Direction;
 import io.stagedjobs.testkit.FaultProxy.Ending;
 import io.stagedjobs.testkit.FaultProxy.Loss;

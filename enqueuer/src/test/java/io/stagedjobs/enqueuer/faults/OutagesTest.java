@@ -3,8 +3,8 @@ package io.stagedjobs.enqueuer.faults;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.stagedjobs.enqueuer.Eventually;
 import io.stagedjobs.enqueuer.cli.Command;
+import io.stagedjobs.testkit.Eventually;
 import io.stagedjobs.testkit.FaultProxy.Ending;
 import io.stagedjobs.testkit.FaultProxy.Loss;
 import io.stagedjobs.testkit.FaultProxy.Then;

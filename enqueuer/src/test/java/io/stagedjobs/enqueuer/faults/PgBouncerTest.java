@@ -1,8 +1,8 @@
 package io.stagedjobs.enqueuer.faults;
 
-import io.stagedjobs.enqueuer.Eventually;
 import io.stagedjobs.enqueuer.cli.Command;
 import io.stagedjobs.testkit.ChildProcess;
+import io.stagedjobs.testkit.Eventually;
 import io.stagedjobs.testkit.TestDatabase;
 import io.stagedjobs.testkit.Tools;
 import java.net.InetAddress;

@@ -1,8 +1,8 @@
 package io.stagedjobs.enqueuer.faults;
 
-import io.stagedjobs.enqueuer.Eventually;
 import io.stagedjobs.enqueuer.Outbox;
 import io.stagedjobs.enqueuer.cli.Command;
+import io.stagedjobs.testkit.Eventually;
 import io.stagedjobs.testkit.TestKafka;
 import io.stagedjobs.testkit.TestPostgres;
 import java.sql.SQLException;

@@ -3,8 +3,8 @@ package io.stagedjobs.enqueuer.kafka;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.stagedjobs.enqueuer.Eventually;
 import io.stagedjobs.enqueuer.OutsideException;
+import io.stagedjobs.testkit.Eventually;
 import io.stagedjobs.testkit.TestKafka;
 import java.time.Duration;
 import java.util.Map;

@@ -1,4 +1,4 @@
-package io.stagedjobs;
+package io.stagedjobs.testkit;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -8,32 +8,46 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
 /** Threads that do something at the same time. */
-final class AtOnce {
+public final class AtOnce {
 
     private AtOnce() {}
 
     /** What the thread of that number does, from 0. */
-    interface Task {
+    public interface Task {
         void run(int i) throws Exception;
     }
 
+    /** As {@link Task}, with an answer. */
+    public interface Question<T> {
+        T ask(int i) throws Exception;
+    }
+
     /** Has that many threads begin together, waits for all, and throws what one of them threw. */
-    static void run(int threads, Task task) throws Exception {
+    public static void run(int threads, Task task) throws Exception {
+        call(threads, i -> {
+            task.run(i);
+            return i;
+        });
+    }
+
+    /** As {@link #run}; returns what they answered, in the order of their numbers. */
+    public static <T> List<T> call(int threads, Question<T> question) throws Exception {
         ExecutorService executor = Executors.newFixedThreadPool(threads);
         try {
             CyclicBarrier all = new CyclicBarrier(threads);
-            List<Future<?>> running = new ArrayList<>();
+            List<Future<T>> running = new ArrayList<>();
             for (int i = 0; i < threads; i++) {
                 int number = i;
                 running.add(executor.submit(() -> {
                     all.await();
-                    task.run(number);
-                    return null;
+                    return question.ask(number);
                 }));
             }
-            for (Future<?> each : running) {
-                each.get();
+            List<T> answers = new ArrayList<>();
+            for (Future<T> each : running) {
+                answers.add(each.get());
             }
+            return answers;
         } finally {
             executor.shutdownNow();
         }

@@ -1,4 +1,4 @@
-package io.stagedjobs.enqueuer;
+package io.stagedjobs.testkit;
 
 import java.time.Duration;
 import java.util.concurrent.Callable;
