@@ -68,7 +68,8 @@ final class Meters implements AutoCloseable {
         batchSize.record(jobs.size());
         int every = 1 + (jobs.size() - 1) / LAGS_PER_BATCH_MAX;
         for (int i = 0; i < jobs.size(); i += every) {
-            lag.record(Duration.between(jobs.get(i).stagedAt(), deleted.at()));
+            Duration since = Duration.between(jobs.get(i).stagedAt(), deleted.at());
+            lag.record(since.isNegative() ? Duration.ZERO : since); // somebody has set the database's clock back
         }
     }
 

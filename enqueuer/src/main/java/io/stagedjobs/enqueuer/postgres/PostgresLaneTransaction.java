@@ -31,10 +31,14 @@ final class PostgresLaneTransaction implements LaneTransaction {
     private final Statements sql;
     private final int lane;
     private final Locked locked;
-    private final long lockedAt = System.nanoTime();
 
-    /** The lane's row when it was locked, and the time then by the database's clock. */
-    record Locked(long generation, String era, Instant at) {}
+    /**
+     * The lane's row when it was locked.
+     *
+     * @param at when PostgreSQL began to, by its clock
+     * @param asked when it was asked to, of {@link System#nanoTime}
+     */
+    record Locked(long generation, String era, Instant at, long asked) {}
 
     /**
      * Works in {@code transaction}, in which the lane is locked.
@@ -50,9 +54,9 @@ final class PostgresLaneTransaction implements LaneTransaction {
         this.locked = locked;
     }
 
-    /** By the database's clock. */
+    /** By the database's clock, and not before it: what a message was under way counts too. */
     private Instant now() {
-        return locked.at.plusNanos(System.nanoTime() - lockedAt);
+        return locked.at.plusNanos(System.nanoTime() - locked.asked);
     }
 
     @Override

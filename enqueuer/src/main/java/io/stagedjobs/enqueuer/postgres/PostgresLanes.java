@@ -152,6 +152,7 @@ public final class PostgresLanes implements Lanes {
     @Override
     public Optional<LaneTransaction> begin(int lane, long generation) {
         Transactions.Open transaction = transactions.begin(lane);
+        long asked = System.nanoTime();
         try {
             // A statement of its own before any row is read: what waited for the lock must not fix the snapshot.
             Optional<Locked> locked = transaction.query(
@@ -161,7 +162,8 @@ public final class PostgresLanes implements Lanes {
                             ? Optional.of(new Locked(
                                     row.getLong(1),
                                     row.getString(2),
-                                    row.getObject(3, OffsetDateTime.class).toInstant()))
+                                    row.getObject(3, OffsetDateTime.class).toInstant(),
+                                    asked))
                             : Optional.empty(),
                     lane);
             if (locked.isPresent() && locked.get().generation() == generation) {

@@ -65,7 +65,14 @@ final class Scene implements AutoCloseable {
 
     /** Waits until the daemon is not ready for a reason that contains these words. */
     static void awaitProblem(Command.Daemon daemon, String words) throws Exception {
-        Eventually.until("health says " + words, () -> health(daemon).contains(words));
+        try {
+            Eventually.until("health says " + words, () -> health(daemon).contains(words));
+        } catch (AssertionError inVain) {
+            throw new AssertionError(
+                    inVain.getMessage() + "; it says " + health(daemon) + " and logs:\n"
+                            + String.join("\n", daemon.process.output()),
+                    inVain);
+        }
     }
 
     /** Cuts the connections of all daemons; they may open new ones. */

@@ -33,7 +33,7 @@ class StaleStatisticsTest {
     private static final Refusal MISSING = new Refusal(Refusal.Reason.TOPIC_MISSING, "it is missing");
     private static final String TOPIC = "topic";
     private static final PostgresLaneTransaction.Locked LOCKED =
-            new PostgresLaneTransaction.Locked(1, "", Instant.EPOCH);
+            new PostgresLaneTransaction.Locked(1, "", Instant.EPOCH, System.nanoTime());
 
     private Outbox outbox;
     private Transactions transactions;
