@@ -55,14 +55,16 @@ final class LaneRunner implements Runnable {
     private static final class Ownership {
         final Publisher.Session session;
         final Aside aside;
+        final String era;
         final Floor floor = new Floor();
         final boolean keepsProgress;
         long batchLast;
         boolean moreWaits = true;
 
-        Ownership(Publisher.Session session, Aside aside, Optional<Progress> progress) {
+        Ownership(Publisher.Session session, Aside aside, String era, Optional<Progress> progress) {
             this.session = session;
             this.aside = aside;
+            this.era = era;
             this.keepsProgress = progress.isPresent();
             this.batchLast = progress.map(Progress::batch).orElse(0L);
         }
@@ -208,7 +210,7 @@ final class LaneRunner implements Runnable {
             }
             Aside aside = new Aside(lane, transaction.aside(), tools.limits, tools.nanoTime);
             transaction.commit();
-            return new Ownership(session, aside, progress);
+            return new Ownership(session, aside, transaction.era(), progress);
         }
     }
 
@@ -225,6 +227,21 @@ final class LaneRunner implements Runnable {
 
     private @Nullable LaneTransaction begin() {
         return tools.lanes.begin(lane, generation).orElse(null);
+    }
+
+    /**
+     * Begins a transaction in which all is still true that the ownership knows. A server that was started meanwhile may have
+     * been given an earlier state of the database, this very generation in it: then the two stores are compared anew.
+     *
+     * @return null if the lane has to be acquired again
+     */
+    private @Nullable LaneTransaction begin(Ownership owned) {
+        LaneTransaction transaction = begin();
+        if (transaction != null && !transaction.era().equals(owned.era)) {
+            transaction.close();
+            return null;
+        }
+        return transaction;
     }
 
     private Duration turn(Ownership owned) {
@@ -249,7 +266,7 @@ final class LaneRunner implements Runnable {
     /** Moves a batch. */
     private Duration move(Ownership owned, Map<String, Refusal> paused, int tended, Horizon.View horizon) {
         Outcome outcome;
-        try (LaneTransaction transaction = begin()) {
+        try (LaneTransaction transaction = begin(owned)) {
             if (transaction == null) {
                 return outrun();
             }
@@ -300,7 +317,7 @@ final class LaneRunner implements Runnable {
         if (!owned.aside.needsTending(paused, waits)) {
             return 0;
         }
-        try (LaneTransaction transaction = begin()) {
+        try (LaneTransaction transaction = begin(owned)) {
             if (transaction == null) {
                 return -1;
             }
@@ -395,9 +412,15 @@ final class LaneRunner implements Runnable {
         return owned.moreWaits ? pace.busy() : restForJobs(owned);
     }
 
-    /** Somebody took the lane or moved jobs of it by hand: begins again, after a rest so that owners do not chase each other. */
+    /**
+     * Somebody took the lane, moved jobs of it by hand, or started PostgreSQL anew: begins again, after a rest so that owners do not
+     * chase each other.
+     */
     private Duration outrun() {
-        log.info("lane {} has a newer generation than {}; beginning again", lane, generation);
+        log.info(
+                "lane {} has a newer generation than {}, or a server that was started since; beginning again",
+                lane,
+                generation);
         closeSession();
         return pace.outrun();
     }

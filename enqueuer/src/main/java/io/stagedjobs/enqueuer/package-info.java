@@ -43,7 +43,8 @@
  * those in which jobs wait.
  *
  * <p>Each transaction locks the lane and checks the generation first; a newer one is answered like a failure. Who takes the
- * lane's jobs out of {@code parked_jobs} by hand makes one.
+ * lane's jobs out of {@code parked_jobs} by hand makes one; a server that was started since counts as one, since it may have been
+ * given an earlier state of the database.
  *
  * <p>What is marked * happens in delivery mode {@code exactly-once} only: there {@link io.stagedjobs.enqueuer.Publisher#peek}
  * has an answer, in {@code at-least-once} it has none. Batches of a lane are numbered without gaps.

@@ -79,6 +79,25 @@ class RestoreTest {
         assertThat(scene.outbox.namesIn(scene.topic)).hasSize(7 * JOBS).doesNotHaveDuplicates();
     }
 
+    /** The backup knows the enqueuer that runs, as the owner of its lanes in their present generations. */
+    @Test
+    void a_backup_that_was_made_while_the_enqueuer_ran_halts_its_lanes_too() throws Exception {
+        Command.Daemon daemon = scene.daemon("enqueuer");
+        publishBatches(1);
+        scene.postgres.stop();
+        Path backup = scene.postgres.copyData();
+        scene.postgres.startAgain();
+        publishBatches(3);
+        scene.postgres.stop();
+        scene.postgres.putBack(backup);
+        scene.postgres.startAgain();
+        awaitAllLanesHalted(daemon);
+        scene.ledger.stage(JOBS);
+        end(daemon);
+        assertThat(scene.ledger.waiting()).isEqualTo(JOBS);
+        assertThat(scene.outbox.namesIn(scene.topic)).hasSize(4 * JOBS).doesNotHaveDuplicates();
+    }
+
     @Test
     void a_clone_of_the_cluster_beside_the_original_is_halted_and_does_not_disturb_it() throws Exception {
         Path copy = copyAfterSomeBatches();
