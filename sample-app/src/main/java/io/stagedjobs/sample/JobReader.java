@@ -229,7 +229,7 @@ final class JobReader implements AutoCloseable {
         }
         Duration left = Duration.between(Instant.now(), stagedAt.plus(delay));
         // Two clocks: whatever they say, nothing waits for longer than the delay.
-        long leftMillis = Math.min(left.toMillis(), delay.toMillis());
+        long leftMillis = 1 + Math.min(left.toMillis(), delay.toMillis()); // and not a part of one too early
         try {
             return !stopping.await(leftMillis, TimeUnit.MILLISECONDS);
         } catch (InterruptedException e) {
