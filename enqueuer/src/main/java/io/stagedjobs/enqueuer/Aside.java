@@ -112,7 +112,7 @@ final class Aside {
                 held.remove(topic);
             }
         }
-        floor.in(transaction.era(), horizon, blocked(paused));
+        floor.in(horizon, blocked(paused));
         return moved + (sweepDue(paused) ? sweep(transaction, paused, floor) : 0);
     }
 

@@ -14,7 +14,7 @@ import java.util.Set;
  */
 final class Floor {
 
-    private String era = "";
+    private final String era;
     private Blocked blocked = Blocked.NOTHING;
     private Horizon.View before = Horizon.View.NOTHING;
     private long settled;
@@ -22,22 +22,26 @@ final class Floor {
     private long above;
     private Set<String> exceptions = Set.of();
 
+    /** @param era of the server on which the lane was acquired; in another one the floor is not true */
+    Floor(String era) {
+        this.era = era;
+    }
+
+    boolean isTrueIn(String era) {
+        return era.equals(this.era);
+    }
+
     /**
-     * Takes note of the transaction that reads or sweeps next.
+     * Takes note of what the next transaction reads or sweeps with; it is one of this era.
      *
-     * @param era of its server; in another one than before the floor is not true
      * @param view what was known before that transaction began
      */
-    void in(String era, Horizon.View view, Blocked blocked) {
-        if (!era.equals(this.era)) {
-            forget();
-            this.era = era;
-        }
+    void in(Horizon.View view, Blocked blocked) {
         if (!blocked.equals(this.blocked)) {
             this.blocked = blocked;
             notCleared();
         }
-        before = view.era().equals(era) ? view : Horizon.View.NOTHING;
+        before = isTrueIn(view.era()) ? view : Horizon.View.NOTHING;
     }
 
     /** The id after which a read begins. */

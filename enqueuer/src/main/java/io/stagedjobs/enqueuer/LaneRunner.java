@@ -55,8 +55,7 @@ final class LaneRunner implements Runnable {
     private static final class Ownership {
         final Publisher.Session session;
         final Aside aside;
-        final String era;
-        final Floor floor = new Floor();
+        final Floor floor;
         final boolean keepsProgress;
         long batchLast;
         boolean moreWaits = true;
@@ -64,7 +63,7 @@ final class LaneRunner implements Runnable {
         Ownership(Publisher.Session session, Aside aside, String era, Optional<Progress> progress) {
             this.session = session;
             this.aside = aside;
-            this.era = era;
+            this.floor = new Floor(era);
             this.keepsProgress = progress.isPresent();
             this.batchLast = progress.map(Progress::batch).orElse(0L);
         }
@@ -237,7 +236,7 @@ final class LaneRunner implements Runnable {
      */
     private @Nullable LaneTransaction begin(Ownership owned) {
         LaneTransaction transaction = begin();
-        if (transaction != null && !transaction.era().equals(owned.era)) {
+        if (transaction != null && !owned.floor.isTrueIn(transaction.era())) {
             transaction.close();
             return null;
         }
@@ -271,7 +270,7 @@ final class LaneRunner implements Runnable {
                 return outrun();
             }
             Blocked blocked = owned.aside.blocked(paused);
-            owned.floor.in(transaction.era(), horizon, blocked);
+            owned.floor.in(horizon, blocked);
             LaneTransaction.Read read = read(owned.floor, transaction, blocked);
             owned.moreWaits = read.full();
             if (read.jobs().isEmpty()) {
