@@ -18,7 +18,7 @@ public interface LaneTransaction extends AutoCloseable {
     /** The number of the lane's last batch whose jobs were deleted, 0 if there was none. */
     long settled();
 
-    /** Writes down that the jobs of that batch are deleted. */
+    /** Writes down that the jobs of that batch are deleted, in place of the batch before it. */
     void recordSettled(long batch);
 
     /** Those of the ids that are still in the lane, or moved aside. */

@@ -3,8 +3,12 @@ package io.stagedjobs.enqueuer;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.zaxxer.hikari.HikariDataSource;
 import io.stagedjobs.enqueuer.kafka.ExactlyOncePublisher;
 import io.stagedjobs.enqueuer.postgres.PostgresLanes;
+import io.stagedjobs.testkit.Eventually;
+import java.sql.Connection;
+import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -90,6 +94,32 @@ class ExactlyOnceTest {
             assertThat(progress.jobs()).extracting(Progress.JobRef::id).containsExactly(3L);
         });
         assertThat(outbox.dsl().fetch("SELECT * FROM staged_job_batches")).hasSize(1);
+    }
+
+    @Test
+    void the_number_of_a_batch_is_recorded_beside_an_old_snapshot_without_walking_over_the_numbers_before_it()
+            throws Exception {
+        int batches = 300;
+        long generation = lanes.take(lane).getAsLong();
+        try (Connection report = outbox.transaction();
+                Statement statement = report.createStatement()) {
+            report.setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);
+            statement.execute("SELECT count(*) FROM staged_jobs");
+            for (int batch = 1; batch <= batches; batch++) {
+                try (LaneTransaction transaction = lanes.begin(lane, generation).orElseThrow()) {
+                    transaction.recordSettled(batch);
+                    transaction.commit();
+                }
+            }
+            outbox.kept(HikariDataSource.class).forEach(HikariDataSource::close); // then its sessions tell their counts
+            String counts = " FROM pg_stat_user_indexes WHERE indexrelname = 'staged_job_batches_pkey'";
+            Eventually.until("the index tells how often it was searched", () -> outbox.dsl()
+                    .fetchSingle("SELECT idx_scan >= ?" + counts, batches)
+                    .get(0, boolean.class));
+            assertThat(outbox.dsl().fetchSingle("SELECT idx_tup_read" + counts).get(0, long.class))
+                    .isLessThan(3L * batches);
+        }
+        assertThat(settled()).isEqualTo(batches);
     }
 
     /** Kafka's client may end a transaction without a record that was handed to it just before the commit. */

@@ -204,8 +204,9 @@ final class Statements {
         present = "SELECT id, job_id FROM " + jobs + " WHERE lane = ? AND id = ANY (?::bigint[]) UNION ALL"
                 + " SELECT id, job_id FROM " + parked + " WHERE lane = ? AND id = ANY (?::bigint[])";
         deleteAside = deletePairs(parked);
+        // Primary key, one entry: numbers follow each other, and an old snapshot keeps the entries of all that were before.
         recordBatch = "INSERT INTO " + batches + " (lane, batch) VALUES (?, ?);"
-                + " DELETE FROM " + batches + " WHERE lane = ? AND batch < ?";
+                + " DELETE FROM " + batches + " WHERE lane = ? AND batch = ? - 1";
 
         // Whoever has locked the table must not keep the heartbeat from being renewed.
         waitForLocksBriefly = "SET LOCAL lock_timeout = '200ms'";
