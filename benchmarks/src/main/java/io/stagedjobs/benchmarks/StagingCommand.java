@@ -69,6 +69,10 @@ final class StagingCommand implements Callable<Integer> {
                     Figures figures = i < 0 ? nowhere : transactions.get(c);
                     int clients = CLIENTS.get(c);
                     figures.add(WITHOUT, "a second", rate(database, clients, this::business));
+                    figures.add("with a second row of its own", "a second", rate(database, clients, unit -> {
+                        business(unit);
+                        business(unit);
+                    }));
                     figures.add("with one, plain SQL", "a second", rate(database, clients, this::plainSql));
                     figures.add("with one, library", "a second", rate(database, clients, unit -> {
                         business(unit);

@@ -42,9 +42,6 @@ ALTER TABLE parked_jobs SET (
     toast.autovacuum_vacuum_cost_delay = 0
 );
 
--- The enqueuer may write to its own topic: nobody may have it do so by staging a job.
-ALTER TABLE staged_jobs ADD CONSTRAINT staged_jobs_topic_reserved CHECK (topic NOT LIKE 'staged-jobs-progress-%');
-
 -- What an operator has paused: a topic, or everything ('*').
 CREATE TABLE staged_job_pauses (
     topic     text        NOT NULL CONSTRAINT staged_job_pauses_pkey PRIMARY KEY,
