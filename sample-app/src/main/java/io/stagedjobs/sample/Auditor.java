@@ -98,9 +98,8 @@ public final class Auditor {
             long deadline = System.nanoTime() + READ_MAX.toNanos();
             while (partitions.stream().anyMatch(p -> consumer.position(p) < ends.getOrDefault(p, 0L))) {
                 if (System.nanoTime() - deadline > 0) {
-                    throw new IllegalStateException(
-                            "could not read topic " + topic + " to its end within " + READ_MAX.toSeconds() + " s, got "
-                                    + jobs.size() + " records. Nothing was compared; try again.");
+                    throw new IllegalStateException("could not read topic " + topic + " to its end within "
+                            + READ_MAX.toSeconds() + " s, got " + jobs.size() + " records");
                 }
                 consumer.poll(POLL_MAX).forEach(record -> jobs.add(new PublishedJob(record)));
             }

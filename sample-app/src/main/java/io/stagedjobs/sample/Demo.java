@@ -163,6 +163,7 @@ public final class Demo implements AutoCloseable {
 
                 Where to look:
                   service             %1$s, metrics at %1$s/metrics
+                  audit               %1$s/audit: each user's action has its one record in Kafka, in order
                   enqueuer's metrics  %10$s/metrics
                   PostgreSQL          %11$s (%4$s / %5$s)
                   Kafka               %12$s, topics %14$s

@@ -142,14 +142,15 @@ public final class SampleApp implements AutoCloseable {
         Contracts contracts = new Contracts(pool, unit, source, topics);
         Aggregations aggregations = new Aggregations(contracts, unit, topics);
 
+        String kafka = settings.kafkaBootstrapServers();
         List<Api> apis = List.of(
                 new UserApi(users, settings.failuresAllowed()),
                 new OrderApi(orders, keys),
-                new ContractApi(contracts, aggregations));
+                new ContractApi(contracts, aggregations),
+                new AuditApi(new Auditor(pool, kafka, topics.users())));
         Javalin server = listen(SampleServer.of(registry, apis), settings);
         running.push(server::stop);
 
-        String kafka = settings.kafkaBootstrapServers();
         JobReader printer =
                 new JobReader(kafka, topics.group("sample-printer"), topics.all(), new JobPrinter(arrivals));
         List<JobReader> readers = List.of(

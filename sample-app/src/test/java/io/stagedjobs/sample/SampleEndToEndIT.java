@@ -2,6 +2,7 @@ package io.stagedjobs.sample;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.stagedjobs.testkit.Eventually;
 import io.stagedjobs.testkit.TestKafka;
 import io.stagedjobs.testkit.TestPostgres;
@@ -71,6 +72,9 @@ class SampleEndToEndIT {
         assertThat(report.records()).isEqualTo(2);
         assertThat(app.printer().awaitHandled(2, SOON)).isEqualTo(2);
         assertThat(arrivals).allMatch(line -> line.matches(topics.users() + " key=\\d+ user\\.created [0-9a-f-]{36}"));
+        JsonNode audit = SampleClient.json(client.send("GET", "/audit"));
+        assertThat(audit.path("passed").asBoolean()).isTrue();
+        assertThat(audit.path("summary").asText()).isEqualTo(report.summary());
     }
 
     @Test
@@ -86,6 +90,10 @@ class SampleEndToEndIT {
         assertThat(report.passed()).isFalse();
         assertThat(report.lost()).singleElement().asString().contains("(created, user ");
         assertThat(report.invented()).isEmpty();
+        assertThat(SampleClient.json(client.send("GET", "/audit"))
+                        .path("passed")
+                        .asBoolean(true))
+                .isFalse();
     }
 
     @Test
