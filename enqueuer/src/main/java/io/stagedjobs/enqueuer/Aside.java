@@ -41,7 +41,7 @@ final class Aside {
     private static final Logger log = LoggerFactory.getLogger(Aside.class);
 
     private final int lane;
-    private final Lanes.BatchLimits limits;
+    private final BatchLimits limits;
     private final LongSupplier nanoTime;
 
     private final Set<String> held;
@@ -55,7 +55,7 @@ final class Aside {
     private long parkedSoFar;
 
     /** Starts from what is stored; {@link #looked} is due before anything is read. */
-    Aside(int lane, LaneTransaction.Stored stored, Lanes.BatchLimits limits, LongSupplier nanoTime) {
+    Aside(int lane, LaneTransaction.Stored stored, BatchLimits limits, LongSupplier nanoTime) {
         this.lane = lane;
         this.limits = limits;
         this.nanoTime = nanoTime;
@@ -119,8 +119,8 @@ final class Aside {
     private int sweep(LaneTransaction transaction, Map<String, Refusal> paused, Floor floor) {
         Map<String, Refusal> closed = closed(paused);
         int rowsMax = limits.rowsMax() * sweepBatches;
-        Swept swept = transaction.sweep(
-                closed, new Lanes.BatchLimits(rowsMax, limits.bytesMax() * sweepBatches), floor.settled());
+        Swept swept =
+                transaction.sweep(closed, new BatchLimits(rowsMax, limits.bytesMax() * sweepBatches), floor.settled());
         if (returningFrom.isEmpty()) { // else more is blocked than a sweep moves
             floor.swept(swept.through());
         }

@@ -43,11 +43,11 @@ public final class Enqueuer implements AutoCloseable {
      * @param heartbeat how often the row is renewed; well below the age at which the others take our lanes
      * @param stopMax how long {@link #close} waits for batches in hand
      */
-    public record Options(Lanes.BatchLimits limits, Duration idleMax, Duration heartbeat, Duration stopMax) {}
+    public record Options(BatchLimits limits, Duration idleMax, Duration heartbeat, Duration stopMax) {}
 
     private record Running(LaneRunner runner, Thread thread) {}
 
-    private final Lanes lanes;
+    private final Membership membership;
     private final Options options;
     private final Health health;
     private final Pauses pauses = new Pauses();
@@ -60,8 +60,14 @@ public final class Enqueuer implements AutoCloseable {
     private final Thread looking;
 
     /** The publisher and the lanes stay the caller's to close, after this. */
-    public Enqueuer(Lanes lanes, Publisher publisher, Options options, Health health, MeterRegistry registry) {
-        this.lanes = lanes;
+    public Enqueuer(
+            Membership membership,
+            Lanes lanes,
+            Publisher publisher,
+            Options options,
+            Health health,
+            MeterRegistry registry) {
+        this.membership = membership;
         this.options = options;
         this.health = health;
         this.meters = new Meters(registry, running::size);
@@ -125,7 +131,7 @@ public final class Enqueuer implements AutoCloseable {
 
     private void leave() {
         try {
-            lanes.leave();
+            membership.leave();
         } catch (OutsideException e) {
             log.info("could not leave cleanly: {}. The others take our lanes by themselves.", e.getMessage());
         }
@@ -163,7 +169,7 @@ public final class Enqueuer implements AutoCloseable {
     /** Keeps the last figures if the tables cannot be read now, because somebody has locked them for instance. */
     private void measureBacklog() {
         try {
-            meters.backlog(lanes.backlog());
+            meters.backlog(membership.backlog());
         } catch (OutsideException e) {
             log.debug("could not measure the backlog: {}", e.getMessage());
         }
@@ -172,7 +178,7 @@ public final class Enqueuer implements AutoCloseable {
     /** One heartbeat: renew, look, then start and stop lanes so that we own our fair share. */
     private void beatOnce() {
         running.values().removeIf(lane -> !lane.thread.isAlive());
-        Lanes.Census census = lanes.beat();
+        Membership.Census census = membership.beat();
         pauses.set(census.pauses());
         SortedSet<Integer> wanted = FairShare.of(census);
         running.forEach((lane, run) -> {
@@ -188,7 +194,7 @@ public final class Enqueuer implements AutoCloseable {
     private void giveBackStrays(Set<Integer> ours) {
         ours.removeAll(running.keySet());
         if (!ours.isEmpty()) {
-            lanes.giveBack(ours);
+            membership.giveBackStrays(ours);
         }
     }
 

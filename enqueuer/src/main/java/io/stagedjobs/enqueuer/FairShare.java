@@ -15,7 +15,7 @@ final class FairShare {
     private FairShare() {}
 
     /** Lanes to own: those owned already, up to the quota, then free ones. */
-    static SortedSet<Integer> of(Lanes.Census census) {
+    static SortedSet<Integer> of(Membership.Census census) {
         int quota = quota(census);
         SortedSet<Integer> wanted = census.ours().stream().limit(quota).collect(Collectors.toCollection(TreeSet::new));
         for (int lane = 0; lane < census.owners().size() && wanted.size() < quota; lane++) {
@@ -26,7 +26,7 @@ final class FairShare {
         return wanted;
     }
 
-    private static int quota(Lanes.Census census) {
+    private static int quota(Membership.Census census) {
         int lanes = census.owners().size();
         int enqueuers = census.enqueuers().size();
         int rank = census.enqueuers().indexOf(census.me());

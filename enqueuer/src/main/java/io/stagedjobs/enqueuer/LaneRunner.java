@@ -34,7 +34,7 @@ final class LaneRunner implements Runnable {
             Lanes lanes,
             Publisher publisher,
             Horizon horizon,
-            Lanes.BatchLimits limits,
+            BatchLimits limits,
             Rests rests,
             Gate gate,
             Pauses pauses,

@@ -36,7 +36,7 @@ public interface LaneTransaction extends AutoCloseable {
      * @param after only jobs with a higher id
      * @return the jobs, and whether the read stopped at a bound; what was read is on PostgreSQL's disk
      */
-    Read read(Lanes.BatchLimits limits, Blocked blocked, long after);
+    Read read(BatchLimits limits, Blocked blocked, long after);
 
     /**
      * Whether any of these transactions may have been over when the statement before this one began: not just whether it has
@@ -61,10 +61,10 @@ public interface LaneTransaction extends AutoCloseable {
      * @param limits {@code rowsMax} of the jobs that are looked at, {@code bytesMax} of those that are moved
      * @param after only jobs with a higher id
      */
-    Swept sweep(Map<String, Refusal> refused, Lanes.BatchLimits limits, long after);
+    Swept sweep(Map<String, Refusal> refused, BatchLimits limits, long after);
 
     /** Puts the first held jobs of a topic back into the lane, with id, identity and time as they were. */
-    PutBack putBack(String topic, Lanes.BatchLimits limits);
+    PutBack putBack(String topic, BatchLimits limits);
 
     /** Commits; if this throws, whether it took effect is unknown. */
     void commit();

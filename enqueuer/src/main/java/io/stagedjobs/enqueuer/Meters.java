@@ -20,7 +20,7 @@ final class Meters implements AutoCloseable {
     private final DistributionSummary batchSize;
     private final Timer lag;
     private final List<Gauge> gauges;
-    private volatile Lanes.Backlog backlog = new Lanes.Backlog(0, Duration.ZERO, 0);
+    private volatile Membership.Backlog backlog = new Membership.Backlog(0, Duration.ZERO, 0);
 
     Meters(MeterRegistry registry, Supplier<Number> lanesOwned) {
         this.registry = registry;
@@ -81,7 +81,7 @@ final class Meters implements AutoCloseable {
         failures(side).increment();
     }
 
-    void backlog(Lanes.Backlog measured) {
+    void backlog(Membership.Backlog measured) {
         backlog = measured;
     }
 

@@ -18,7 +18,7 @@ final class Pauses {
 
     /** Whether nothing at all is to be published now. */
     boolean everything() {
-        return topics.contains(Lanes.ALL_TOPICS);
+        return topics.contains(Membership.ALL_TOPICS);
     }
 
     /** The paused topics, each with the reason for its jobs. */

@@ -11,7 +11,7 @@
  * <h2>Owning a lane</h2>
  *
  * <p>{@link io.stagedjobs.enqueuer.Enqueuer} renews this process's row every heartbeat and looks which enqueuers live and who
- * owns what; {@link io.stagedjobs.enqueuer.FairShare} says how many lanes are ours.
+ * owns what ({@link io.stagedjobs.enqueuer.Membership}); {@link io.stagedjobs.enqueuer.FairShare} says how many lanes are ours.
  * {@link io.stagedjobs.enqueuer.LaneRunner} tells the rest as a story:
  *
  * <pre>

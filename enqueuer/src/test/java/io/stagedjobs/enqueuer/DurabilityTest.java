@@ -21,7 +21,7 @@ class DurabilityTest {
                         TestPostgres.startEmbedded(Map.of("wal_writer_delay", "10s", "wal_writer_flush_after", "1GB"));
                 Outbox outbox = new Outbox(postgres, TestKafka.shared(), "durable")) {
             PostgresLanes lanes = outbox.lanes();
-            lanes.beat();
+            lanes.membership().beat();
             String topic = outbox.kafka.newTopic("durable", 1);
             List<Boolean> flushed = new ArrayList<>();
             try (Connection writer = outbox.transaction();

@@ -149,7 +149,7 @@ class EnqueuerTest {
                     }
                     return method.invoke(lanes, args);
                 });
-        outbox.enqueuer(losing, outbox.publisher(Map.of())).start();
+        outbox.enqueuer(lanes.membership(), losing, outbox.publisher(Map.of())).start();
         Eventually.until("the first owns all lanes", () -> lanesByOwner().equals(List.of(8L)));
         outbox.enqueuer().start();
         Eventually.until("they share", () -> lanesByOwner().equals(List.of(4L, 4L)));

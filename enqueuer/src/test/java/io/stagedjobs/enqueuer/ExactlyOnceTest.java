@@ -49,7 +49,7 @@ class ExactlyOnceTest {
         publisher = outbox.exactlyOnce();
         topic = outbox.kafka.newTopic("once", 1);
         lane = outbox.laneOf(topic, KEY);
-        lanes.beat();
+        lanes.membership().beat();
     }
 
     @AfterEach

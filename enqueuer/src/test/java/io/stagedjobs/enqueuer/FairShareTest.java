@@ -19,7 +19,7 @@ class FairShareTest {
     }
 
     private static Set<Integer> share(UUID me, List<UUID> owners, List<UUID> enqueuers) {
-        return FairShare.of(new Lanes.Census(me, owners, enqueuers, Set.of()));
+        return FairShare.of(new Membership.Census(me, owners, enqueuers, Set.of()));
     }
 
     @Test

@@ -39,7 +39,7 @@ class FloorTest {
         horizon = new Horizon(lanes, clock::get);
         topic = outbox.kafka.newTopic("floor", 1);
         lane = outbox.laneOf(topic, KEY);
-        lanes.beat();
+        lanes.membership().beat();
     }
 
     @AfterEach

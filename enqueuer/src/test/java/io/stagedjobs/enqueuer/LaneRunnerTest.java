@@ -34,7 +34,7 @@ class LaneRunnerTest {
         publisher = outbox.publisher(Map.of());
         topic = outbox.kafka.newTopic("lane", 1);
         lane = outbox.laneOf(topic, KEY);
-        lanes.beat();
+        lanes.membership().beat();
     }
 
     @AfterEach
@@ -60,7 +60,7 @@ class LaneRunnerTest {
     @Test
     void a_lane_that_rests_for_want_of_jobs_moves_them_at_once_when_it_is_told_of_them() throws Exception {
         LaneRunner runner = outbox.runner(
-                lane, lanes, publisher, System::nanoTime, new Lanes.BatchLimits(500, 1_000_000), Duration.ofHours(1));
+                lane, lanes, publisher, System::nanoTime, new BatchLimits(500, 1_000_000), Duration.ofHours(1));
         Thread thread = new Thread(runner);
         thread.start();
         Eventually.until("it rests", () -> runner.resting().isPresent());
@@ -189,7 +189,7 @@ class LaneRunnerTest {
     }
 
     private UUID liveEnqueuer() {
-        return outbox.lanes().beat().me();
+        return outbox.lanes().membership().beat().me();
     }
 
     @Test
@@ -218,10 +218,10 @@ class LaneRunnerTest {
     void a_lane_of_a_live_enqueuer_cannot_be_taken_and_one_of_a_dead_enqueuer_can() throws Exception {
         assertThat(lanes.take(lane)).hasValue(1);
         PostgresLanes other = outbox.lanes();
-        other.beat();
+        other.membership().beat();
         assertThat(other.take(lane)).isEmpty();
         outbox.dsl().execute("UPDATE staged_job_enqueuers SET seen_at = seen_at - interval '1 hour'");
-        other.beat();
+        other.membership().beat();
         assertThat(other.take(lane)).hasValue(2);
         assertThat(lanes.begin(lane, 1)).isEmpty();
     }
@@ -240,7 +240,7 @@ class LaneRunnerTest {
     void an_enqueuer_of_the_time_before_the_mode_was_changed_takes_no_lane() {
         outbox.dsl().execute("UPDATE staged_job_delivery SET deployment = gen_random_uuid()");
         assertThat(lanes.take(lane)).isEmpty();
-        assertThatThrownBy(() -> lanes.beat()).hasMessageContaining("has to be started again");
+        assertThatThrownBy(() -> lanes.membership().beat()).hasMessageContaining("has to be started again");
     }
 
     @Test
@@ -248,9 +248,9 @@ class LaneRunnerTest {
         lanes.take(lane);
         lanes.take(lane);
         lanes.giveBack(lane, 1);
-        assertThat(lanes.beat().owners().get(lane)).isNotNull();
+        assertThat(lanes.membership().beat().owners().get(lane)).isNotNull();
         lanes.giveBack(lane, 2);
-        assertThat(lanes.beat().owners().get(lane)).isNull();
+        assertThat(lanes.membership().beat().owners().get(lane)).isNull();
     }
 
     @Test
@@ -298,7 +298,7 @@ class LaneRunnerTest {
                     }
                 },
                 System::nanoTime,
-                new Lanes.BatchLimits(3, 1_000_000));
+                new BatchLimits(3, 1_000_000));
         runner.runOnce();
         runner.runOnce();
         runner.runOnce();
@@ -324,7 +324,7 @@ class LaneRunnerTest {
                 sizes.add(batch.jobs().size());
             }
         };
-        LaneRunner runner = outbox.runner(lane, lanes, watching, System::nanoTime, new Lanes.BatchLimits(500, 600_000));
+        LaneRunner runner = outbox.runner(lane, lanes, watching, System::nanoTime, new BatchLimits(500, 600_000));
         runner.runOnce();
         runner.runOnce();
         assertThat(sizes).containsExactly(2, 2);
@@ -334,7 +334,7 @@ class LaneRunnerTest {
                         topic,
                         KEY,
                         new byte[800_000]);
-        LaneRunner narrow = outbox.runner(lane, lanes, watching, System::nanoTime, new Lanes.BatchLimits(500, 1_000));
+        LaneRunner narrow = outbox.runner(lane, lanes, watching, System::nanoTime, new BatchLimits(500, 1_000));
         narrow.runOnce();
         assertThat(sizes).containsExactly(2, 2, 1);
         assertThat(outbox.waiting()).isZero();
@@ -347,7 +347,7 @@ class LaneRunnerTest {
                         + " SET default_transaction_isolation = 'serializable'");
         outbox.dsl().execute("ALTER DATABASE " + outbox.database.name() + " SET synchronous_commit = off");
         PostgresLanes fresh = outbox.lanes();
-        fresh.beat();
+        fresh.membership().beat();
         outbox.stage(topic, KEY, "job");
         LaneRunner runner = outbox.runner(lane, fresh, publisher);
         assertThat(runner.runOnce()).isPresent();

@@ -31,7 +31,7 @@ class LookoutTest {
         outbox = new Outbox("lookout");
         lanes = outbox.lanes();
         topic = outbox.kafka.newTopic("lookout", 1);
-        lanes.beat();
+        lanes.membership().beat();
         lookout = new Lookout(lanes, () -> runners, PAUSE_MAX, outbox.pauses, now::get);
     }
 
@@ -51,7 +51,7 @@ class LookoutTest {
                 lanes,
                 outbox.publisher(Map.of()),
                 System::nanoTime,
-                new Lanes.BatchLimits(500, 1_000_000),
+                new BatchLimits(500, 1_000_000),
                 Duration.ofHours(1));
         Thread thread = new Thread(runner);
         runners.put(lane, runner);
@@ -102,7 +102,7 @@ class LookoutTest {
         LaneRunner runner = resting(1);
         Lanes.Start before = runner.resting().orElseThrow();
         outbox.stage(topic, outbox.keyOfLane(topic, 1), "job");
-        outbox.pauses.set(Set.of(Lanes.ALL_TOPICS));
+        outbox.pauses.set(Set.of(Membership.ALL_TOPICS));
         lookout.lookOnce();
         outbox.pauses.set(Set.of());
         assertThat(runner.resting()).containsSame(before);

@@ -468,26 +468,6 @@ final class ModelStore {
             end(session, false);
             throw outside("lock timeout or end of the connection");
         }
-
-        @Override
-        public Census beat() {
-            throw new UnsupportedOperationException();
-        }
-
-        @Override
-        public void giveBack(Set<Integer> strays) {
-            throw new UnsupportedOperationException();
-        }
-
-        @Override
-        public Backlog backlog() {
-            throw new UnsupportedOperationException();
-        }
-
-        @Override
-        public void leave() {
-            throw new UnsupportedOperationException();
-        }
     }
 
     private final class Transaction implements LaneTransaction {
@@ -584,7 +564,7 @@ final class ModelStore {
         }
 
         @Override
-        public Read read(Lanes.BatchLimits limits, Blocked blocked, long after) {
+        public Read read(BatchLimits limits, Blocked blocked, long after) {
             Ahead ahead = readAhead.remove(lane);
             Read read = ask(
                     "reads jobs",
@@ -605,7 +585,7 @@ final class ModelStore {
             return session.client;
         }
 
-        private Read select(Lanes.BatchLimits limits, Blocked blocked, long after) {
+        private Read select(BatchLimits limits, Blocked blocked, long after) {
             List<Job> jobs = new ArrayList<>();
             long bytes = 0;
             for (Job job : rows().tailMap(after, false).values()) {
@@ -706,7 +686,7 @@ final class ModelStore {
         }
 
         @Override
-        public Swept sweep(Map<String, Refusal> refused, Lanes.BatchLimits limits, long after) {
+        public Swept sweep(Map<String, Refusal> refused, BatchLimits limits, long after) {
             return ask("sweeps, refused are", refused.keySet(), () -> {
                 List<Job> first = rows().tailMap(after, false).values().stream()
                         .limit(limits.rowsMax())
@@ -741,7 +721,7 @@ final class ModelStore {
         }
 
         @Override
-        public PutBack putBack(String topic, Lanes.BatchLimits limits) {
+        public PutBack putBack(String topic, BatchLimits limits) {
             return ask("puts back held jobs of", topic, () -> {
                 List<Job> held = held(topic);
                 List<Job> back = bounded(held.stream().limit(limits.rowsMax()).toList(), limits.bytesMax());

@@ -49,7 +49,7 @@ class MovedAsideTest {
         publisher = publisher(Map.of());
         topic = outbox.kafka.newTopic("aside", 1);
         lane = outbox.laneOf(topic, KEY);
-        lanes.beat();
+        lanes.membership().beat();
     }
 
     @AfterEach
@@ -143,10 +143,10 @@ class MovedAsideTest {
         turns(runner, 1);
         assertThat(outbox.aside()).hasSize(1);
         outbox.dsl().execute("INSERT INTO staged_job_pauses (topic) VALUES (?)", missing);
-        outbox.pauses.set(Set.of(Lanes.ALL_TOPICS));
+        outbox.pauses.set(Set.of(Membership.ALL_TOPICS));
         lanes.begin(lane, 1).ifPresent(transaction -> {
             assertThat(transaction
-                            .putBack(missing, new Lanes.BatchLimits(10, 1_000_000))
+                            .putBack(missing, new BatchLimits(10, 1_000_000))
                             .rows())
                     .isEqualTo(1);
             transaction.commit();
@@ -161,7 +161,7 @@ class MovedAsideTest {
     void held_jobs_return_in_several_pieces_and_nothing_overtakes_them() {
         String missing = topic + ".missing";
         String key = keyIn(missing);
-        LaneRunner runner = outbox.runner(lane, lanes, publisher, nanoTime::get, new Lanes.BatchLimits(3, 1_000_000));
+        LaneRunner runner = outbox.runner(lane, lanes, publisher, nanoTime::get, new BatchLimits(3, 1_000_000));
         List<String> names = new ArrayList<>();
         for (int i = 0; i < 10; i++) {
             names.add("held." + i);
@@ -236,7 +236,7 @@ class MovedAsideTest {
     @Test
     void while_everything_is_paused_nothing_moves() {
         LaneRunner runner = runner();
-        outbox.pauses.set(Set.of(Lanes.ALL_TOPICS));
+        outbox.pauses.set(Set.of(Membership.ALL_TOPICS));
         outbox.stage(topic, KEY, "1");
         turns(runner, 3);
         assertThat(outbox.waiting()).isEqualTo(1);

@@ -9,6 +9,7 @@ import io.stagedjobs.enqueuer.kafka.AtLeastOncePublisher;
 import io.stagedjobs.enqueuer.kafka.ExactlyOncePublisher;
 import io.stagedjobs.enqueuer.kafka.KafkaClientSettings;
 import io.stagedjobs.enqueuer.postgres.PostgresLanes;
+import io.stagedjobs.enqueuer.postgres.PostgresMembership;
 import io.stagedjobs.schema.Schema;
 import io.stagedjobs.testkit.TestDatabase;
 import io.stagedjobs.testkit.TestKafka;
@@ -129,7 +130,7 @@ public final class Outbox implements AutoCloseable {
         PostgresLanes lanes = new PostgresLanes(
                 keep(new HikariDataSource(config)),
                 Schema.PUBLIC,
-                new PostgresLanes.Identity(
+                new PostgresMembership.Identity(
                         UUID.randomUUID(),
                         "test",
                         "of the test",
@@ -168,15 +169,17 @@ public final class Outbox implements AutoCloseable {
     }
 
     public Enqueuer enqueuer(Publisher publisher) {
-        return enqueuer(lanes(), publisher);
+        PostgresLanes lanes = lanes();
+        return enqueuer(lanes.membership(), lanes, publisher);
     }
 
-    Enqueuer enqueuer(Lanes lanes, Publisher publisher) {
+    Enqueuer enqueuer(Membership membership, Lanes lanes, Publisher publisher) {
         return keep(new Enqueuer(
+                membership,
                 lanes,
                 publisher,
                 new Enqueuer.Options(
-                        new Lanes.BatchLimits(500, 1_000_000),
+                        new BatchLimits(500, 1_000_000),
                         Duration.ofMillis(50),
                         Duration.ofMillis(200),
                         Duration.ofSeconds(10)),
@@ -189,20 +192,15 @@ public final class Outbox implements AutoCloseable {
     }
 
     LaneRunner runner(int lane, Lanes lanes, Publisher publisher, LongSupplier nanoTime) {
-        return runner(lane, lanes, publisher, nanoTime, new Lanes.BatchLimits(500, 1_000_000));
+        return runner(lane, lanes, publisher, nanoTime, new BatchLimits(500, 1_000_000));
     }
 
-    LaneRunner runner(int lane, Lanes lanes, Publisher publisher, LongSupplier nanoTime, Lanes.BatchLimits limits) {
+    LaneRunner runner(int lane, Lanes lanes, Publisher publisher, LongSupplier nanoTime, BatchLimits limits) {
         return runner(lane, lanes, publisher, nanoTime, limits, Duration.ofMillis(50));
     }
 
     LaneRunner runner(
-            int lane,
-            Lanes lanes,
-            Publisher publisher,
-            LongSupplier nanoTime,
-            Lanes.BatchLimits limits,
-            Duration idleMax) {
+            int lane, Lanes lanes, Publisher publisher, LongSupplier nanoTime, BatchLimits limits, Duration idleMax) {
         return new LaneRunner(
                 lane,
                 new LaneRunner.Tools(

@@ -89,7 +89,7 @@ final class SimulatedEnqueuer {
             Ledger ledger,
             ModelStore store,
             ModelBroker broker,
-            Lanes.BatchLimits limits) {
+            BatchLimits limits) {
         this.name = name;
         this.simulation = simulation;
         this.ledger = ledger;

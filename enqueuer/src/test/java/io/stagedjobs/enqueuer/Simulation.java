@@ -101,7 +101,7 @@ final class Simulation {
 
     private final int lanes;
     private final int enqueuersAtOnce;
-    private final Lanes.BatchLimits limits;
+    private final BatchLimits limits;
     private final List<String> topics;
     private final double switches;
     private final double events;
@@ -124,7 +124,7 @@ final class Simulation {
         this.trace = trace;
         lanes = 1 + below(2);
         enqueuersAtOnce = 1 + below(3);
-        limits = new Lanes.BatchLimits(oneOf(List.of(1, 2, 2, 3, 5, 50)), chance(0.8) ? 1_000_000 : 100 + below(200));
+        limits = new BatchLimits(oneOf(List.of(1, 2, 2, 3, 5, 50)), chance(0.8) ? 1_000_000 : 100 + below(200));
         topics = chance(0.5) ? List.of("t0") : List.of("t0", "t1");
         switches = oneOf(List.of(0.05, 0.15, 0.4));
         events = oneOf(List.of(0.1, 0.3, 0.6));
@@ -535,7 +535,7 @@ final class Simulation {
         }
         Set<String> paused =
                 switch (below(4)) {
-                    case 0 -> Set.of(Lanes.ALL_TOPICS);
+                    case 0 -> Set.of(Membership.ALL_TOPICS);
                     case 1 -> Set.of(oneOf(topics));
                     default -> Set.<String>of();
                 };

@@ -1,6 +1,6 @@
 package io.stagedjobs.enqueuer.cli;
 
-import io.stagedjobs.enqueuer.Lanes;
+import io.stagedjobs.enqueuer.Membership;
 import io.stagedjobs.enqueuer.postgres.PausedTopics;
 import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
@@ -46,7 +46,7 @@ class PauseCommand implements Callable<Integer> {
                     .getOut()
                     .println(change(
                             paused,
-                            topic == null ? Lanes.ALL_TOPICS : topic,
+                            topic == null ? Membership.ALL_TOPICS : topic,
                             topic == null ? "everything" : "topic " + topic,
                             settings.get(Setting.HEARTBEAT_INTERVAL).toMillis()));
         }

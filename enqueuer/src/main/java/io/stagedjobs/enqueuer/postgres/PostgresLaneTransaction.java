@@ -1,8 +1,8 @@
 package io.stagedjobs.enqueuer.postgres;
 
+import io.stagedjobs.enqueuer.BatchLimits;
 import io.stagedjobs.enqueuer.Job;
 import io.stagedjobs.enqueuer.LaneTransaction;
-import io.stagedjobs.enqueuer.Lanes.BatchLimits;
 import io.stagedjobs.enqueuer.Refusal;
 import java.nio.ByteBuffer;
 import java.time.Instant;

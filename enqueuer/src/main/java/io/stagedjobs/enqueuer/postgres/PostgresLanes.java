@@ -2,7 +2,6 @@ package io.stagedjobs.enqueuer.postgres;
 
 import io.stagedjobs.enqueuer.LaneTransaction;
 import io.stagedjobs.enqueuer.Lanes;
-import io.stagedjobs.enqueuer.OutsideException;
 import io.stagedjobs.enqueuer.postgres.PostgresLaneTransaction.Locked;
 import io.stagedjobs.schema.Schema;
 import java.time.Duration;
@@ -13,11 +12,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
-import java.util.UUID;
 import javax.sql.DataSource;
-import org.jooq.DSLContext;
 import org.jooq.Record;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -26,22 +22,9 @@ public final class PostgresLanes implements Lanes {
 
     private static final Logger log = LoggerFactory.getLogger(PostgresLanes.class);
 
-    /** Up to here the backlog is counted, beyond it PostgreSQL's estimate has to do. */
-    private static final int BACKLOG_COUNTED_MAX = 100_000;
-
-    /**
-     * Who this enqueuer is.
-     *
-     * @param id a new one for each start
-     * @param name for people, for example host and process id
-     * @param delivery the delivery mode, as it is configured
-     * @param deployment under which Kafka knew this database when the enqueuer started
-     */
-    public record Identity(UUID id, String name, String delivery, String deployment) {}
-
     private final Transactions transactions;
     private final Statements sql;
-    private final Identity identity;
+    private final PostgresMembership.Identity identity;
     private final Duration takeoverAfter;
 
     /**
@@ -51,38 +34,26 @@ public final class PostgresLanes implements Lanes {
      * @param publishTimeout how long a claimed batch may wait for Kafka
      */
     public PostgresLanes(
-            DataSource dataSource, Schema schema, Identity identity, Duration takeoverAfter, Duration publishTimeout) {
-        this.transactions = new Transactions(dataSource, identity.id, publishTimeout);
+            DataSource dataSource,
+            Schema schema,
+            PostgresMembership.Identity identity,
+            Duration takeoverAfter,
+            Duration publishTimeout) {
+        this.transactions = new Transactions(dataSource, identity.id(), publishTimeout);
         this.sql = new Statements(schema);
         this.identity = identity;
         this.takeoverAfter = takeoverAfter;
     }
 
-    @Override
-    public Census beat() {
-        return transactions.call("renew the heartbeat", dsl -> {
-            if (!dsl.fetchSingle(sql.sameDeployment, identity.deployment).get(0, boolean.class)) {
-                throw new OutsideException(
-                        OutsideException.Side.POSTGRESQL,
-                        "the delivery mode was changed or chosen anew while this enqueuer was running; it takes no lane"
-                                + " any more and has to be started again",
-                        null);
-            }
-            dsl.execute(sql.renew, identity.id, identity.name, identity.delivery);
-            dsl.execute(sql.forgetDead, takeoverAfter.toMillis());
-            List<UUID> enqueuers =
-                    dsl.fetch(sql.living, takeoverAfter.toMillis()).getValues(0, UUID.class);
-            List<@Nullable UUID> owners = dsl.fetch(sql.owners).getValues(0, UUID.class);
-            owners.replaceAll(owner -> owner != null && enqueuers.contains(owner) ? owner : null);
-            Set<String> pauses = dsl.fetch(sql.pauses).intoSet(0, String.class);
-            return new Census(identity.id, owners, enqueuers, pauses);
-        });
+    /** The membership of the same enqueuer, on the same connections. */
+    public PostgresMembership membership() {
+        return new PostgresMembership(transactions, sql, identity, takeoverAfter);
     }
 
     @Override
     public OptionalLong take(int lane) {
         return transactions.call("take lane " + lane, dsl -> {
-            int ended = dsl.fetch(sql.endOrphans, identity.id, lane, lane, identity.id, takeoverAfter.toMillis())
+            int ended = dsl.fetch(sql.endOrphans, identity.id(), lane, lane, identity.id(), takeoverAfter.toMillis())
                     .size();
             if (ended > 0) {
                 log.warn(
@@ -92,21 +63,14 @@ public final class PostgresLanes implements Lanes {
                         ended);
             }
             Record taken = dsl.fetchOne(
-                    sql.take, identity.id, lane, identity.id, takeoverAfter.toMillis(), identity.deployment);
+                    sql.take, identity.id(), lane, identity.id(), takeoverAfter.toMillis(), identity.deployment());
             return taken == null ? OptionalLong.empty() : OptionalLong.of(taken.get(0, long.class));
         });
     }
 
     @Override
     public void giveBack(int lane, long generation) {
-        transactions.call("give back lane " + lane, dsl -> dsl.execute(sql.giveBack, lane, generation, identity.id));
-    }
-
-    @Override
-    public void giveBack(Set<Integer> lanes) {
-        transactions.call(
-                "give back lanes " + lanes,
-                dsl -> dsl.execute(sql.giveBackStrays, lanes.toArray(new Integer[0]), identity.id));
+        transactions.call("give back lane " + lane, dsl -> dsl.execute(sql.giveBack, lane, generation, identity.id()));
     }
 
     @Override
@@ -175,32 +139,5 @@ public final class PostgresLanes implements Lanes {
             transaction.close();
             throw e;
         }
-    }
-
-    @Override
-    public Backlog backlog() {
-        return transactions.call("measure the backlog", dsl -> {
-            dsl.execute(sql.waitForLocksBriefly);
-            double seconds = dsl.fetchSingle(sql.oldestAge).get(0, double.class);
-            return new Backlog(
-                    count(dsl, sql.countBounded, sql.countEstimated),
-                    Duration.ofMillis((long) (seconds * 1000)),
-                    count(dsl, sql.countAsideBounded, sql.countAsideEstimated));
-        });
-    }
-
-    private static long count(DSLContext dsl, String bounded, String estimated) {
-        long counted = dsl.fetchSingle(bounded, BACKLOG_COUNTED_MAX).get(0, long.class);
-        return counted < BACKLOG_COUNTED_MAX
-                ? counted
-                : Math.max(counted, dsl.fetchSingle(estimated).get(0, long.class));
-    }
-
-    @Override
-    public void leave() {
-        transactions.call("leave", dsl -> {
-            dsl.execute(sql.giveBackAll, identity.id);
-            return dsl.execute(sql.forgetMe, identity.id);
-        });
     }
 }

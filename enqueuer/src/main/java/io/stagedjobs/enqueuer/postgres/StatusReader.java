@@ -1,6 +1,6 @@
 package io.stagedjobs.enqueuer.postgres;
 
-import io.stagedjobs.enqueuer.Lanes;
+import io.stagedjobs.enqueuer.Membership;
 import io.stagedjobs.schema.Schema;
 import java.sql.Connection;
 import java.time.Duration;
@@ -88,7 +88,7 @@ public final class StatusReader {
 
     /** Whether an operator has paused everything. */
     public boolean everythingPaused() {
-        return pauses().contains(Lanes.ALL_TOPICS);
+        return pauses().contains(Membership.ALL_TOPICS);
     }
 
     /** What an operator has paused; {@code *} stands for everything. */

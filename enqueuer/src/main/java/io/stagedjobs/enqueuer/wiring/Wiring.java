@@ -2,9 +2,9 @@ package io.stagedjobs.enqueuer.wiring;
 
 import com.zaxxer.hikari.HikariDataSource;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.stagedjobs.enqueuer.BatchLimits;
 import io.stagedjobs.enqueuer.Enqueuer;
 import io.stagedjobs.enqueuer.Health;
-import io.stagedjobs.enqueuer.Lanes;
 import io.stagedjobs.enqueuer.OutsideException;
 import io.stagedjobs.enqueuer.Publisher;
 import io.stagedjobs.enqueuer.kafka.AtLeastOncePublisher;
@@ -13,6 +13,7 @@ import io.stagedjobs.enqueuer.kafka.KafkaClientSettings;
 import io.stagedjobs.enqueuer.postgres.Database;
 import io.stagedjobs.enqueuer.postgres.Deployment;
 import io.stagedjobs.enqueuer.postgres.PostgresLanes;
+import io.stagedjobs.enqueuer.postgres.PostgresMembership;
 import io.stagedjobs.enqueuer.postgres.WakeUpListener;
 import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
@@ -67,18 +68,18 @@ public final class Wiring implements AutoCloseable {
         }
         health.reached(OutsideException.Side.KAFKA);
         pool = database.pool(CONNECTIONS_MAX, registry);
-        Lanes lanes = new PostgresLanes(
+        PostgresLanes lanes = new PostgresLanes(
                 pool,
                 schema,
-                new PostgresLanes.Identity(UUID.randomUUID(), name(settings), delivery, deployment.id()),
+                new PostgresMembership.Identity(UUID.randomUUID(), name(settings), delivery, deployment.id()),
                 settings.get(Setting.TAKEOVER_AFTER),
                 settings.get(Setting.PUBLISH_TIMEOUT));
         Enqueuer.Options options = new Enqueuer.Options(
-                new Lanes.BatchLimits(settings.get(Setting.BATCH_SIZE), settings.get(Setting.BATCH_BYTES)),
+                new BatchLimits(settings.get(Setting.BATCH_SIZE), settings.get(Setting.BATCH_BYTES)),
                 settings.get(Setting.POLL_INTERVAL),
                 settings.get(Setting.HEARTBEAT_INTERVAL),
                 STOP_MAX);
-        enqueuer = new Enqueuer(lanes, publisher, options, health, registry);
+        enqueuer = new Enqueuer(lanes.membership(), lanes, publisher, options, health, registry);
         wakeUps = settings.get(Setting.WAKE_UP) ? new WakeUpListener(database, schema, enqueuer::wake) : null;
     }
 

@@ -2,11 +2,11 @@ package io.stagedjobs.enqueuer.postgres;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.stagedjobs.enqueuer.BatchLimits;
 import io.stagedjobs.enqueuer.Job;
 import io.stagedjobs.enqueuer.LaneTransaction.Blocked;
 import io.stagedjobs.enqueuer.LaneTransaction.Moved;
 import io.stagedjobs.enqueuer.LaneTransaction.Row;
-import io.stagedjobs.enqueuer.Lanes.BatchLimits;
 import io.stagedjobs.enqueuer.Outbox;
 import io.stagedjobs.enqueuer.Refusal;
 import io.stagedjobs.schema.Schema;
