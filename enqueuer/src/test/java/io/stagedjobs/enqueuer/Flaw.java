@@ -1,34 +1,316 @@
 package io.stagedjobs.enqueuer;
 
-/** A protocol that is broken on purpose: the simulator has to find out. Each is built into a model, at the port it belongs to. */
+import java.util.Collection;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.Supplier;
+
+/**
+ * A protocol that is broken on purpose: the simulator has to find out. Each is a model that does one thing otherwise, at the
+ * port to which that belongs.
+ */
 enum Flaw {
     NONE,
+
     /** The publisher answers when the records are acknowledged, with Kafka's commit still on its way. */
-    DELETES_BEFORE_KAFKAS_COMMIT_IS_KNOWN,
+    DELETES_BEFORE_KAFKAS_COMMIT_IS_KNOWN {
+        @Override
+        ModelBroker broker(World world, Ledger ledger, ModelStore store, int lanes) {
+            return new ModelBroker(world, ledger, store, lanes) {
+                @Override
+                boolean commit(Transaction transaction) {
+                    late.add(transaction);
+                    return true;
+                }
+
+                @Override
+                void endBefore(Transaction last) {
+                    if (last.state == State.OPEN) { // a producer's transactions come one after the other
+                        late.remove(last);
+                        decide(last);
+                    }
+                    super.endBefore(last);
+                }
+            };
+        }
+    },
+
     /** A new owner writes down the batch that only Kafka knew, but does not look for its rows. */
-    SKIPS_THE_RECONCILE,
+    SKIPS_THE_RECONCILE {
+        @Override
+        ModelStore store(World world, Ledger ledger, int lanes) {
+            return new ModelStore(world, ledger, lanes) {
+                @Override
+                Transaction transaction(Session session) {
+                    return new Transaction(session) {
+                        @Override
+                        public List<Row> present(Collection<Long> ids) {
+                            return super.present(List.of());
+                        }
+                    };
+                }
+            };
+        }
+    },
+
     /** Nobody waits for the lane's lock, and rows that another transaction is deleting are passed over. */
-    SKIPS_LOCKED_ROWS,
+    SKIPS_LOCKED_ROWS {
+        @Override
+        ModelStore store(World world, Ledger ledger, int lanes) {
+            return new ModelStore(world, ledger, lanes) {
+                @Override
+                void awaitLock(Session session) {
+                    grant(session);
+                }
+
+                private boolean changesElsewhere(Session session, Job job) {
+                    return open.stream()
+                            .anyMatch(other ->
+                                    other != session && other.lane == session.lane && other.rows.containsKey(job.id()));
+                }
+
+                @Override
+                Transaction transaction(Session session) {
+                    return new Transaction(session) {
+                        @Override
+                        List<Job> toDelete(Collection<Row> asked) {
+                            return super.toDelete(asked).stream()
+                                    .filter(job -> !changesElsewhere(session, job))
+                                    .toList();
+                        }
+                    };
+                }
+            };
+        }
+    },
+
     /** The progress is understood as "everything up to the highest id". */
-    TAKES_THE_HIGHEST_ID_FOR_PROGRESS,
+    TAKES_THE_HIGHEST_ID_FOR_PROGRESS {
+        @Override
+        ModelStore store(World world, Ledger ledger, int lanes) {
+            return new ModelStore(world, ledger, lanes) {
+                @Override
+                Transaction transaction(Session session) {
+                    return new Transaction(session) {
+                        @Override
+                        public List<Row> present(Collection<Long> ids) {
+                            Set<Long> wanted = new TreeSet<>(ids);
+                            if (!ids.isEmpty()) {
+                                wanted.addAll(
+                                        rows().headMap(Collections.max(ids)).keySet());
+                            }
+                            return super.present(wanted);
+                        }
+                    };
+                }
+            };
+        }
+    },
+
     /** A transaction locks the lane and does not look who owns it now. */
-    DOES_NOT_CHECK_THE_GENERATION,
+    DOES_NOT_CHECK_THE_GENERATION {
+        @Override
+        ModelStore store(World world, Ledger ledger, int lanes) {
+            return new ModelStore(world, ledger, lanes) {
+                @Override
+                boolean isOf(Lane lane, long generation) {
+                    return true;
+                }
+            };
+        }
+    },
+
     /** The next batch is read while this one is under way, from where this one ends. */
-    READS_AHEAD,
+    READS_AHEAD {
+        @Override
+        ModelStore store(World world, Ledger ledger, int lanes) {
+            return new ModelStore(world, ledger, lanes) {
+                private record Ahead(long generation, LaneTransaction.Read read) {}
+
+                private final Map<List<Object>, Ahead> ahead = new HashMap<>();
+
+                @Override
+                Transaction transaction(Session session) {
+                    return new Transaction(session) {
+                        private Supplier<Read> next = () -> null;
+
+                        @Override
+                        Read select(BatchLimits limits, Blocked blocked, long after) {
+                            Ahead known = ahead.remove(owner());
+                            Read read = known != null && known.generation == lane.generation
+                                    ? known.read
+                                    : super.select(limits, blocked, after);
+                            if (!read.jobs().isEmpty()) {
+                                long last =
+                                        read.jobs().get(read.jobs().size() - 1).id();
+                                next = () -> super.select(limits, blocked, last);
+                            }
+                            return read;
+                        }
+
+                        @Override
+                        public void commit() {
+                            Read read = next.get();
+                            super.commit();
+                            if (read != null && !read.jobs().isEmpty()) {
+                                ahead.put(owner(), new Ahead(lane.generation, read));
+                            }
+                        }
+
+                        private List<Object> owner() {
+                            return List.of(session.client, lane);
+                        }
+                    };
+                }
+            };
+        }
+    },
+
     /** What follows of a parked job's key is read like anything else. */
-    DOES_NOT_LEAVE_FOLLOWERS_OUT,
+    DOES_NOT_LEAVE_FOLLOWERS_OUT {
+        @Override
+        ModelStore store(World world, Ledger ledger, int lanes) {
+            return new ModelStore(world, ledger, lanes) {
+                @Override
+                Transaction transaction(Session session) {
+                    return new Transaction(session) {
+                        @Override
+                        Read select(BatchLimits limits, Blocked blocked, long after) {
+                            return super.select(limits, new Blocked(blocked.topics(), blocked.from(), false), after);
+                        }
+                    };
+                }
+            };
+        }
+    },
+
     /** A new owner's producer starts beside the earlier one. */
-    DOES_NOT_FENCE,
+    DOES_NOT_FENCE {
+        @Override
+        ModelBroker broker(World world, Ledger ledger, ModelStore store, int lanes) {
+            return new ModelBroker(world, ledger, store, lanes) {
+                @Override
+                void fence(World.Caller by, Lane lane) {}
+            };
+        }
+    },
+
     /** Deletes all rows up to the last one that was published. */
-    DELETES_UP_TO_THE_LAST_ID,
+    DELETES_UP_TO_THE_LAST_ID {
+        @Override
+        ModelStore store(World world, Ledger ledger, int lanes) {
+            return new ModelStore(world, ledger, lanes) {
+                @Override
+                Transaction transaction(Session session) {
+                    return new Transaction(session) {
+                        @Override
+                        List<Job> toDelete(Collection<Row> asked) {
+                            List<Job> published = super.toDelete(asked);
+                            return published.isEmpty()
+                                    ? published
+                                    : List.copyOf(rows().headMap(
+                                                    published
+                                                            .get(published.size() - 1)
+                                                            .id(),
+                                                    true)
+                                            .values());
+                        }
+                    };
+                }
+            };
+        }
+    },
+
     /** Reads rows of transactions that a crash of PostgreSQL may take back. */
-    DOES_NOT_FLUSH_THE_LOG,
+    DOES_NOT_FLUSH_THE_LOG {
+        @Override
+        ModelStore store(World world, Ledger ledger, int lanes) {
+            return new ModelStore(world, ledger, lanes) {
+                @Override
+                void flushRead() {}
+            };
+        }
+    },
+
     /** Reads begin above an id as soon as it was drawn. */
-    FLOOR_DOES_NOT_WAIT_FOR_WRITERS,
+    FLOOR_DOES_NOT_WAIT_FOR_WRITERS {
+        @Override
+        ModelStore store(World world, Ledger ledger, int lanes) {
+            return new ModelStore(world, ledger, lanes) {
+                @Override
+                Set<String> writers() {
+                    return Set.of();
+                }
+            };
+        }
+    },
+
     /** Reads that begin above an old transaction go on there when it is over. */
-    FLOOR_FORGETS_ITS_EXCEPTIONS,
+    FLOOR_FORGETS_ITS_EXCEPTIONS {
+        @Override
+        ModelStore store(World world, Ledger ledger, int lanes) {
+            return new ModelStore(world, ledger, lanes) {
+                @Override
+                Transaction transaction(Session session) {
+                    return new Transaction(session) {
+                        @Override
+                        public boolean anyOver(Set<String> writers) {
+                            return super.anyOver(Set.of());
+                        }
+                    };
+                }
+            };
+        }
+    },
+
     /** An old transaction counts as open until it has given up its locks. */
-    TAKES_A_LOCK_FOR_AN_OPEN_TRANSACTION,
+    TAKES_A_LOCK_FOR_AN_OPEN_TRANSACTION {
+        @Override
+        ModelStore store(World world, Ledger ledger, int lanes) {
+            return new ModelStore(world, ledger, lanes) {
+                @Override
+                Transaction transaction(Session session) {
+                    return new Transaction(session) {
+                        @Override
+                        public boolean anyOver(Set<String> writers) {
+                            super.anyOver(writers);
+                            return !writers().containsAll(writers);
+                        }
+                    };
+                }
+            };
+        }
+    },
+
     /** Lets the floor pass blocked jobs that were not moved aside yet. */
-    SWEEP_CLAIMS_MORE_THAN_IT_LOOKED_AT
+    SWEEP_CLAIMS_MORE_THAN_IT_LOOKED_AT {
+        @Override
+        ModelStore store(World world, Ledger ledger, int lanes) {
+            return new ModelStore(world, ledger, lanes) {
+                @Override
+                Transaction transaction(Session session) {
+                    return new Transaction(session) {
+                        @Override
+                        public Swept sweep(Map<String, Refusal> refused, BatchLimits limits, long after) {
+                            return new Swept(super.sweep(refused, limits, after).moved(), Long.MAX_VALUE);
+                        }
+                    };
+                }
+            };
+        }
+    };
+
+    /** PostgreSQL under this protocol. */
+    ModelStore store(World world, Ledger ledger, int lanes) {
+        return new ModelStore(world, ledger, lanes);
+    }
+
+    /** Kafka under this protocol. */
+    ModelBroker broker(World world, Ledger ledger, ModelStore store, int lanes) {
+        return new ModelBroker(world, ledger, store, lanes);
+    }
 }

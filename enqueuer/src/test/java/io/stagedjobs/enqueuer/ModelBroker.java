@@ -3,7 +3,8 @@ package io.stagedjobs.enqueuer;
 import io.stagedjobs.enqueuer.OutsideException.Side;
 import io.stagedjobs.enqueuer.Progress.JobRef;
 import io.stagedjobs.enqueuer.Refusal.Reason;
-import io.stagedjobs.enqueuer.Simulation.Fate;
+import io.stagedjobs.enqueuer.World.Caller;
+import io.stagedjobs.enqueuer.World.Fate;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -20,34 +21,34 @@ import java.util.TreeSet;
  * older one has open, and waits for what is decided already. A commit is decided first and becomes readable later. Requests that
  * belong to a transaction of an older epoch are refused (transactions version 2: an epoch a transaction).
  */
-final class ModelBroker {
+class ModelBroker {
 
     private static final Duration PUBLISH_TIMEOUT = Duration.ofSeconds(10);
     private static final Refusal MISSING = new Refusal(Reason.TOPIC_MISSING, "missing");
     private static final Refusal TOO_LARGE = new Refusal(Reason.TOO_LARGE, "too large");
 
-    private enum State {
+    enum State {
         OPEN,
         /** Committed, though no reader can see it yet. */
         DECIDED,
         ENDED
     }
 
-    private static final class Transaction {
-        final SimulatedEnqueuer client;
+    static final class Transaction {
+        final Caller client;
         final Lane lane;
         final List<Job> records = new ArrayList<>();
         final List<Long> positions = new ArrayList<>();
         Progress progress;
         State state = State.OPEN;
 
-        Transaction(SimulatedEnqueuer client, Lane lane) {
+        Transaction(Caller client, Lane lane) {
             this.client = client;
             this.lane = lane;
         }
     }
 
-    private static final class Lane {
+    static final class Lane {
         final int number;
         long epoch;
         /** Not yet readable to a read_committed reader, nor aborted. */
@@ -60,22 +61,20 @@ final class ModelBroker {
         }
     }
 
-    private final Simulation simulation;
+    private final World world;
     private final Ledger ledger;
     private final ModelStore store;
-    private final Flaw flaw;
     private final List<Lane> lanes = new ArrayList<>();
     private final Map<String, Boolean> topics = new TreeMap<>();
     /** Transactions whose commit request is still on its way. */
-    private final List<Transaction> late = new ArrayList<>();
+    final List<Transaction> late = new ArrayList<>();
 
     private long positions;
 
-    ModelBroker(Simulation simulation, Ledger ledger, ModelStore store, Flaw flaw, int lanes) {
-        this.simulation = simulation;
+    ModelBroker(World world, Ledger ledger, ModelStore store, int lanes) {
+        this.world = world;
         this.ledger = ledger;
         this.store = store;
-        this.flaw = flaw;
         for (int i = 0; i < lanes; i++) {
             this.lanes.add(new Lane(i));
         }
@@ -88,9 +87,9 @@ final class ModelBroker {
     }
 
     boolean changeTopic() {
-        String name = simulation.oneOf(List.copyOf(topics.keySet()));
+        String name = world.oneOf(List.copyOf(topics.keySet()));
         topics.put(name, !topics.get(name));
-        simulation.note("Kafka", "topic " + name + " writable:", topics.get(name));
+        world.note("Kafka", "topic " + name + " writable:", topics.get(name));
         return true;
     }
 
@@ -103,10 +102,10 @@ final class ModelBroker {
         if (late.isEmpty()) {
             return false;
         }
-        Transaction transaction = simulation.oneOf(late);
+        Transaction transaction = world.oneOf(late);
         late.remove(transaction);
-        boolean arrives = simulation.chance(transaction.client.crashed() ? 0.5 : 0.8);
-        simulation.note("Kafka", "a late commit arrives: " + arrives + ", its transaction is", transaction.state);
+        boolean arrives = world.chance(transaction.client.crashed() ? 0.5 : 0.8);
+        world.note("Kafka", "a late commit arrives: " + arrives + ", its transaction is", transaction.state);
         if (arrives && transaction.state == State.OPEN) {
             decide(transaction);
         }
@@ -131,7 +130,7 @@ final class ModelBroker {
         for (Lane lane : lanes) {
             for (Transaction transaction : lane.pending) {
                 if (transaction.state == State.OPEN) {
-                    simulation.note("Kafka", "times out the transaction of", transaction.client);
+                    world.note("Kafka", "times out the transaction of", transaction.client);
                     lane.epoch++;
                     abort(transaction);
                     return true;
@@ -141,7 +140,7 @@ final class ModelBroker {
         return false;
     }
 
-    private void decide(Transaction transaction) {
+    void decide(Transaction transaction) {
         transaction.state = State.DECIDED;
         ledger.kafkaCommitted(
                 transaction.lane.number, transaction.records, transaction.positions, transaction.progress);
@@ -160,8 +159,42 @@ final class ModelBroker {
 
     // What an enqueuer asks.
 
-    Publisher client(SimulatedEnqueuer enqueuer) {
-        return new Client(enqueuer);
+    Publisher client(Caller caller) {
+        return new Client(caller);
+    }
+
+    /** Ends what an earlier producer has open, and waits for what is decided already. */
+    void fence(Caller by, Lane lane) {
+        lane.epoch++;
+        world.note(by, "fences lane " + lane.number + ", epoch", lane.epoch);
+        lane.pending.stream()
+                .filter(transaction -> transaction.state == State.OPEN)
+                .toList()
+                .forEach(ModelBroker.this::abort);
+        if (!world.await("waits for markers", lane.pending::isEmpty, PUBLISH_TIMEOUT)) {
+            throw outside("the transaction before did not end");
+        }
+    }
+
+    /** A producer begins a transaction; it cannot before its last one is decided. */
+    void endBefore(Transaction last) {
+        if (last.state == State.DECIDED) {
+            complete(last);
+        }
+    }
+
+    /** A commit request arrives, or does not; returns whether it was answered. */
+    boolean commit(Transaction transaction) {
+        Fate fate = world.fateOfCommit();
+        switch (fate) {
+            case DONE, UNANSWERED -> decide(transaction);
+            case LOST -> {}
+            case LATE -> late.add(transaction);
+        }
+        if (transaction.state == State.DECIDED && world.chance(0.5)) {
+            complete(transaction);
+        }
+        return fate == Fate.DONE;
     }
 
     private static OutsideException outside(String what) {
@@ -169,11 +202,11 @@ final class ModelBroker {
     }
 
     private final class Client implements Publisher {
-        private final SimulatedEnqueuer me;
+        private final Caller me;
         /** Topics that were found writable are not asked about again until something fails. */
         private final Set<String> known = new HashSet<>();
 
-        Client(SimulatedEnqueuer me) {
+        Client(Caller me) {
             this.me = me;
         }
 
@@ -182,7 +215,7 @@ final class ModelBroker {
 
         @Override
         public Optional<Progress> peek(int lane) {
-            simulation.step("peeks at the progress of lane", lane);
+            world.step("peeks at the progress of lane", lane);
             mayFail();
             return Optional.of(lanes.get(lane).readable);
         }
@@ -190,44 +223,30 @@ final class ModelBroker {
         @Override
         public Session open(int number, long generation) {
             Lane lane = lanes.get(number);
-            simulation.step("opens a producer for lane", number);
-            Fate fate = simulation.fate();
+            world.step("opens a producer for lane", number);
+            Fate fate = world.fate();
             if (fate == Fate.LOST) {
                 throw outside("not reached");
             }
-            if (flaw != Flaw.DOES_NOT_FENCE) {
-                fence(lane);
-            }
+            fence(me, lane);
             if (fate != Fate.DONE) {
                 throw outside("no answer");
             }
             long epoch = lane.epoch;
-            simulation.step("reads the progress with epoch", epoch);
+            world.step("reads the progress with epoch", epoch);
             mayFail();
             return new Producer(me, lane, epoch, lane.readable, known);
         }
 
-        private void fence(Lane lane) {
-            lane.epoch++;
-            simulation.note(me, "fences lane " + lane.number + ", epoch", lane.epoch);
-            lane.pending.stream()
-                    .filter(transaction -> transaction.state == State.OPEN)
-                    .toList()
-                    .forEach(ModelBroker.this::abort);
-            if (!simulation.await("waits for markers", lane.pending::isEmpty, PUBLISH_TIMEOUT)) {
-                throw outside("the transaction before did not end");
-            }
-        }
-
         @Override
         public Map<String, Refusal> refused(Set<String> asked) {
-            simulation.step("asks for topics", asked);
+            world.step("asks for topics", asked);
             mayFail();
             return refusedNow(asked, known);
         }
 
         private void mayFail() {
-            if (simulation.fate() != Fate.DONE) {
+            if (world.fate() != Fate.DONE) {
                 throw outside("no answer");
             }
         }
@@ -251,14 +270,14 @@ final class ModelBroker {
     }
 
     private final class Producer implements Publisher.Session {
-        private final SimulatedEnqueuer me;
+        private final Caller me;
         private final Lane lane;
         private final long epoch;
         private final Progress progress;
         private final Set<String> known;
         private Transaction last;
 
-        Producer(SimulatedEnqueuer me, Lane lane, long epoch, Progress progress, Set<String> known) {
+        Producer(Caller me, Lane lane, long epoch, Progress progress, Set<String> known) {
             this.me = me;
             this.lane = lane;
             this.epoch = epoch;
@@ -273,8 +292,8 @@ final class ModelBroker {
 
         @Override
         public Outcome publish(Batch batch) {
-            simulation.step("asks for the topics of batch", batch.number());
-            if (simulation.fate() != Fate.DONE) {
+            world.step("asks for the topics of batch", batch.number());
+            if (world.fate() != Fate.DONE) {
                 return failed("no answer about topics");
             }
             Set<String> wanted = new HashSet<>();
@@ -301,8 +320,8 @@ final class ModelBroker {
             Transaction transaction = null;
             boolean refusing = false;
             for (Job job : jobs) {
-                if (transaction == null || simulation.chance(0.3)) {
-                    simulation.step("sends", job.name());
+                if (transaction == null || world.chance(0.3)) {
+                    world.step("sends", job.name());
                 }
                 if (transaction == null) {
                     if (isFenced()) {
@@ -310,13 +329,13 @@ final class ModelBroker {
                     }
                     transaction = begin();
                 }
-                if (isFenced() || transaction.state != State.OPEN || simulation.fate() != Fate.DONE) {
+                if (isFenced() || transaction.state != State.OPEN || world.fate() != Fate.DONE) {
                     return failed("not acknowledged");
                 }
                 if (topics.get(job.topic()) && !ledger.of(job).isRefused()) {
                     transaction.records.add(job);
                     transaction.positions.add(++positions);
-                } else if (!refusing || simulation.chance(0.5)) {
+                } else if (!refusing || world.chance(0.5)) {
                     // After the first refusal the producer may or may not tell what else is wrong.
                     refusing = true;
                     if (topics.get(job.topic())) {
@@ -332,7 +351,7 @@ final class ModelBroker {
             transaction.progress = new Progress(
                     batch.number(),
                     jobs.stream().map(job -> JobRef.of(job.id(), job.jobId())).toList());
-            return commit(transaction) ? new Outcome(jobs, refusedBefore, Map.of(), null) : failed("commit");
+            return committed(transaction) ? new Outcome(jobs, refusedBefore, Map.of(), null) : failed("commit");
         }
 
         private boolean isFenced() {
@@ -340,12 +359,8 @@ final class ModelBroker {
         }
 
         private Transaction begin() {
-            if (last != null && last.state == State.OPEN) {
-                late.remove(last);
-                decide(last); // one after the other: only a publisher that does not wait comes here
-            }
-            if (last != null && last.state == State.DECIDED) {
-                complete(last);
+            if (last != null) {
+                endBefore(last);
             }
             ledger.kafkaTransactionBegins(lane.number, store);
             last = new Transaction(me, lane);
@@ -356,38 +371,22 @@ final class ModelBroker {
         private Outcome takenBack(
                 Transaction transaction, Map<String, Refusal> refusedTopics, Map<Long, Refusal> refusedJobs) {
             known.clear();
-            simulation.step("aborts, refused are", refusedJobs.keySet());
-            if (isFenced() || simulation.fate() != Fate.DONE) {
+            world.step("aborts, refused are", refusedJobs.keySet());
+            if (isFenced() || world.fate() != Fate.DONE) {
                 return failed("abort");
             }
             abort(transaction);
             return new Outcome(List.of(), refusedTopics, refusedJobs, null);
         }
 
-        private boolean commit(Transaction transaction) {
-            simulation.commitStep("commits in Kafka batch", transaction.progress.batch());
-            if (isFenced() || transaction.state != State.OPEN) {
-                return false;
-            }
-            if (flaw == Flaw.DELETES_BEFORE_KAFKAS_COMMIT_IS_KNOWN) {
-                late.add(transaction);
-                return true;
-            }
-            Fate fate = simulation.fateOfCommit();
-            switch (fate) {
-                case DONE, UNANSWERED -> decide(transaction);
-                case LOST -> {}
-                case LATE -> late.add(transaction);
-            }
-            if (transaction.state == State.DECIDED && simulation.chance(0.5)) {
-                complete(transaction);
-            }
-            return fate == Fate.DONE;
+        private boolean committed(Transaction transaction) {
+            world.commitStep("commits in Kafka batch", transaction.progress.batch());
+            return !isFenced() && transaction.state == State.OPEN && commit(transaction);
         }
 
         private Outcome failed(String why) {
             known.clear();
-            simulation.note(me, "could not publish:", why);
+            world.note(me, "could not publish:", why);
             return Outcome.failed(why);
         }
 

@@ -1,14 +1,14 @@
 package io.stagedjobs.enqueuer;
 
 import io.stagedjobs.enqueuer.OutsideException.Side;
-import io.stagedjobs.enqueuer.Simulation.Fate;
+import io.stagedjobs.enqueuer.World.Caller;
+import io.stagedjobs.enqueuer.World.Fate;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Deque;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -27,17 +27,17 @@ import java.util.stream.Collectors;
  * a stopped process may be given a lock. A transaction belongs to a server session that outlives its client until the server
  * notices, or until a takeover ends it.
  */
-final class ModelStore {
+class ModelStore {
 
     static final Duration LOCK_TIMEOUT = Duration.ofSeconds(5);
     private static final Duration IDLE_IN_TRANSACTION_TIMEOUT = Duration.ofSeconds(100);
 
     /** A row of {@code parked_jobs}. */
-    private record AsideRow(Job job, boolean held) {}
+    record AsideRow(Job job, boolean held) {}
 
-    private static final class Lane {
+    static final class Lane {
         long generation;
-        SimulatedEnqueuer owner;
+        Caller owner;
         long settled;
         Session holder;
         final Deque<Session> waiting = new ArrayDeque<>();
@@ -46,10 +46,10 @@ final class ModelStore {
     }
 
     /** A transaction, as the server knows it. */
-    private final class Session {
-        final SimulatedEnqueuer client;
+    final class Session {
+        final Caller client;
         final Lane lane;
-        final long lockDeadline = simulation.nanoTime() + LOCK_TIMEOUT.toNanos();
+        final long lockDeadline = world.nanoTime() + LOCK_TIMEOUT.toNanos();
         boolean granted;
         boolean over;
         /** Its client has lost the connection; the server does not know yet. */
@@ -65,17 +65,16 @@ final class ModelStore {
         final List<Job> deleted = new ArrayList<>();
         Long settled;
 
-        Session(SimulatedEnqueuer client, Lane lane) {
+        Session(Caller client, Lane lane) {
             this.client = client;
             this.lane = lane;
         }
     }
 
-    private final Simulation simulation;
+    private final World world;
     private final Ledger ledger;
-    private final Flaw flaw;
     private final List<Lane> lanes = new ArrayList<>();
-    private final List<Session> open = new ArrayList<>();
+    final List<Session> open = new ArrayList<>();
     private final Deque<List<Ledger.Fact>> unflushed = new ArrayDeque<>();
     private long sequence;
     private long sequenceFlushed;
@@ -88,10 +87,9 @@ final class ModelStore {
     private int starts;
     private int crashes;
 
-    ModelStore(Simulation simulation, Ledger ledger, Flaw flaw, int lanes) {
-        this.simulation = simulation;
+    ModelStore(World world, Ledger ledger, int lanes) {
+        this.world = world;
         this.ledger = ledger;
-        this.flaw = flaw;
         for (int i = 0; i < lanes; i++) {
             this.lanes.add(new Lane());
         }
@@ -130,11 +128,11 @@ final class ModelStore {
         }
     }
 
-    private String era() {
+    String era() {
         return "era " + starts;
     }
 
-    private void flush() {
+    void flush() {
         unflushed.clear();
         sequenceFlushed = sequence;
     }
@@ -144,9 +142,9 @@ final class ModelStore {
     /** Lock and idle timeouts, which the server measures: also of clients that are stopped. */
     void tick() {
         for (Session session : List.copyOf(open)) {
-            boolean lockTimeout = !session.granted && simulation.nanoTime() - session.lockDeadline >= 0;
-            boolean idle = session.granted
-                    && simulation.nanoTime() - session.lastHeardOf >= IDLE_IN_TRANSACTION_TIMEOUT.toNanos();
+            boolean lockTimeout = !session.granted && world.nanoTime() - session.lockDeadline >= 0;
+            boolean idle =
+                    session.granted && world.nanoTime() - session.lastHeardOf >= IDLE_IN_TRANSACTION_TIMEOUT.toNanos();
             if (lockTimeout || idle) {
                 end(session, false);
             }
@@ -161,8 +159,8 @@ final class ModelStore {
         if (gone.isEmpty()) {
             return false;
         }
-        Session session = simulation.oneOf(gone);
-        simulation.note("PostgreSQL", "ends a transaction of", session.client);
+        Session session = world.oneOf(gone);
+        world.note("PostgreSQL", "ends a transaction of", session.client);
         terminate(session);
         return true;
     }
@@ -173,25 +171,25 @@ final class ModelStore {
     }
 
     private void terminate(Session session) {
-        end(session, session.committing && simulation.chance(0.5));
+        end(session, session.committing && world.chance(0.5));
     }
 
     /** All sessions end, and the last asynchronous commits are forgotten. */
     void crash() {
-        simulation.note("PostgreSQL", "crashes, unflushed commits:", unflushed.size());
+        world.note("PostgreSQL", "crashes, unflushed commits:", unflushed.size());
         endAll();
         lockedBy.clear();
         inProgress.clear();
         crashes++;
-        starts += simulation.chance(0.5) ? 1 : 0; // else only a session crashed, and took the others along
-        while (!unflushed.isEmpty() && simulation.chance(0.7)) {
+        starts += world.chance(0.5) ? 1 : 0; // else only a session crashed, and took the others along
+        while (!unflushed.isEmpty() && world.chance(0.7)) {
             for (Ledger.Fact fact : unflushed.removeLast()) {
-                simulation.note("PostgreSQL", "forgets", fact);
+                world.note("PostgreSQL", "forgets", fact);
                 lanes.get(fact.lane).rows.remove(fact.job.id());
                 ledger.takenBack(fact);
             }
         }
-        if (unflushed.isEmpty() && simulation.chance(0.5)) {
+        if (unflushed.isEmpty() && world.chance(0.5)) {
             sequence = highestId();
         }
         flush();
@@ -225,9 +223,9 @@ final class ModelStore {
         }
     }
 
-    private void grant(Session session) {
+    void grant(Session session) {
         session.granted = true;
-        session.lastHeardOf = simulation.nanoTime();
+        session.lastHeardOf = world.nanoTime();
     }
 
     private void apply(Session session, Lane lane) {
@@ -264,18 +262,18 @@ final class ModelStore {
         if (parked.isEmpty()) {
             return false;
         }
-        Job chosen = simulation.oneOf(parked).job;
+        Job chosen = world.oneOf(parked).job;
         Lane lane = lanes.get(ledger.of(chosen).lane);
-        if (mayDiscard && simulation.chance(0.3)) {
-            simulation.note("operator", "discards", chosen.name());
+        if (mayDiscard && world.chance(0.3)) {
+            world.note("operator", "discards", chosen.name());
             lane.aside.remove(chosen.id());
             ledger.of(chosen).discarded = true;
             return true;
         }
-        boolean onlyFirst = simulation.chance(0.5);
+        boolean onlyFirst = world.chance(0.5);
         for (AsideRow row : List.copyOf(lane.aside.values())) {
             if (!row.held && sameKey(row.job, chosen)) {
-                simulation.note("operator", "requeues", row.job.name());
+                world.note("operator", "requeues", row.job.name());
                 lane.aside.remove(row.job.id());
                 lane.rows.put(row.job.id(), row.job);
                 if (onlyFirst) {
@@ -326,31 +324,51 @@ final class ModelStore {
 
     // What an enqueuer asks.
 
-    Lanes client(SimulatedEnqueuer enqueuer) {
-        return new Client(enqueuer);
+    Lanes client(Caller caller) {
+        return new Client(caller);
+    }
+
+    /** One more transaction of the server, which has locked its lane. */
+    Transaction transaction(Session session) {
+        return new Transaction(session);
+    }
+
+    boolean isOf(Lane lane, long generation) {
+        return lane.generation == generation;
+    }
+
+    void awaitLock(Session session) {
+        session.lane.waiting.add(session);
+        world.await("waits for the lane's lock", () -> session.granted || session.over, LOCK_TIMEOUT);
+    }
+
+    /** The open transactions that have locked the table. */
+    Set<String> writers() {
+        return Set.copyOf(lockedBy);
+    }
+
+    /** What was read is on the disk before anybody is told. */
+    void flushRead() {
+        flush();
     }
 
     private static OutsideException outside(String what) {
         return new OutsideException(Side.POSTGRESQL, what, null);
     }
 
-    /** Only in {@link Flaw#READS_AHEAD}: the next batch, read before this one was deleted. */
-    private record Ahead(long generation, LaneTransaction.Read read) {}
-
     private final class Client implements Lanes {
-        private final SimulatedEnqueuer me;
-        private final Map<Lane, Ahead> readAhead = new HashMap<>();
+        private final Caller me;
 
-        Client(SimulatedEnqueuer me) {
+        Client(Caller me) {
             this.me = me;
         }
 
         @Override
         public OptionalLong take(int number) {
-            simulation.step("takes lane", number);
+            world.step("takes lane", number);
             mayFail();
             Lane lane = lanes.get(number);
-            SimulatedEnqueuer owner = lane.owner;
+            Caller owner = lane.owner;
             if (owner != null && owner != me && !owner.seemsAlive()) {
                 open.stream()
                         .filter(session -> session.client == owner)
@@ -365,7 +383,7 @@ final class ModelStore {
                 end(session, false);
                 return OptionalLong.empty();
             }
-            Fate fate = simulation.fate();
+            Fate fate = world.fate();
             if (fate != Fate.LOST) {
                 lane.owner = me;
                 lane.generation++;
@@ -374,7 +392,7 @@ final class ModelStore {
             if (fate != Fate.DONE) {
                 throw outside("no answer to take");
             }
-            simulation.note(me, "has generation", lane.generation);
+            world.note(me, "has generation", lane.generation);
             return OptionalLong.of(lane.generation);
         }
 
@@ -384,7 +402,7 @@ final class ModelStore {
 
         @Override
         public void giveBack(int number, long generation) {
-            simulation.step("gives back lane", number);
+            world.step("gives back lane", number);
             mayFail();
             Lane lane = lanes.get(number);
             if (lane.generation != generation || lane.owner != me) {
@@ -399,7 +417,7 @@ final class ModelStore {
 
         @Override
         public Set<Integer> waiting(Map<Integer, Start> resting) {
-            simulation.step("looks at lanes", resting.keySet());
+            world.step("looks at lanes", resting.keySet());
             mayFail();
             return resting.entrySet().stream()
                     .filter(one -> waits(one.getKey(), one.getValue()))
@@ -416,35 +434,34 @@ final class ModelStore {
 
         @Override
         public Reading readHorizon() {
-            simulation.step("reads the last id", "");
+            world.step("reads the last id", "");
             mayFail();
             long lastId = sequence;
             int crashesBefore = crashes;
             flush();
-            simulation.step("reads who may still commit up to", lastId);
+            world.step("reads who may still commit up to", lastId);
             mayFail();
             if (crashes > crashesBefore) {
                 throw outside("the connection was ended");
             }
-            return new Reading(
-                    era(), lastId, flaw == Flaw.FLOOR_DOES_NOT_WAIT_FOR_WRITERS ? Set.of() : Set.copyOf(lockedBy));
+            return new Reading(era(), lastId, writers());
         }
 
         @Override
         public Optional<LaneTransaction> begin(int number, long generation) {
-            simulation.step("locks lane", number);
+            world.step("locks lane", number);
             mayFail();
             Lane lane = lanes.get(number);
             Session session = lock(lane);
-            if (lane.generation == generation || flaw == Flaw.DOES_NOT_CHECK_THE_GENERATION) {
-                return Optional.of(new Transaction(session, readAhead));
+            if (isOf(lane, generation)) {
+                return Optional.of(transaction(session));
             }
             end(session, false);
             return Optional.empty();
         }
 
         private void mayFail() {
-            if (simulation.fate() != Fate.DONE) {
+            if (world.fate() != Fate.DONE) {
                 throw outside("no connection");
             }
         }
@@ -455,14 +472,11 @@ final class ModelStore {
             if (lane.holder == null) {
                 lane.holder = session;
                 grant(session);
-            } else if (flaw == Flaw.SKIPS_LOCKED_ROWS) {
-                grant(session);
             } else {
-                lane.waiting.add(session);
-                simulation.await("waits for the lane's lock", () -> session.granted || session.over, LOCK_TIMEOUT);
+                awaitLock(session);
             }
             if (session.granted && !session.over) {
-                session.lastHeardOf = simulation.nanoTime();
+                session.lastHeardOf = world.nanoTime();
                 return session;
             }
             end(session, false);
@@ -470,27 +484,24 @@ final class ModelStore {
         }
     }
 
-    private final class Transaction implements LaneTransaction {
-        private final Session session;
-        private final Lane lane;
-        private final Map<Lane, Ahead> readAhead;
+    class Transaction implements LaneTransaction {
+        final Session session;
+        final Lane lane;
         private final String era = ModelStore.this.era();
-        private Supplier<Read> readingAhead;
 
-        Transaction(Session session, Map<Lane, Ahead> readAhead) {
+        Transaction(Session session) {
             this.session = session;
-            this.readAhead = readAhead;
             this.lane = session.lane;
         }
 
         /** One statement. If it fails, the server may keep the transaction for a while. */
         private <T> T ask(String what, Object detail, Supplier<T> question) {
-            simulation.step(what, detail);
+            world.step(what, detail);
             if (session.over || session.broken) {
                 throw outside("the connection was ended");
             }
-            session.lastHeardOf = simulation.nanoTime();
-            if (simulation.fate() != Fate.DONE) {
+            session.lastHeardOf = world.nanoTime();
+            if (world.fate() != Fate.DONE) {
                 breakConnection();
                 throw outside("no answer to: " + what);
             }
@@ -499,12 +510,12 @@ final class ModelStore {
 
         private void breakConnection() {
             session.broken = true;
-            if (simulation.chance(0.5)) {
+            if (world.chance(0.5)) {
                 end(session, false);
             }
         }
 
-        private TreeMap<Long, Job> rows() {
+        TreeMap<Long, Job> rows() {
             TreeMap<Long, Job> rows = new TreeMap<>(lane.rows);
             session.rows.forEach((id, row) -> put(rows, id, row));
             return rows;
@@ -537,15 +548,10 @@ final class ModelStore {
         public List<Row> present(Collection<Long> ids) {
             return ask("looks for published jobs", ids, () -> {
                 Set<Long> wanted = new HashSet<>(ids);
-                if (flaw == Flaw.TAKES_THE_HIGHEST_ID_FOR_PROGRESS && !ids.isEmpty()) {
-                    wanted.addAll(rows().headMap(new TreeSet<>(ids).last()).keySet());
-                }
-                return flaw == Flaw.SKIPS_THE_RECONCILE
-                        ? List.of()
-                        : rows().values().stream()
-                                .filter(job -> wanted.contains(job.id()))
-                                .map(Row::of)
-                                .toList();
+                return rows().values().stream()
+                        .filter(job -> wanted.contains(job.id()))
+                        .map(Row::of)
+                        .toList();
             });
         }
 
@@ -556,50 +562,35 @@ final class ModelStore {
 
         @Override
         public boolean anyOver(Set<String> writers) {
-            return ask("looks whether old transactions are over", writers, () -> switch (flaw) {
-                case FLOOR_FORGETS_ITS_EXCEPTIONS -> false;
-                case TAKES_A_LOCK_FOR_AN_OPEN_TRANSACTION -> !lockedBy.containsAll(writers);
-                default -> !inProgress.containsAll(writers);
-            });
+            return ask("looks whether old transactions are over", writers, () -> !inProgress.containsAll(writers));
         }
 
         @Override
         public Read read(BatchLimits limits, Blocked blocked, long after) {
-            Ahead ahead = readAhead.remove(lane);
-            Read read = ask(
-                    "reads jobs",
-                    "",
-                    () -> ahead != null && ahead.generation == lane.generation
-                            ? ahead.read
-                            : select(limits, blocked, after));
-            if (flaw == Flaw.READS_AHEAD && !read.jobs().isEmpty()) {
-                long last = read.jobs().get(read.jobs().size() - 1).id();
-                readingAhead = () -> select(limits, blocked, last);
-            }
-            simulation.note(
-                    me(), "has read", read.jobs().stream().map(Job::name).toList());
+            Read read = ask("reads jobs", "", () -> select(limits, blocked, after));
+            world.note(me(), "has read", read.jobs().stream().map(Job::name).toList());
             return read;
         }
 
-        private SimulatedEnqueuer me() {
+        private Caller me() {
             return session.client;
         }
 
-        private Read select(BatchLimits limits, Blocked blocked, long after) {
+        Read select(BatchLimits limits, Blocked blocked, long after) {
             List<Job> jobs = new ArrayList<>();
             long bytes = 0;
             for (Job job : rows().tailMap(after, false).values()) {
                 Long held = blocked.from().get(job.topic());
                 boolean leftOut = blocked.topics().contains(job.topic())
                         || (held != null && job.id() >= held)
-                        || (blocked.followers() && flaw != Flaw.DOES_NOT_LEAVE_FOLLOWERS_OUT && follows(job));
+                        || (blocked.followers() && follows(job));
                 if (!leftOut && jobs.size() < limits.rowsMax() && bytes < limits.bytesMax()) {
                     jobs.add(job);
                     bytes += bytes(job);
                 }
             }
-            if (!jobs.isEmpty() && flaw != Flaw.DOES_NOT_FLUSH_THE_LOG) {
-                flush();
+            if (!jobs.isEmpty()) {
+                flushRead();
             }
             return new Read(jobs, jobs.size() == limits.rowsMax() || bytes >= limits.bytesMax());
         }
@@ -618,30 +609,20 @@ final class ModelStore {
         public Deleted delete(Collection<Row> asked) {
             return ask(
                     "deletes", (Supplier<?>) () -> asked.stream().map(Row::id).toList(), () -> {
-                        Map<Long, Job> rows = rows();
-                        List<Job> gone = new ArrayList<>();
-                        for (Row row : asked) {
-                            Job job = rows.get(row.id());
-                            if (job != null && job.jobId().equals(row.jobId()) && !isLockedByAnother(row.id())) {
-                                gone.add(job);
-                            }
-                        }
-                        if (flaw == Flaw.DELETES_UP_TO_THE_LAST_ID && !gone.isEmpty()) {
-                            gone = List.copyOf(
-                                    rows().headMap(gone.get(gone.size() - 1).id(), true)
-                                            .values());
-                        }
+                        List<Job> gone = toDelete(asked);
                         gone.forEach(job -> session.rows.put(job.id(), null));
                         session.deleted.addAll(gone);
                         return new Deleted(gone.size(), Instant.EPOCH);
                     });
         }
 
-        /** Cannot be while all wait for the lane's lock. */
-        private boolean isLockedByAnother(long id) {
-            return flaw == Flaw.SKIPS_LOCKED_ROWS
-                    && open.stream()
-                            .anyMatch(other -> other != session && other.lane == lane && other.rows.containsKey(id));
+        /** Where both halves match. */
+        List<Job> toDelete(Collection<Row> asked) {
+            Map<Long, Job> rows = rows();
+            return asked.stream()
+                    .map(row -> rows.get(row.id()))
+                    .filter(job -> job != null && asked.contains(Row.of(job)))
+                    .toList();
         }
 
         @Override
@@ -700,12 +681,7 @@ final class ModelStore {
                         ? Long.MAX_VALUE
                         : first.get(first.size() - 1).id();
                 boolean cleared = bounded.size() == blocked.size();
-                return new Swept(
-                        bounded.size(),
-                        switch (flaw) {
-                            case SWEEP_CLAIMS_MORE_THAN_IT_LOOKED_AT -> Long.MAX_VALUE;
-                            default -> cleared ? through : after;
-                        });
+                return new Swept(bounded.size(), cleared ? through : after);
             });
         }
 
@@ -746,21 +722,13 @@ final class ModelStore {
 
         @Override
         public void commit() {
-            simulation.commitStep("commits", "");
+            world.commitStep("commits", "");
             if (session.over || session.broken) {
                 throw outside("the connection was ended");
             }
-            Fate fate = simulation.fateOfCommit();
+            Fate fate = world.fateOfCommit();
             switch (fate) {
-                case DONE, UNANSWERED -> {
-                    if (readingAhead != null) {
-                        Read read = readingAhead.get();
-                        if (!read.jobs().isEmpty()) {
-                            readAhead.put(lane, new Ahead(lane.generation, read));
-                        }
-                    }
-                    end(session, true);
-                }
+                case DONE, UNANSWERED -> end(session, true);
                 case LOST -> breakConnection();
                 case LATE -> session.committing = true;
             }

@@ -10,7 +10,7 @@ import java.util.function.BooleanSupplier;
  * One enqueuer process: the real {@link LaneRunner}s of all lanes, each on a simulated thread, and a heartbeat without one. It
  * does not look for its fair share of the lanes: it tries to take whatever is free, and gives a lane back when it is told to.
  */
-final class SimulatedEnqueuer {
+final class SimulatedEnqueuer implements World.Caller {
 
     static final Duration TAKEOVER_AFTER = Duration.ofSeconds(10);
     private static final Duration HEARTBEAT = Duration.ofSeconds(4);
@@ -116,8 +116,9 @@ final class SimulatedEnqueuer {
         return pauses;
     }
 
-    /** Whether its heartbeat is young enough: as long as it beats, it has just done so. */
-    boolean seemsAlive() {
+    /** As long as it beats, it has just done so. */
+    @Override
+    public boolean seemsAlive() {
         beat();
         return simulation.nanoTime() - seenAt < TAKEOVER_AFTER.toNanos();
     }
@@ -132,7 +133,8 @@ final class SimulatedEnqueuer {
         return !crashed && !stopped;
     }
 
-    boolean crashed() {
+    @Override
+    public boolean crashed() {
         return crashed;
     }
 

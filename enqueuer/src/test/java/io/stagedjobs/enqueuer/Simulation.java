@@ -39,18 +39,7 @@ import java.util.random.RandomGenerator;
  * <p><b>To repeat a seed</b> with its trace: {@code -Dtest=SimulatorTest -Dmodel.seed=…}; {@code -Dmodel.runs=…} sets how many are run,
  * from that seed on.
  */
-final class Simulation {
-
-    /** What becomes of a call. */
-    enum Fate {
-        DONE,
-        /** It took no effect and is not answered. */
-        LOST,
-        /** It took effect and is not answered. */
-        UNANSWERED,
-        /** It is not answered, and what it does is decided later. */
-        LATE
-    }
+final class Simulation implements World {
 
     /** How one run ended. */
     record Result(long seed, String violation, int steps, int published, List<String> trace) {
@@ -132,8 +121,8 @@ final class Simulation {
         faults = oneOf(List.of(0.0, 0.02, 0.08));
         troubleAtCommits = oneOf(List.of(0.0, 0.03, 0.1));
         troubleSteps = 60 + below(200);
-        store = new ModelStore(this, ledger, flaw, lanes);
-        broker = new ModelBroker(this, ledger, store, flaw, lanes);
+        store = flaw.store(this, ledger, lanes);
+        broker = flaw.broker(this, ledger, store, lanes);
         double refused = chance(0.4) ? 0.15 : 0;
         double asynchronous = chance(0.3) ? 0.5 : 0;
         writers = new SimulatedWriters(
@@ -224,16 +213,16 @@ final class Simulation {
         turns.pass(from, next == null ? conductor : next.seat);
     }
 
-    /** A call to a port begins: everything else may happen before it is carried out. */
-    void step(String what, Object detail) {
+    @Override
+    public void step(String what, Object detail) {
         steps++;
         nanoTime += STEP_NANOS;
         note(running.enqueuer(), what, detail);
         yieldTurn();
     }
 
-    /** A commit begins, on either side: where trouble does the most harm, there is more of it. */
-    void commitStep(String what, Object detail) {
+    @Override
+    public void commitStep(String what, Object detail) {
         SimulatedEnqueuer me = running.enqueuer();
         if (phase == Phase.TROUBLE && chance(troubleAtCommits)) {
             if (chance(0.3)) {
@@ -257,8 +246,8 @@ final class Simulation {
         }
     }
 
-    /** Waits inside of a call; returns whether it has come true, before the time was over or while nobody looked. */
-    boolean await(String what, BooleanSupplier condition, Duration atMost) {
+    @Override
+    public boolean await(String what, BooleanSupplier condition, Duration atMost) {
         if (condition.getAsBoolean()) {
             return true;
         }
@@ -559,7 +548,8 @@ final class Simulation {
 
     // What the models ask.
 
-    long nanoTime() {
+    @Override
+    public long nanoTime() {
         return nanoTime;
     }
 
@@ -567,7 +557,8 @@ final class Simulation {
         return random;
     }
 
-    boolean chance(double probability) {
+    @Override
+    public boolean chance(double probability) {
         return probability > 0 && random.nextDouble() < probability;
     }
 
@@ -575,17 +566,18 @@ final class Simulation {
         return random.nextInt(bound);
     }
 
-    <T> T oneOf(List<T> all) {
+    @Override
+    public <T> T oneOf(List<T> all) {
         return all.get(below(all.size()));
     }
 
-    /** What becomes of the call that is carried out now. */
-    Fate fate() {
+    @Override
+    public Fate fate() {
         return fate(faults);
     }
 
-    /** What becomes of the commit that is carried out now. */
-    Fate fateOfCommit() {
+    @Override
+    public Fate fateOfCommit() {
         return fate(faults + 2 * troubleAtCommits);
     }
 
@@ -598,8 +590,8 @@ final class Simulation {
         return fate;
     }
 
-    /** A line of the trace; a detail that costs something is given as a {@link Supplier}. */
-    void note(Object who, String what, Object detail) {
+    @Override
+    public void note(Object who, String what, Object detail) {
         if (trace != null) {
             Object told = detail instanceof Supplier<?> later ? later.get() : detail;
             boolean ofLane = who instanceof SimulatedEnqueuer && running != null && who == running.enqueuer();
