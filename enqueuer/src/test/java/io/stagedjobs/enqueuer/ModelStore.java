@@ -1,5 +1,7 @@
 package io.stagedjobs.enqueuer;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import io.stagedjobs.enqueuer.OutsideException.Side;
 import io.stagedjobs.enqueuer.World.Caller;
 import io.stagedjobs.enqueuer.World.Fate;
@@ -13,6 +15,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
@@ -20,6 +23,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * PostgreSQL as the lane protocol sees it. Statements are atomic and see what is committed when they start, and what their
@@ -64,6 +68,8 @@ class ModelStore {
         final Map<Long, AsideRow> aside = new LinkedHashMap<>();
         final List<Job> deleted = new ArrayList<>();
         Long settled;
+        /** What it is called among those who may commit a job; it is one of them once it has changed any. */
+        final String writer = "lane transaction " + ++begun;
 
         Session(Caller client, Lane lane) {
             this.client = client;
@@ -78,12 +84,13 @@ class ModelStore {
     private final Deque<List<Ledger.Fact>> unflushed = new ArrayDeque<>();
     private long sequence;
     private long sequenceFlushed;
-    /** Business transactions that have locked the table. */
+    /** Transactions that have locked the table as an insert does. */
     private final Set<String> lockedBy = new TreeSet<>();
 
     /** Those whose rows nobody sees yet: they give up their locks a moment after that. */
     private final Set<String> inProgress = new HashSet<>();
 
+    private int begun;
     private int starts;
     private int crashes;
 
@@ -210,6 +217,8 @@ class ModelStore {
         }
         session.over = true;
         open.remove(session);
+        over(session.writer);
+        unlock(session.writer);
         Lane lane = session.lane;
         lane.waiting.remove(session);
         if (commit) {
@@ -369,12 +378,12 @@ class ModelStore {
             mayFail();
             Lane lane = lanes.get(number);
             Caller owner = lane.owner;
-            if (owner != null && owner != me && !owner.seemsAlive()) {
-                open.stream()
-                        .filter(session -> session.client == owner)
-                        .toList()
-                        .forEach(ModelStore.this::terminate);
-            }
+            boolean deadOwner = owner != null && owner != me && !owner.seemsAlive();
+            open.stream()
+                    .filter(session ->
+                            session.client == me && session.lane == lane || deadOwner && session.client == owner)
+                    .toList()
+                    .forEach(ModelStore.this::terminate);
             if (!mayTake(lane)) {
                 return OptionalLong.empty();
             }
@@ -548,7 +557,9 @@ class ModelStore {
         public List<Row> present(Collection<Long> ids) {
             return ask("looks for published jobs", ids, () -> {
                 Set<Long> wanted = new HashSet<>(ids);
-                return rows().values().stream()
+                return Stream.concat(
+                                rows().values().stream(),
+                                asideRows().values().stream().map(AsideRow::job))
                         .filter(job -> wanted.contains(job.id()))
                         .map(Row::of)
                         .toList();
@@ -595,25 +606,54 @@ class ModelStore {
             return new Read(jobs, jobs.size() == limits.rowsMax() || bytes >= limits.bytesMax());
         }
 
+        /** Of its headers PostgreSQL counts what they take in its own form: about this. */
         private static long bytes(Job job) {
-            return 64 + (job.key() == null ? 0 : job.key().length());
+            return 64
+                    + (job.payload() == null ? 0 : job.payload().length)
+                    + Stream.of(job.key(), job.headersJson())
+                            .filter(Objects::nonNull)
+                            .mapToLong(text -> text.getBytes(UTF_8).length)
+                            .sum();
         }
 
-        /** Nothing: what Kafka holds is never moved aside, unless a database was put back, which is not modelled. */
         @Override
         public int deleteAside(Collection<Row> asked) {
-            return 0;
+            return ask("deletes aside", ids(asked), () -> {
+                Map<Long, AsideRow> rows = asideRows();
+                List<Job> gone = asked.stream()
+                        .map(row -> rows.get(row.id()))
+                        .filter(row -> row != null && asked.contains(Row.of(row.job)))
+                        .map(AsideRow::job)
+                        .toList();
+                gone.forEach(job -> session.aside.put(job.id(), null));
+                session.deleted.addAll(gone);
+                return gone.size();
+            });
+        }
+
+        private static Supplier<?> ids(Collection<Row> rows) {
+            return () -> rows.stream().map(Row::id).toList();
+        }
+
+        /** A statement that changes jobs locks their table, before it looks for any. */
+        private <T> T change(String what, Object detail, Supplier<T> statement) {
+            return ask(what, detail, () -> {
+                lock(session.writer);
+                return statement.get();
+            });
         }
 
         @Override
         public Deleted delete(Collection<Row> asked) {
-            return ask(
-                    "deletes", (Supplier<?>) () -> asked.stream().map(Row::id).toList(), () -> {
-                        List<Job> gone = toDelete(asked);
-                        gone.forEach(job -> session.rows.put(job.id(), null));
-                        session.deleted.addAll(gone);
-                        return new Deleted(gone.size(), Instant.EPOCH);
-                    });
+            if (asked.isEmpty()) {
+                return new Deleted(0, Instant.EPOCH);
+            }
+            return change("deletes", ids(asked), () -> {
+                List<Job> gone = toDelete(asked);
+                gone.forEach(job -> session.rows.put(job.id(), null));
+                session.deleted.addAll(gone);
+                return new Deleted(gone.size(), Instant.EPOCH);
+            });
         }
 
         /** Where both halves match. */
@@ -646,19 +686,16 @@ class ModelStore {
             if (jobs.isEmpty()) {
                 return;
             }
-            ask(
-                    "moves aside",
-                    (Supplier<?>) () -> jobs.stream().map(job -> job.row().id()).toList(),
-                    () -> {
-                        Map<Long, Job> rows = rows();
-                        for (Moved moved : jobs) {
-                            Job job = rows.get(moved.row().id());
-                            if (job != null && job.jobId().equals(moved.row().jobId())) {
-                                move(job, moved.held());
-                            }
-                        }
-                        return null;
-                    });
+            change("moves aside", ids(jobs.stream().map(Moved::row).toList()), () -> {
+                Map<Long, Job> rows = rows();
+                for (Moved moved : jobs) {
+                    Job job = rows.get(moved.row().id());
+                    if (job != null && job.jobId().equals(moved.row().jobId())) {
+                        move(job, moved.held());
+                    }
+                }
+                return null;
+            });
         }
 
         private void move(Job job, boolean held) {
@@ -668,7 +705,7 @@ class ModelStore {
 
         @Override
         public Swept sweep(Map<String, Refusal> refused, BatchLimits limits, long after) {
-            return ask("sweeps, refused are", refused.keySet(), () -> {
+            return change("sweeps, refused are", refused.keySet(), () -> {
                 List<Job> first = rows().tailMap(after, false).values().stream()
                         .limit(limits.rowsMax())
                         .toList();
@@ -698,7 +735,7 @@ class ModelStore {
 
         @Override
         public PutBack putBack(String topic, BatchLimits limits) {
-            return ask("puts back held jobs of", topic, () -> {
+            return change("puts back held jobs of", topic, () -> {
                 List<Job> held = held(topic);
                 List<Job> back = bounded(held.stream().limit(limits.rowsMax()).toList(), limits.bytesMax());
                 for (Job job : back) {
