@@ -6,7 +6,10 @@ import io.stagedjobs.enqueuer.LaneTransaction.Row;
 import java.util.List;
 import java.util.concurrent.Callable;
 
-/** A store with lanes, new for each test: what {@link LanesContract} and {@link LaneTransactionContract} are tried on. */
+/**
+ * A store with lanes, new for each test: {@link LanesContract} and {@link LaneTransactionContract} are tried on it. A
+ * method that a port gets is first a sentence in one of them.
+ */
 interface LaneFixture {
 
     int LANE = 3;

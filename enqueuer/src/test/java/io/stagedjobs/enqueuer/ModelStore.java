@@ -26,10 +26,10 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * PostgreSQL as the lane protocol sees it. Statements are atomic and see what is committed when they start, and what their
- * own transaction has changed. A lane's row can be locked by one transaction; others wait in a queue that the server keeps, so that
- * a stopped process may be given a lock. A transaction belongs to a server session that outlives its client until the server
- * notices, or until a takeover ends it.
+ * PostgreSQL as the lane protocol sees it. Statements are atomic and see what is committed when they start, and what
+ * their own transaction has changed. A lane's row can be locked by one transaction; others wait in a queue that the server
+ * keeps, so that a stopped process may be given a lock. A transaction belongs to a server session that outlives its
+ * client until the server notices, or until a takeover ends it.
  */
 class ModelStore {
 
@@ -260,7 +260,10 @@ class ModelStore {
 
     // What an operator does, in one transaction under the lane's lock.
 
-    /** Returns parked jobs of one key in their order, or discards one; false if there is nothing to do or the lane is locked. */
+    /**
+     * Returns parked jobs of one key in their order, or discards one; false if there is nothing to do or the lane is
+     * locked.
+     */
     boolean operate(boolean mayDiscard) {
         List<AsideRow> parked = new ArrayList<>();
         for (Lane lane : lanes) {

@@ -36,7 +36,8 @@ class PostgresLanesTest implements LanesContract, LaneTransactionContract {
         keys = outbox.dsl()
                 .fetch(
                         "SELECT 'key ' || i FROM generate_series(1, 2000) AS i"
-                                + " WHERE staged_jobs_lane(?, 'key ' || i, 0) = ? AND staged_jobs_lane(?, 'key ' || i, 0) = ?"
+                                + " WHERE staged_jobs_lane(?, 'key ' || i, 0) = ?"
+                                + " AND staged_jobs_lane(?, 'key ' || i, 0) = ?"
                                 + " ORDER BY i LIMIT 2",
                         TOPIC,
                         LANE,
