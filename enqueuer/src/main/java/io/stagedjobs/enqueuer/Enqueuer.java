@@ -2,62 +2,63 @@ package io.stagedjobs.enqueuer;
 
 import io.micrometer.core.instrument.MeterRegistry;
 import io.stagedjobs.enqueuer.OutsideException.Side;
-import io.stagedjobs.internal.Backoff;
 import java.time.Duration;
-import java.util.HashMap;
+import java.util.ArrayList;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.SortedSet;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ThreadLocalRandom;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One enqueuer process: keeps a {@link LaneRunner} for each lane it should own, and renews its row so that the others know
- * it lives.
+ * One enqueuer process: keeps a {@link LaneRunner} for each lane it should own. An enqueuer without a lane stands by.
  *
- * <p>Threads: one for the heartbeat, one for the {@link Lookout} and one a lane; all methods here may be called from any thread.
+ * <p>Threads: one for the {@link Heartbeat}, one that starts and stops lanes, one a lane, and one a lane that reads ahead while
+ * a backlog waits. All methods here may be called from any thread.
  */
 public final class Enqueuer implements AutoCloseable {
 
     private static final Logger log = LoggerFactory.getLogger(Enqueuer.class);
-    private static final Backoff BEAT_FAILURES = new Backoff(Duration.ofMillis(200), Duration.ofSeconds(5));
-
-    /** A lane that the lookout looks after looks by itself only to be sure, and for what it holds back. */
-    private static final Duration LANE_REST = Duration.ofSeconds(30);
-
-    /** More small batches at once take longer each, and make what they carry no sooner seen: decision 0021. */
-    private static final int SMALL_BATCHES_AT_ONCE = 3;
-
-    private static final Duration SMALL_BATCH_WAIT_MAX = Duration.ofMillis(10);
 
     private static final Duration BACKLOG_EVERY = Duration.ofSeconds(15);
+
+    /** Who stands by looks that much more often, so that a dead owner's lane does not wait for it. */
+    private static final int BEATS_STANDING_BY = 4;
 
     /**
      * The numbers that shape it.
      *
      * @param limits of one batch
-     * @param idleMax the longest time between two looks for jobs while nothing waits
+     * @param publishTimeout how long a batch may wait for Kafka
+     * @param batchInterval least time from the beginning of one batch to that of the next, while no backlog waits
+     * @param lookMax the longest time between two looks for jobs while nothing waits
      * @param heartbeat how often the row is renewed; well below the age at which the others take our lanes
      * @param stopMax how long {@link #close} waits for batches in hand
      */
-    public record Options(BatchLimits limits, Duration idleMax, Duration heartbeat, Duration stopMax) {}
+    public record Options(
+            BatchLimits limits,
+            Duration publishTimeout,
+            Duration batchInterval,
+            Duration lookMax,
+            Duration heartbeat,
+            Duration stopMax) {}
 
     private record Running(LaneRunner runner, Thread thread) {}
 
     private final Membership membership;
     private final Options options;
-    private final Health health;
-    private final Pauses pauses = new Pauses();
+    private final Ports ports;
+    private final Shared shared;
+    private final Observers observers;
     private final Map<Integer, Running> running = new ConcurrentHashMap<>();
-    private final Rest rest = new Rest();
-    private final Meters meters;
-    private final LaneRunner.Tools tools;
-    private final Lookout lookout;
-    private final Thread heart = new Thread(this::run, "heartbeat");
-    private final Thread looking;
+    private final Heartbeat heartbeat;
+    private final Thread heart;
+    private final Thread keeper = new Thread(this::keepLanes, "lanes");
+    private final Rest keeperRest = new Rest();
+    private volatile Membership.@Nullable Census census;
 
     /** The publisher and the lanes stay the caller's to close, after this. */
     public Enqueuer(
@@ -69,50 +70,46 @@ public final class Enqueuer implements AutoCloseable {
             MeterRegistry registry) {
         this.membership = membership;
         this.options = options;
-        this.health = health;
-        this.meters = new Meters(registry, running::size);
-        this.tools = new LaneRunner.Tools(
-                lanes,
-                publisher,
-                new Horizon(lanes, System::nanoTime),
+        this.ports = new Ports(lanes, publisher);
+        this.observers = new Observers(health, new Meters(registry, running::size));
+        this.shared = new Shared(
                 options.limits,
-                new LaneRunner.Rests(LANE_REST, options.idleMax),
-                new Gate(SMALL_BATCHES_AT_ONCE, SMALL_BATCH_WAIT_MAX),
-                pauses,
-                health,
-                meters,
-                System::nanoTime,
-                new Random());
-        this.lookout = new Lookout(lanes, this::runners, options.idleMax, pauses, System::nanoTime);
-        this.looking = new Thread(lookout, "lookout");
+                options.publishTimeout,
+                new Pauses(),
+                new CommitHorizon(lanes, System::nanoTime),
+                new HeldTopics(System::nanoTime),
+                new BackgroundThreads(),
+                System::nanoTime);
+        this.heartbeat = new Heartbeat(membership, this::beatInterval, this::seen, health);
+        this.heart = new Thread(heartbeat, "heartbeat");
     }
 
     /** Starts the threads; returns at once. */
     public void start() {
         heart.start();
-        looking.start();
+        keeper.start();
     }
 
     /** Jobs were committed: those are looked for at once. */
     public void wake() {
-        lookout.wake();
+        running.values().forEach(lane -> lane.runner.wake());
     }
 
     /** How many jobs this process has published. */
-    public double published() {
-        return meters.published();
+    public long published() {
+        return observers.meters().published();
     }
 
     /** Lets batches in hand finish, gives the lanes back and leaves; waits at most {@link Options#stopMax} in all. */
     @Override
     public void close() {
         long deadline = System.nanoTime() + options.stopMax.toNanos();
-        rest.end();
-        lookout.end();
+        heartbeat.end();
+        keeperRest.end();
         stopLanes();
-        boolean clean = joined(heart, deadline) && joined(looking, deadline);
-        stopLanes(); // those that a last heartbeat started
-        for (Running lane : new HashMap<>(running).values()) {
+        boolean clean = joined(heart, deadline) && joined(keeper, deadline);
+        stopLanes(); // those that were being started
+        for (Running lane : new ArrayList<>(running.values())) {
             clean &= joined(lane.thread, deadline);
         }
         if (clean) {
@@ -122,7 +119,7 @@ public final class Enqueuer implements AutoCloseable {
                     "could not finish every batch within {} s; what is open is rolled back, no job is lost",
                     options.stopMax.toSeconds());
         }
-        meters.close();
+        observers.meters().close();
     }
 
     private void stopLanes() {
@@ -137,57 +134,60 @@ public final class Enqueuer implements AutoCloseable {
         }
     }
 
-    private void run() {
-        int failures = 0;
-        long backlogAt = System.nanoTime();
-        Duration pause = Duration.ZERO;
-        while (rest.take(pause)) {
-            try {
-                beatOnce();
-                health.reached(Side.POSTGRESQL);
-                if (System.nanoTime() - backlogAt >= 0) {
-                    measureBacklog();
-                    backlogAt = System.nanoTime() + BACKLOG_EVERY.toNanos();
-                }
-                failures = 0;
-                pause = options.heartbeat;
-            } catch (RuntimeException e) {
-                health.failed(Side.POSTGRESQL, String.valueOf(e.getMessage()));
-                pause = BEAT_FAILURES.after(++failures, ThreadLocalRandom.current());
-                if (failures == 1 || failures % 20 == 0) {
-                    log.warn(
-                            "the heartbeat failed ({} time(s) in a row): {}. If that lasts, other enqueuers take this one's"
-                                    + " lanes; no job is lost. Next try in {} ms.",
-                            failures,
-                            e.getMessage(),
-                            pause.toMillis());
-                }
-            }
-        }
+    private Duration beatInterval() {
+        return running.isEmpty() ? options.heartbeat.dividedBy(BEATS_STANDING_BY) : options.heartbeat;
     }
 
-    /** Keeps the last figures if the tables cannot be read now, because somebody has locked them for instance. */
-    private void measureBacklog() {
+    private void seen(Membership.Census now) {
+        shared.pauses().set(now.pauses());
+        census = now;
+        keeperRest.wake();
+    }
+
+    /** After each heartbeat starts and stops lanes so that we own our fair share; measures the backlog now and then. */
+    private void keepLanes() {
         try {
-            meters.backlog(membership.backlog());
-        } catch (OutsideException e) {
-            log.debug("could not measure the backlog: {}", e.getMessage());
+            long backlogAt = System.nanoTime();
+            while (keeperRest.take(BACKLOG_EVERY, true)) {
+                backlogAt = keepOnce(backlogAt);
+            }
+        } catch (Error e) {
+            observers.health().failed(Side.ENQUEUER, "no lane is started any more (" + e + "); restart this process");
+            throw e;
         }
     }
 
-    /** One heartbeat: renew, look, then start and stop lanes so that we own our fair share. */
-    private void beatOnce() {
+    /** @return when the backlog is to be measured next */
+    private long keepOnce(long backlogAt) {
+        try {
+            Membership.Census now = census;
+            census = null;
+            if (now != null) {
+                share(now);
+            }
+            if (System.nanoTime() - backlogAt >= 0) {
+                observers.meters().backlog(membership.backlog());
+                return System.nanoTime() + BACKLOG_EVERY.toNanos();
+            }
+        } catch (OutsideException e) {
+            log.debug("{}; tried again with the next heartbeat", e.getMessage());
+        } catch (RuntimeException bug) {
+            log.error("could not start or stop lanes; tried again with the next heartbeat", bug);
+        }
+        return backlogAt;
+    }
+
+    private void share(Membership.Census now) {
         running.values().removeIf(lane -> !lane.thread.isAlive());
-        Membership.Census census = membership.beat();
-        pauses.set(census.pauses());
-        SortedSet<Integer> wanted = FairShare.of(census);
+        SortedSet<Integer> wanted = FairShare.of(now);
         running.forEach((lane, run) -> {
             if (!wanted.contains(lane)) {
                 run.runner.stop();
             }
         });
         wanted.forEach(lane -> running.computeIfAbsent(lane, this::startLane));
-        giveBackStrays(census.ours());
+        observers.health().standsBy(running.isEmpty());
+        giveBackStrays(now.ours());
     }
 
     /** Lanes that are ours without a thread here: a lane's end could not tell, and the others leave a live owner its lanes. */
@@ -198,14 +198,10 @@ public final class Enqueuer implements AutoCloseable {
         }
     }
 
-    private Map<Integer, LaneRunner> runners() {
-        Map<Integer, LaneRunner> runners = new HashMap<>();
-        running.forEach((lane, run) -> runners.put(lane, run.runner));
-        return runners;
-    }
-
     private Running startLane(int lane) {
-        LaneRunner runner = new LaneRunner(lane, tools);
+        Pace pace =
+                new Pace(new Pace.Intervals(options.batchInterval, options.lookMax), shared.nanoTime(), new Random());
+        LaneRunner runner = new LaneRunner(lane, ports, shared, observers, pace);
         Thread thread = new Thread(runner, "lane-" + lane);
         thread.start();
         return new Running(runner, thread);

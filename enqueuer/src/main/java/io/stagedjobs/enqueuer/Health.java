@@ -15,6 +15,7 @@ public final class Health {
     private final Map<Side, String> ofProcess = new EnumMap<>(Side.class);
     private final Map<Integer, Failure> failing = new TreeMap<>();
     private final Map<Integer, String> halted = new TreeMap<>();
+    private boolean standsBy;
 
     public Health() {
         ofProcess.put(Side.POSTGRESQL, NOT_YET);
@@ -44,6 +45,15 @@ public final class Health {
     synchronized void laneWorks(int lane) {
         failing.remove(lane);
         halted.remove(lane);
+    }
+
+    /** Whether every lane belongs to another enqueuer, so that this one only waits to take over. */
+    public synchronized boolean standsBy() {
+        return standsBy;
+    }
+
+    synchronized void standsBy(boolean now) {
+        standsBy = now;
     }
 
     /** Reasons by what does not work ({@code postgresql}, {@code kafka}, {@code lane 3}); empty if everything does. */

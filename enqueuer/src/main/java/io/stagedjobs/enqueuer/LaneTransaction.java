@@ -4,6 +4,7 @@ import java.time.Instant;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.UUID;
@@ -16,10 +17,16 @@ import java.util.UUID;
 public interface LaneTransaction extends AutoCloseable {
 
     /** The number of the lane's last batch whose jobs were deleted, 0 if there was none. */
-    long settled();
+    long lastBatch();
 
-    /** Writes down that the jobs of that batch are deleted, in place of the batch before it. */
-    void recordSettled(long batch);
+    /** As {@link #lastBatch}, as of the statement that locked the lane: no question of its own, and older if that one waited. */
+    long lastBatchWhenLocked();
+
+    /**
+     * Makes this transaction write, so that its commit waits for whatever PostgreSQL makes commits wait for, and then holds for
+     * all that was visible in it.
+     */
+    void writeToLog();
 
     /** Those of the ids that are still in the lane, or moved aside. */
     List<Row> present(Collection<Long> ids);
@@ -31,12 +38,11 @@ public interface LaneTransaction extends AutoCloseable {
     String era();
 
     /**
-     * Reads the lane's next jobs in id order, in one statement, what is blocked left out.
+     * Reads the lane's next jobs in id order, in one statement.
      *
-     * @param after only jobs with a higher id
      * @return the jobs, and whether the read stopped at a bound; what was read is on PostgreSQL's disk
      */
-    Read read(BatchLimits limits, Blocked blocked, long after);
+    Read read(Selection selection);
 
     /**
      * Whether any of these transactions may have been over when the statement before this one began: not just whether it has
@@ -44,8 +50,32 @@ public interface LaneTransaction extends AutoCloseable {
      */
     boolean anyOver(Set<String> writers);
 
-    /** Deletes exactly these, where both halves match. */
-    Deleted delete(Collection<Row> rows);
+    /**
+     * Deletes exactly these, where both halves match.
+     *
+     * @param batch whose jobs they are: its number is written down in place of the one before it; 0 if it has none
+     */
+    Deleted delete(Collection<Row> rows, long batch);
+
+    /**
+     * Looks whether rows are still there after they were to be deleted.
+     *
+     * @return what to tell a person if some are, since the database keeps them; empty if somebody else has deleted the missing
+     */
+    default Optional<String> stillThere(Collection<Row> rows, Deleted deleted) {
+        if (deleted.rows() >= rows.size()) {
+            return Optional.empty();
+        }
+        Set<Row> asked = Set.copyOf(rows);
+        long kept = present(rows.stream().map(Row::id).toList()).stream()
+                .filter(asked::contains)
+                .count();
+        return kept == 0
+                ? Optional.empty()
+                : Optional.of(kept + " of " + rows.size() + " published jobs are still in the table after their DELETE:"
+                        + " a row-level security policy, a trigger or a rule on staged_jobs keeps the enqueuer's role from"
+                        + " deleting them. Remove it, or let the enqueuer's role pass it");
+    }
 
     /** What of the lane is moved aside at this moment. */
     Stored aside();
@@ -83,7 +113,11 @@ public interface LaneTransaction extends AutoCloseable {
     }
 
     /** See {@link #read}. */
-    record Read(List<Job> jobs, boolean full) {}
+    record Read(List<Job> jobs, boolean full) {
+
+        /** Nothing was read. */
+        public static final Read NOTHING = new Read(List.of(), false);
+    }
 
     /**
      * What was deleted.
@@ -134,5 +168,9 @@ public interface LaneTransaction extends AutoCloseable {
 
         /** Nothing is left out. */
         public static final Blocked NOTHING = new Blocked(Set.of(), Map.of(), false);
+
+        public boolean isNothing() {
+            return equals(NOTHING);
+        }
     }
 }

@@ -1,13 +1,14 @@
 package io.stagedjobs.enqueuer;
 
-import java.util.Map;
+import io.stagedjobs.enqueuer.LaneTransaction.Read;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 
 /**
  * The port to the lanes in PostgreSQL, for who owns one and moves its jobs. Each method is one transaction of its own,
- * except that {@link #begin} leaves its transaction open. All throw {@link OutsideException} when the database does not
+ * except that {@link #begin} and {@link #claim} leave theirs open. All throw {@link OutsideException} when the database does not
  * answer or refuses. Safe for use by many threads.
  */
 public interface Lanes {
@@ -23,14 +24,6 @@ public interface Lanes {
     void giveBack(int lane, long generation);
 
     /**
-     * In which of these lanes a job may wait behind the start, or the owner's memory is not to be relied on: the lane has another
-     * generation, the era is another one, or one of the exceptions is over. Reads without any lock.
-     *
-     * @param resting by lane
-     */
-    Set<Integer> waiting(Map<Integer, Start> resting);
-
-    /**
      * Reads the last id drawn, then who may still commit one up to it. What was drawn is on PostgreSQL's disk, so that no crash
      * makes an id come again.
      */
@@ -44,14 +37,21 @@ public interface Lanes {
     Optional<LaneTransaction> begin(int lane, long generation);
 
     /**
-     * Where to look for a lane's jobs.
+     * Claims the lane's next jobs: begins a transaction, locks the lane if a job may wait or the owner's memory is not true any
+     * more, and then reads. While nothing waits it locks and writes nothing.
      *
-     * @param generation of whose memory this is
-     * @param era of which the rest is true
-     * @param after the id after which jobs may lie
-     * @param exceptions transactions whose end would let jobs appear below
+     * @param era of which the selection is true; the claim is granted in another one too, for the caller to find out
      */
-    record Start(long generation, String era, long after, Set<String> exceptions) {}
+    Claim claim(int lane, long generation, String era, Selection selection);
+
+    /**
+     * Reads the jobs that come after those in hand, without a lock, in a transaction of its own. The answer is good for the
+     * owner's next batch only, under a lock of the lane.
+     *
+     * @param without the jobs in hand, in id order, which the same selection has found
+     * @return empty if the server has another era, or one of the selection's exceptions is over
+     */
+    Optional<Read> readAhead(int lane, String era, Selection selection, List<Job> without);
 
     /**
      * See {@link #readHorizon}.

@@ -7,6 +7,8 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
 
 /** The meters {@code staged.jobs.*}; docs/configuration.md lists them. Label values come from fixed sets only. */
@@ -16,7 +18,9 @@ final class Meters implements AutoCloseable {
     private static final int LAGS_PER_BATCH_MAX = 100;
 
     private final MeterRegistry registry;
+    private final AtomicLong publishedHere = new AtomicLong();
     private final Counter published;
+    private final Counter unacknowledged;
     private final DistributionSummary batchSize;
     private final Timer lag;
     private final List<Gauge> gauges;
@@ -26,6 +30,9 @@ final class Meters implements AutoCloseable {
         this.registry = registry;
         published = Counter.builder("staged.jobs.published")
                 .description("Jobs that Kafka acknowledged and that were deleted")
+                .register(registry);
+        unacknowledged = Counter.builder("staged.jobs.unacknowledged")
+                .description("Jobs of batches that Kafka did not acknowledge; they are tried again")
                 .register(registry);
         batchSize = DistributionSummary.builder("staged.jobs.batch.size")
                 .description("Jobs in a batch")
@@ -60,25 +67,32 @@ final class Meters implements AutoCloseable {
                         .register(registry));
     }
 
-    void settled(List<Job> jobs, LaneTransaction.Deleted deleted) {
+    void settled(Step.Settled settled) {
+        List<Job> jobs = settled.outcome().published();
         if (jobs.isEmpty()) {
             return;
         }
         published.increment(jobs.size());
+        publishedHere.addAndGet(jobs.size());
         batchSize.record(jobs.size());
         int every = 1 + (jobs.size() - 1) / LAGS_PER_BATCH_MAX;
         for (int i = 0; i < jobs.size(); i += every) {
-            Duration since = Duration.between(jobs.get(i).stagedAt(), deleted.at());
+            Duration since =
+                    Duration.between(jobs.get(i).stagedAt(), settled.deleted().at());
             lag.record(since.isNegative() ? Duration.ZERO : since); // somebody has set the database's clock back
         }
     }
 
-    double published() {
-        return published.count();
+    long published() {
+        return publishedHere.get();
     }
 
-    void failed(OutsideException.Side side) {
-        failures(side).increment();
+    void failed(Step step) {
+        failures(Objects.requireNonNull(step.side())).increment();
+        int acknowledged = step.settled() == null
+                ? 0
+                : step.settled().outcome().published().size();
+        unacknowledged.increment(step.claimed() - (double) acknowledged);
     }
 
     void backlog(Membership.Backlog measured) {

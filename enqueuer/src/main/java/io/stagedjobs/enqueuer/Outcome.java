@@ -1,7 +1,13 @@
 package io.stagedjobs.enqueuer;
 
+import io.stagedjobs.enqueuer.LaneTransaction.Moved;
+import io.stagedjobs.enqueuer.LaneTransaction.Row;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,5 +31,47 @@ public record Outcome(
     /** Nothing was tried, since these topics take nothing. */
     public static Outcome refused(Map<String, Refusal> topics) {
         return new Outcome(List.of(), topics, Map.of(), null);
+    }
+
+    /**
+     * Which jobs of the batch are to be moved aside after this outcome: those that were refused, and what follows of the same
+     * key. All others were published or are free to try again.
+     */
+    List<Moved> toMoveAside(List<Job> jobs) {
+        if (published.size() == jobs.size()) {
+            return List.of();
+        }
+        Set<Long> acknowledged = published.stream().map(Job::id).collect(Collectors.toSet());
+        Map<List<String>, Refusal> followers = new HashMap<>();
+        List<Moved> moved = new ArrayList<>();
+        for (Job job : jobs) {
+            if (acknowledged.contains(job.id())) {
+                continue;
+            }
+            Refusal ofTopic = refusedTopics.get(job.topic());
+            Refusal own = refusedJobs.get(job.id());
+            Refusal follows = job.key() == null ? null : followers.get(List.of(job.topic(), job.key()));
+            if (ofTopic != null) {
+                moved.add(new Moved(Row.of(job), ofTopic.reason().passes(), ofTopic));
+            } else if (own != null) {
+                moved.add(new Moved(Row.of(job), false, own));
+                if (job.key() != null) {
+                    followers.putIfAbsent(List.of(job.topic(), job.key()), Refusal.follows(job.id()));
+                }
+            } else if (follows != null) {
+                moved.add(new Moved(Row.of(job), false, follows));
+            }
+        }
+        return moved;
+    }
+
+    /** The jobs of the batch that stay where they are: neither published nor moved aside. */
+    List<Job> left(List<Job> jobs, List<Moved> moved) {
+        if (published.size() + moved.size() == jobs.size()) {
+            return List.of();
+        }
+        Set<Long> gone = published.stream().map(Job::id).collect(Collectors.toSet());
+        moved.forEach(job -> gone.add(job.row().id()));
+        return jobs.stream().filter(job -> !gone.contains(job.id())).toList();
     }
 }

@@ -2,42 +2,92 @@ package io.stagedjobs.enqueuer;
 
 import io.stagedjobs.internal.Backoff;
 import java.time.Duration;
+import java.util.function.LongSupplier;
 import java.util.random.RandomGenerator;
 
-/** How long a lane rests: not at all while jobs come, longer and longer while steps fail. */
+/**
+ * How long a lane rests after a step: not at all while a backlog waits; until its interval is over while few jobs come, so
+ * that a batch grows with the rate; longer and longer while nothing comes, and while steps fail. One thread.
+ */
 final class Pace {
 
     private static final Backoff FAILURES = new Backoff(Duration.ofMillis(200), Duration.ofSeconds(10));
 
+    private static final Duration HALTED_LOOK_EVERY = Duration.ofSeconds(10);
+
+    /** A rest is this part of the time since jobs came last: the delay that it adds is small beside that. */
+    private static final int PART_OF_SILENCE = 4;
+
+    /**
+     * The durations that shape it.
+     *
+     * @param batchInterval least time from the beginning of one batch to that of the next, while no backlog waits
+     * @param lookMax longest time between two looks while nothing waits
+     */
+    record Intervals(Duration batchInterval, Duration lookMax) {}
+
+    private final Intervals intervals;
+    private final LongSupplier nanoTime;
     private final RandomGenerator random;
+    private long stepBegan;
+    private long jobsCame;
     private int failures;
 
-    Pace(RandomGenerator random) {
+    Pace(Intervals intervals, LongSupplier nanoTime, RandomGenerator random) {
+        this.intervals = intervals;
+        this.nanoTime = nanoTime;
         this.random = random;
+        this.stepBegan = nanoTime.getAsLong();
+        this.jobsCame = stepBegan;
     }
 
-    Duration busy() {
-        failures = 0;
-        return Duration.ZERO;
+    void stepBegins() {
+        stepBegan = nanoTime.getAsLong();
     }
 
-    /** All is well, and there is nothing to do before {@code rest} is over. */
-    Duration idle(Duration rest) {
-        failures = 0;
-        return rest;
-    }
-
-    /** Another owner, or a person, was faster: no failure, but a rest so that owners do not chase each other. */
-    Duration outrun() {
-        return FAILURES.after(1, random);
-    }
-
-    Duration failed() {
-        return FAILURES.after(++failures, random);
-    }
-
-    /** Failed steps since the last one that worked. */
+    /** How many steps failed since the last one that did not. */
     int failures() {
         return failures;
+    }
+
+    /** Takes note of a step, and says how long to rest. */
+    Duration after(Step step) {
+        failures = switch (step.kind()) {
+            case FAILED -> failures + 1;
+            case SUPERSEDED, HALTED, NOT_OURS -> failures;
+            case MOVED, IDLE, BLOCKED -> 0;
+        };
+        return switch (step.kind()) {
+            case MOVED -> afterMoved(step);
+            case IDLE -> atMost(intervals.lookMax, longer(leftOfInterval(), silence()));
+            case BLOCKED -> intervals.lookMax;
+            case SUPERSEDED -> FAILURES.after(1, random); // so that owners do not chase each other
+            case FAILED -> FAILURES.after(failures, random);
+            case HALTED -> HALTED_LOOK_EVERY; // a person's repair needs no restart
+            case NOT_OURS -> Duration.ZERO;
+        };
+    }
+
+    private Duration afterMoved(Step step) {
+        jobsCame = nanoTime.getAsLong();
+        return step.moreWaits() ? Duration.ZERO : leftOfInterval();
+    }
+
+    /** What is left of the interval. */
+    private Duration leftOfInterval() {
+        Duration left = intervals.batchInterval.minusNanos(nanoTime.getAsLong() - stepBegan);
+        return left.isNegative() ? Duration.ZERO : left;
+    }
+
+    private Duration silence() {
+        return Duration.ofNanos((nanoTime.getAsLong() - jobsCame) / PART_OF_SILENCE);
+    }
+
+    private static Duration longer(Duration one, Duration other) {
+        return one.compareTo(other) > 0 ? one : other;
+    }
+
+    private static Duration atMost(Duration max, Duration duration) {
+        return duration.compareTo(max) < 0 ? duration : max;
     }
 }

@@ -1,18 +1,47 @@
 /**
- * Moves committed jobs to Kafka. One process owns some lanes; each lane it owns has one thread that moves batch after
- * batch.
+ * Moves committed jobs from PostgreSQL to Kafka. This page is the protocol's one telling; other pages link to it.
  *
- * <h2>Terms</h2>
+ * <h2>Glossary</h2>
  *
- * <p>A <em>lane</em> is an ordered share of the jobs with one owner at a time: all jobs of one (topic, key) share a lane. A
- * <em>generation</em> counts the ownerships of a lane; whoever meets a newer one than its own begins again. A job that cannot
- * be published is moved aside: <em>held</em> until its topic takes jobs, or <em>parked</em> until a person decides.
+ * <dl>
+ *   <dt>job
+ *   <dd>A row of {@code staged_jobs}, which a business transaction has inserted: {@link io.stagedjobs.enqueuer.Job}.
+ *   <dt>lane
+ *   <dd>An ordered share of the jobs. All jobs of one topic and key share a lane. The database says how many lanes there are;
+ *       there is one unless an operator asks for more.
+ *   <dt>owner, standby
+ *   <dd>Each lane has one owner at a time. An enqueuer that owns no lane stands by.
+ *   <dt>generation
+ *   <dd>Counts the ownerships of a lane. Whoever meets a newer generation than its own lets go.
+ *   <dt>claim
+ *   <dd>To lock a lane and read its next jobs: the {@link io.stagedjobs.enqueuer.Batch}.
+ *   <dt>publish
+ *   <dd>To hand a batch to Kafka and wait until it is acknowledged: the {@link io.stagedjobs.enqueuer.Outcome}.
+ *   <dt>settle
+ *   <dd>To delete what Kafka holds, to move aside what it refuses, and to commit both.
+ *   <dt>progress
+ *   <dd>What Kafka has committed last of a lane: {@link io.stagedjobs.enqueuer.Progress}. Kept in delivery mode
+ *       {@code exactly-once} only.
+ *   <dt>set aside: held, parked
+ *   <dd>Moved to {@code parked_jobs}. A held job returns by itself when its topic takes jobs; a parked one waits for a person.
+ *   <dt>floor
+ *   <dd>The id below which no job of a lane is left and none can appear: {@link io.stagedjobs.enqueuer.ReadPosition}.
+ *   <dt>era
+ *   <dd>One life of a running server and of the sequence of ids. What is remembered of another era is not true.
+ *   <dt>halted
+ *   <dd>A lane whose two stores contradict each other, or whose rows cannot be deleted. It moves nothing until a person has
+ *       looked.
+ * </dl>
  *
- * <h2>Owning a lane</h2>
+ * <h2>A process</h2>
  *
- * <p>{@link io.stagedjobs.enqueuer.Enqueuer} renews this process's row every heartbeat and looks which enqueuers live and who
- * owns what ({@link io.stagedjobs.enqueuer.Membership}); {@link io.stagedjobs.enqueuer.FairShare} says how many lanes are ours.
- * {@link io.stagedjobs.enqueuer.LaneRunner} tells the rest as a story:
+ * <p>{@link io.stagedjobs.enqueuer.Heartbeat} renews this process's row and sees which enqueuers live and who owns what.
+ * {@link io.stagedjobs.enqueuer.FairShare} says which lanes are ours, and {@link io.stagedjobs.enqueuer.Enqueuer} keeps one
+ * {@link io.stagedjobs.enqueuer.LaneRunner} for each. A runner takes step after step; each step returns a
+ * {@link io.stagedjobs.enqueuer.Step}, which says what happened, and the runner alone acts on it: log, meters, health, and how
+ * long to rest ({@link io.stagedjobs.enqueuer.Pace}).
+ *
+ * <h2>A lane</h2>
  *
  * <pre>
  * acquire   transaction 1: write owner and generation, commit        {@link io.stagedjobs.enqueuer.Lanes#take}
@@ -24,54 +53,52 @@
  *        *  read the progress to its end, now final                  {@link io.stagedjobs.enqueuer.Publisher.Session#progress}
  *           transaction 3: compare again, delete the rows of a       {@link io.stagedjobs.enqueuer.LaneTransaction#delete}
  *           batch that only Kafka knew, write its number (*); see    {@link io.stagedjobs.enqueuer.LaneTransaction#aside}
- *           what is moved aside, commit
- * tend      look whether topics of held jobs take jobs again         {@link io.stagedjobs.enqueuer.Publisher#refused}
+ *           what is set aside; write and commit in any case
+ * tend      ask whether topics of held jobs take jobs again          {@link io.stagedjobs.enqueuer.Publisher#refused}
  *           begin; put held jobs back, move aside what is blocked    {@link io.stagedjobs.enqueuer.LaneTransaction#putBack}
  *           at the lane's head, commit                               {@link io.stagedjobs.enqueuer.LaneTransaction#sweep}
- * a batch   of little, in turn with other lanes that have little     {@link io.stagedjobs.enqueuer.Gate#inTurn}
- *           look, now and then, up to which id nothing can appear    {@link io.stagedjobs.enqueuer.Lanes#readHorizon}
- *           begin; lock the lane, check the generation               {@link io.stagedjobs.enqueuer.Lanes#begin}
- *           read from the lane's floor, without what is blocked      {@link io.stagedjobs.enqueuer.LaneTransaction#read}
- *           publish and await the acknowledgements; records and      {@link io.stagedjobs.enqueuer.Publisher.Session#publish}
- *           progress are one Kafka transaction (*)
- *           delete exactly what was published, write the batch's     {@link io.stagedjobs.enqueuer.LaneTransaction#recordSettled}
- *           number (*), move aside what was refused, commit          {@link io.stagedjobs.enqueuer.LaneTransaction#moveAside}
+ * claim     one message: begin; if a job waits, lock the lane,       {@link io.stagedjobs.enqueuer.Lanes#claim}
+ *           then read from the floor, without what is blocked;
+ *           check the generation
+ * publish   send, await the acknowledgements; records and            {@link io.stagedjobs.enqueuer.Publisher.Session#publish}
+ *           progress are one Kafka transaction (*); meanwhile, in
+ *           a backlog, read ahead                                    {@link io.stagedjobs.enqueuer.Lanes#readAhead}
+ * settle    one message: delete exactly what was published, write    {@link io.stagedjobs.enqueuer.LaneTransaction#delete}
+ *           the batch's number (*); move aside what was refused;     {@link io.stagedjobs.enqueuer.LaneTransaction#moveAside}
+ *           commit
  * failure   roll back, close the publisher's session, rest, back to acquire
  * </pre>
  *
- * <p>A lane in which nothing waits rests; {@link io.stagedjobs.enqueuer.Lookout} looks for all that rest at once, and tells
- * those in which jobs wait.
- *
- * <p>Each transaction locks the lane and checks the generation first; a newer one is answered like a failure. Who takes the
- * lane's jobs out of {@code parked_jobs} by hand makes one; a server that was started since counts as one, since it may have been
- * given an earlier state of the database.
- *
- * <p>What is marked * happens in delivery mode {@code exactly-once} only: there {@link io.stagedjobs.enqueuer.Publisher#peek}
+ * <p>{@link io.stagedjobs.enqueuer.LaneAcquisition} acquires; {@link io.stagedjobs.enqueuer.LaneOwnership} claims, publishes and
+ * settles. What is marked * happens in delivery mode {@code exactly-once} only: there {@link io.stagedjobs.enqueuer.Publisher#peek}
  * has an answer, in {@code at-least-once} it has none. Batches of a lane are numbered without gaps.
- * {@link io.stagedjobs.enqueuer.Progress} holds the last number, the ids of its jobs and a digest of each job's identity.
  *
- * <h2>Moving aside</h2>
+ * <p>Each transaction locks the lane and checks the generation. Who takes a lane's jobs out of {@code parked_jobs} by hand
+ * makes a new generation. A server that was started since counts as one too, since it may have been given an earlier state of
+ * the database; so does a database whose last batch is another one than the owner remembers.
+ *
+ * <p>All decisions are plain code over three ports: {@link io.stagedjobs.enqueuer.Lanes},
+ * {@link io.stagedjobs.enqueuer.LaneTransaction} and {@link io.stagedjobs.enqueuer.Publisher}. So models can take the place of
+ * both stores.
+ *
+ * <h2>Setting aside</h2>
  *
  * <p>{@link io.stagedjobs.enqueuer.Outcome} says which topics take nothing and which jobs were refused,
- * {@link io.stagedjobs.enqueuer.Refusal} why. {@link io.stagedjobs.enqueuer.Aside} knows what of the lane is aside, from the
- * tables at first, and keeps the order of keys: all jobs of such a topic are held; while they return in pieces, reads leave out
- * the topic from the lowest id on that is still held; what follows of a parked job's key is left out too, and parked. A job
- * that its topic might refuse is published alone, so that in {@code at-least-once} nothing that follows it was sent before.
- *
- * <p>All of these decisions are plain code over the three ports {@link io.stagedjobs.enqueuer.Lanes},
- * {@link io.stagedjobs.enqueuer.LaneTransaction} and {@link io.stagedjobs.enqueuer.Publisher}, so that models can take the
- * place of both stores.
+ * {@link io.stagedjobs.enqueuer.Refusal} why. {@link io.stagedjobs.enqueuer.SetAside} knows what of the lane is set aside and
+ * keeps the order of keys. All jobs of a topic that takes nothing are held. While they return in pieces, reads leave the topic
+ * out from the lowest id on that is still held. What follows of a parked job's key is left out too, and parked. A job that its
+ * topic might refuse is published alone, so that in {@code at-least-once} nothing that follows it was sent before.
  *
  * <h2>What holds under each failure</h2>
  *
- * <p>In both modes: a row is deleted only after Kafka has its record, and moved aside with all that it has, so nothing is
- * lost. A dead owner's transaction is rolled back by PostgreSQL and its lanes are taken when its heartbeat is older than
+ * <p>In both modes a row is deleted only after Kafka has its record, and moved aside with all that it has. So nothing is lost. A
+ * dead owner's transaction is rolled back by PostgreSQL, and its lanes are taken when its heartbeat is older than
  * {@code takeover.after}. The lock on the lane's row and the generation check keep two processes from moving one lane at the
- * same time, whatever their clocks say: all times that processes compare are the database's. While Kafka or PostgreSQL is away, no transaction is open; a batch in
- * hand waits for Kafka for {@code publish.timeout} in all.
+ * same time, whatever their clocks say: all times that processes compare are the database's. While Kafka or PostgreSQL is away,
+ * no transaction is open; a batch in hand waits for Kafka for {@code publish.timeout} in all.
  *
  * <p>{@code at-least-once}: a crash, or a lost answer, between Kafka's acknowledgement and our commit repeats at most that
- * batch.
+ * batch. A process that goes on deletes the rows that it knows to be in Kafka before it publishes anything else.
  *
  * <p>{@code exactly-once}: Kafka's commit decides, the deletion only cleans up.
  *
@@ -82,13 +109,14 @@
  *       its rows and does not publish them again.
  *   <li>An answer that never came, from either side: never guessed. Acquiring finds out which of the two it was.
  *   <li>An owner that was stopped and wakes up: its producer is fenced, or its generation is old, or both.
- *   <li>Numbers that cannot both be true, because a database was restored or copied, or Kafka lost something:
- *       {@link io.stagedjobs.enqueuer.Reconciliation.Halted}. The lane publishes and deletes nothing until a person has
- *       looked. Comparing comes before fencing, so that a copy found out this way has not disturbed the original.
+ *   <li>Numbers that cannot both be true, because a database was restored or copied, or Kafka lost something: the lane is
+ *       halted ({@link io.stagedjobs.enqueuer.Reconciliation}). Comparing comes before fencing, so that a copy found out this
+ *       way has not disturbed the original.
  * </ul>
  *
- * <p>The next Kafka transaction of a lane begins only after the rows of the last one are gone for good; that is why Kafka is
- * at most one batch ahead, and why one batch of progress is enough. {@code docs/guarantees.md} says what all this rests on.
+ * <p>The next Kafka transaction of a lane begins only after the rows of the last one are gone for good. That is why Kafka is
+ * at most one batch ahead, and why one batch of progress is enough. Reading ahead changes nothing of that: what was read is
+ * published under the next lock. {@code docs/guarantees.md} says what all this rests on.
  */
 @NullMarked
 package io.stagedjobs.enqueuer;

@@ -2,12 +2,10 @@ package io.stagedjobs.enqueuer;
 
 import java.util.Collection;
 import java.util.Collections;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
-import java.util.function.Supplier;
 
 /**
  * A protocol that is broken on purpose: the simulator has to find out. Each is a model that does one thing otherwise, at the
@@ -125,46 +123,29 @@ enum Flaw {
     },
 
     /** The next batch is read while this one is under way, from where this one ends. */
-    READS_AHEAD {
+    READS_AHEAD_FROM_WHERE_THE_BATCH_ENDS {
         @Override
         ModelStore store(World world, Ledger ledger, int lanes) {
             return new ModelStore(world, ledger, lanes) {
-                private record Ahead(long generation, LaneTransaction.Read read) {}
-
-                private final Map<List<Object>, Ahead> ahead = new HashMap<>();
-
                 @Override
-                Transaction transaction(Session session) {
-                    return new Transaction(session) {
-                        private Supplier<Read> next = () -> null;
+                LaneTransaction.Read selectAhead(Lane lane, Selection selection, List<Job> without) {
+                    long last = without.get(without.size() - 1).id();
+                    Selection behind =
+                            new Selection(last, selection.exceptions(), selection.blocked(), selection.limits());
+                    return super.selectAhead(lane, behind, without);
+                }
+            };
+        }
+    },
 
-                        @Override
-                        Read select(BatchLimits limits, Blocked blocked, long after) {
-                            Ahead known = ahead.remove(owner());
-                            Read read = known != null && known.generation == lane.generation
-                                    ? known.read
-                                    : super.select(limits, blocked, after);
-                            if (!read.jobs().isEmpty()) {
-                                long last =
-                                        read.jobs().get(read.jobs().size() - 1).id();
-                                next = () -> super.select(limits, blocked, last);
-                            }
-                            return read;
-                        }
-
-                        @Override
-                        public void commit() {
-                            Read read = next.get();
-                            super.commit();
-                            if (read != null && !read.jobs().isEmpty()) {
-                                ahead.put(owner(), new Ahead(lane.generation, read));
-                            }
-                        }
-
-                        private List<Object> owner() {
-                            return List.of(session.client, lane);
-                        }
-                    };
+    /** The next batch is read while this one is under way, and does not leave this one out. */
+    READS_THE_BATCH_IN_HAND_AHEAD {
+        @Override
+        ModelStore store(World world, Ledger ledger, int lanes) {
+            return new ModelStore(world, ledger, lanes) {
+                @Override
+                LaneTransaction.Read selectAhead(Lane lane, Selection selection, List<Job> without) {
+                    return super.selectAhead(lane, selection, List.of());
                 }
             };
         }
@@ -179,8 +160,13 @@ enum Flaw {
                 Transaction transaction(Session session) {
                     return new Transaction(session) {
                         @Override
-                        Read select(BatchLimits limits, Blocked blocked, long after) {
-                            return super.select(limits, new Blocked(blocked.topics(), blocked.from(), false), after);
+                        Read select(Selection asked) {
+                            Blocked blocked = asked.blocked();
+                            return super.select(new Selection(
+                                    asked.after(),
+                                    asked.exceptions(),
+                                    new Blocked(blocked.topics(), blocked.from(), false),
+                                    asked.limits()));
                         }
                     };
                 }

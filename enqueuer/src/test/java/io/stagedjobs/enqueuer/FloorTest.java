@@ -11,7 +11,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
@@ -28,7 +27,7 @@ class FloorTest {
 
     private Outbox outbox;
     private PostgresLanes lanes;
-    private Horizon horizon;
+    private CommitHorizon horizon;
     private String topic;
     private int lane;
 
@@ -36,7 +35,7 @@ class FloorTest {
     void open() {
         outbox = new Outbox("floor");
         lanes = outbox.lanes();
-        horizon = new Horizon(lanes, clock::get);
+        horizon = new CommitHorizon(lanes, clock::get);
         topic = outbox.kafka.newTopic("floor", 1);
         lane = outbox.laneOf(topic, KEY);
         lanes.membership().beat();
@@ -51,12 +50,12 @@ class FloorTest {
         outbox.stage(topic, KEY, name);
     }
 
-    private Horizon.View lookAfter(Duration passed) {
+    private CommitHorizon.View lookAfter(Duration passed) {
         clock.addAndGet(passed.toNanos());
         return horizon.look();
     }
 
-    private Horizon.View lookSoon() {
+    private CommitHorizon.View lookSoon() {
         return lookAfter(Duration.ofMillis(200));
     }
 
@@ -70,10 +69,14 @@ class FloorTest {
     private Lanes watched() {
         return (Lanes) Proxy.newProxyInstance(
                 getClass().getClassLoader(), new Class<?>[] {Lanes.class}, (proxy, method, arguments) -> {
+                    if (method.getName().equals("claim")) {
+                        readsAfter.add(((Selection) arguments[3]).after());
+                    }
                     Object answer = invoke(() -> method.invoke(lanes, arguments));
-                    return method.getName().equals("begin")
-                            ? ((Optional<?>) answer).map(transaction -> watched((LaneTransaction) transaction))
-                            : answer;
+                    if (answer instanceof Claim claim && claim.transaction() != null) {
+                        return Claim.of(watched(claim.transaction()), claim.read());
+                    }
+                    return answer;
                 });
     }
 
@@ -81,7 +84,7 @@ class FloorTest {
         return (LaneTransaction) Proxy.newProxyInstance(
                 getClass().getClassLoader(), new Class<?>[] {LaneTransaction.class}, (proxy, method, arguments) -> {
                     if (method.getName().equals("read")) {
-                        readsAfter.add((Long) arguments[2]);
+                        readsAfter.add(((Selection) arguments[0]).after());
                     }
                     return invoke(() -> method.invoke(transaction, arguments));
                 });
@@ -119,13 +122,13 @@ class FloorTest {
         try (Connection writer = outbox.transaction()) {
             Outbox.stage(writer, topic, KEY, "1");
             stage("2");
-            assertThat(horizon.look().settled()).isZero();
-            assertThat(lookSoon().settled()).isZero();
+            assertThat(horizon.look().safeUpTo()).isZero();
+            assertThat(lookSoon().safeUpTo()).isZero();
             writer.commit();
         }
-        assertThat(lookSoon().settled()).isEqualTo(2);
+        assertThat(lookSoon().safeUpTo()).isEqualTo(2);
         stage("3");
-        assertThat(lookSoon().settled()).isEqualTo(3);
+        assertThat(lookSoon().safeUpTo()).isEqualTo(3);
     }
 
     @Test
@@ -136,16 +139,16 @@ class FloorTest {
             execute(preparing, "PREPARE TRANSACTION 'floor'");
             stage("2");
             horizon.look();
-            assertThat(lookSoon().settled()).isZero();
+            assertThat(lookSoon().safeUpTo()).isZero();
             execute(locking, "LOCK TABLE staged_jobs IN ROW EXCLUSIVE MODE");
             stage("3");
             lookSoon();
             preparing.setAutoCommit(true);
             execute(preparing, "COMMIT PREPARED 'floor'");
-            assertThat(lookSoon().settled()).isEqualTo(2);
+            assertThat(lookSoon().safeUpTo()).isEqualTo(2);
             locking.rollback();
         }
-        assertThat(lookSoon().settled()).isEqualTo(3);
+        assertThat(lookSoon().safeUpTo()).isEqualTo(3);
     }
 
     @Test
@@ -157,9 +160,9 @@ class FloorTest {
             stage("2");
             horizon.look();
             stage("3");
-            Horizon.View view = lookAfter(Duration.ofSeconds(2));
-            assertThat(view.settled()).isZero();
-            assertThat(view.settledExcept()).isEqualTo(3);
+            CommitHorizon.View view = lookAfter(Duration.ofSeconds(2));
+            assertThat(view.safeUpTo()).isZero();
+            assertThat(view.safeUpToExcept()).isEqualTo(3);
             assertThat(view.exceptions()).hasSize(1);
             try (LaneTransaction transaction = lanes.begin(lane, generation).orElseThrow()) {
                 assertThat(transaction.anyOver(view.exceptions())).isFalse();
@@ -170,7 +173,7 @@ class FloorTest {
             }
         }
         assertThat(lookSoon()).satisfies(view -> {
-            assertThat(view.settled()).isEqualTo(3);
+            assertThat(view.safeUpTo()).isEqualTo(3);
             assertThat(view.exceptions()).isEmpty();
         });
     }
@@ -262,7 +265,7 @@ class FloorTest {
         assertThat(outbox.aside()).hasSize(1);
         outbox.kafka.createTopic(missing, 1);
         for (int i = 0; i < 4; i++) {
-            clock.addAndGet(Aside.LOOK_EVERY.toNanos());
+            clock.addAndGet(SetAside.LOOK_EVERY.toNanos());
             runner.runOnce();
         }
         assertThat(outbox.namesIn(missing)).containsExactly("held");

@@ -4,6 +4,7 @@ import io.stagedjobs.enqueuer.LaneTransaction.Blocked;
 import io.stagedjobs.enqueuer.LaneTransaction.Moved;
 import io.stagedjobs.enqueuer.LaneTransaction.Row;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.Callable;
 
 /**
@@ -102,7 +103,11 @@ interface LaneFixture {
     }
 
     default List<Row> inLane(LaneTransaction transaction) {
-        return rows(transaction.read(PLENTY, Blocked.NOTHING, 0).jobs());
+        return rows(transaction.read(selection(PLENTY, Blocked.NOTHING, 0)).jobs());
+    }
+
+    static Selection selection(BatchLimits limits, Blocked blocked, long after) {
+        return new Selection(after, Set.of(), blocked, limits);
     }
 
     static List<Row> rows(List<Job> jobs) {

@@ -3,6 +3,7 @@ package io.stagedjobs.enqueuer;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.stagedjobs.enqueuer.Step.Kind;
 import io.stagedjobs.enqueuer.postgres.PostgresLanes;
 import io.stagedjobs.testkit.Eventually;
 import java.sql.Connection;
@@ -10,7 +11,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.UUID;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -51,10 +51,10 @@ class LaneRunnerTest {
         outbox.stage(topic, KEY, "first");
         outbox.stage(topic, KEY, "second");
         LaneRunner runner = runner(publisher);
-        assertThat(runner.runOnce()).isPresent();
+        assertThat(runner.runOnce().kind()).isEqualTo(Kind.MOVED);
         assertThat(outbox.namesIn(topic)).containsExactly("first", "second");
         assertThat(outbox.waiting()).isZero();
-        assertThat(runner.runOnce()).hasValueSatisfying(rest -> assertThat(rest).isPositive());
+        assertThat(runner.runOnce().kind()).isEqualTo(Kind.IDLE);
     }
 
     @Test
@@ -63,9 +63,9 @@ class LaneRunnerTest {
                 lane, lanes, publisher, System::nanoTime, new BatchLimits(500, 1_000_000), Duration.ofHours(1));
         Thread thread = new Thread(runner);
         thread.start();
-        Eventually.until("it rests", () -> runner.resting().isPresent());
+        Eventually.until("it rests", () -> thread.getState() == Thread.State.TIMED_WAITING);
         outbox.stage(topic, KEY, "job");
-        runner.jobsWait();
+        runner.wake();
         Eventually.until("the job is published", () -> outbox.waiting() == 0);
         runner.stop();
         thread.join();
@@ -144,7 +144,7 @@ class LaneRunnerTest {
                 return Outcome.failed("the acknowledgement was lost");
             }
         });
-        assertThat(runner.runOnce()).hasValueSatisfying(rest -> assertThat(rest).isPositive());
+        assertThat(runner.runOnce().kind()).isEqualTo(Kind.FAILED);
         assertThat(outbox.waiting()).isEqualTo(1);
     }
 
@@ -160,7 +160,7 @@ class LaneRunnerTest {
             }
         });
         runner.runOnce();
-        assertThat(runner.runOnce()).isPresent();
+        assertThat(runner.runOnce().kind()).isEqualTo(Kind.MOVED);
         assertThat(failures).containsExactly(1L, 2L);
         assertThat(outbox.waiting()).isZero();
     }
@@ -182,8 +182,8 @@ class LaneRunnerTest {
                         liveEnqueuer(),
                         lane);
         outbox.stage(topic, KEY, "of.the.next.owner");
-        assertThat(runner.runOnce()).isPresent();
-        assertThat(runner.runOnce()).isEmpty();
+        assertThat(runner.runOnce().kind()).isEqualTo(Kind.SUPERSEDED);
+        assertThat(runner.runOnce().kind()).isEqualTo(Kind.NOT_OURS);
         assertThat(outbox.namesIn(topic)).containsExactly("job");
         assertThat(outbox.waiting()).isEqualTo(1);
     }
@@ -199,19 +199,18 @@ class LaneRunnerTest {
         runner.runOnce();
         outbox.dsl().execute("UPDATE staged_job_lanes SET generation = generation + 1 WHERE lane = ?", lane);
         outbox.stage(topic, KEY, "after");
-        assertThat(runner.runOnce()).hasValueSatisfying(rest -> assertThat(rest).isPositive());
-        assertThat(runner.runOnce()).isPresent();
+        assertThat(runner.runOnce().kind()).isEqualTo(Kind.SUPERSEDED);
+        assertThat(runner.runOnce().kind()).isEqualTo(Kind.MOVED);
         assertThat(outbox.namesIn(topic)).containsExactly("before", "after");
     }
 
     /** Whoever had the lane meanwhile may have left held jobs that only a new ownership finds. */
     @Test
     void an_owner_of_an_empty_lane_notices_a_newer_generation() {
-        long generation = lanes.take(lane).orElseThrow();
-        Lanes.Start start = new Lanes.Start(generation, lanes.readHorizon().era(), 0, Set.of());
-        assertThat(lanes.waiting(Map.of(lane, start))).isEmpty();
+        LaneRunner runner = runner(publisher);
+        assertThat(runner.runOnce().kind()).isEqualTo(Kind.IDLE);
         lanes.take(lane);
-        assertThat(lanes.waiting(Map.of(lane, start))).containsExactly(lane);
+        assertThat(runner.runOnce().kind()).isEqualTo(Kind.SUPERSEDED);
     }
 
     @Test
@@ -232,7 +231,7 @@ class LaneRunnerTest {
         long generation = lanes.take(lane).orElseThrow();
         LaneTransaction orphan = lanes.begin(lane, generation).orElseThrow();
         assertThat(lanes.take(lane)).hasValue(generation + 1);
-        assertThatThrownBy(orphan::settled).isInstanceOf(OutsideException.class);
+        assertThatThrownBy(orphan::lastBatch).isInstanceOf(OutsideException.class);
         orphan.close();
     }
 
@@ -350,7 +349,7 @@ class LaneRunnerTest {
         fresh.membership().beat();
         outbox.stage(topic, KEY, "job");
         LaneRunner runner = outbox.runner(lane, fresh, publisher);
-        assertThat(runner.runOnce()).isPresent();
+        assertThat(runner.runOnce().kind()).isEqualTo(Kind.MOVED);
         assertThat(outbox.waiting()).isZero();
     }
 }

@@ -3,6 +3,7 @@ package io.stagedjobs.enqueuer;
 import static io.stagedjobs.enqueuer.LaneFixture.held;
 import static io.stagedjobs.enqueuer.LaneFixture.parked;
 import static io.stagedjobs.enqueuer.LaneFixture.rows;
+import static io.stagedjobs.enqueuer.LaneFixture.selection;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.stagedjobs.enqueuer.LaneTransaction.Blocked;
@@ -31,7 +32,7 @@ interface LaneTransactionContract extends LaneFixture {
     Blocked FOLLOWERS = new Blocked(Set.of(), Map.of(), true);
 
     private static List<Row> read(LaneTransaction transaction, Blocked blocked) {
-        return rows(transaction.read(PLENTY, blocked, 0).jobs());
+        return rows(transaction.read(selection(PLENTY, blocked, 0)).jobs());
     }
 
     private List<Row> staged(int jobs, String topic, int payloadBytes) {
@@ -80,13 +81,16 @@ interface LaneTransactionContract extends LaneFixture {
         staged(TOPIC, keyElsewhere());
         Row last = staged(TOPIC, key());
         committed(transaction -> {
-            assertThat(rows(transaction.read(PLENTY, Blocked.NOTHING, 0).jobs()))
+            assertThat(rows(transaction
+                            .read(selection(PLENTY, Blocked.NOTHING, 0))
+                            .jobs()))
                     .containsExactly(first, last);
             assertThat(rows(transaction
-                            .read(PLENTY, Blocked.NOTHING, first.id())
+                            .read(selection(PLENTY, Blocked.NOTHING, first.id()))
                             .jobs()))
                     .containsExactly(last);
-            assertThat(transaction.read(PLENTY, Blocked.NOTHING, last.id())).isEqualTo(new Read(List.of(), false));
+            assertThat(transaction.read(selection(PLENTY, Blocked.NOTHING, last.id())))
+                    .isEqualTo(new Read(List.of(), false));
             return null;
         });
     }
@@ -95,13 +99,13 @@ interface LaneTransactionContract extends LaneFixture {
     default void a_read_that_has_found_as_many_jobs_as_it_may_is_full() {
         List<Row> jobs = staged(3, TOPIC, 10);
         committed(transaction -> {
-            Read two = transaction.read(new BatchLimits(2, 1_000_000), Blocked.NOTHING, 0);
+            Read two = transaction.read(selection(new BatchLimits(2, 1_000_000), Blocked.NOTHING, 0));
             assertThat(rows(two.jobs())).isEqualTo(jobs.subList(0, 2));
             assertThat(two.full()).isTrue();
-            Read three = transaction.read(new BatchLimits(3, 1_000_000), Blocked.NOTHING, 0);
+            Read three = transaction.read(selection(new BatchLimits(3, 1_000_000), Blocked.NOTHING, 0));
             assertThat(rows(three.jobs())).isEqualTo(jobs);
             assertThat(three.full()).isTrue();
-            Read four = transaction.read(new BatchLimits(4, 1_000_000), Blocked.NOTHING, 0);
+            Read four = transaction.read(selection(new BatchLimits(4, 1_000_000), Blocked.NOTHING, 0));
             assertThat(rows(four.jobs())).isEqualTo(jobs);
             assertThat(four.full()).isFalse();
             return null;
@@ -113,13 +117,13 @@ interface LaneTransactionContract extends LaneFixture {
         List<Row> jobs = staged(3, TOPIC, LARGE);
         committed(transaction -> {
             for (Blocked blocked : List.of(Blocked.NOTHING, FOLLOWERS)) {
-                Read one = transaction.read(new BatchLimits(10, 1), blocked, 0);
+                Read one = transaction.read(selection(new BatchLimits(10, 1), blocked, 0));
                 assertThat(rows(one.jobs())).isEqualTo(jobs.subList(0, 1));
                 assertThat(one.full()).isTrue();
-                Read two = transaction.read(new BatchLimits(10, BYTES_OF_TWO), blocked, 0);
+                Read two = transaction.read(selection(new BatchLimits(10, BYTES_OF_TWO), blocked, 0));
                 assertThat(rows(two.jobs())).isEqualTo(jobs.subList(0, 2));
                 assertThat(two.full()).isTrue();
-                Read all = transaction.read(new BatchLimits(10, 3 * BYTES_OF_TWO), blocked, 0);
+                Read all = transaction.read(selection(new BatchLimits(10, 3 * BYTES_OF_TWO), blocked, 0));
                 assertThat(rows(all.jobs())).isEqualTo(jobs);
                 assertThat(all.full()).isFalse();
             }
@@ -132,7 +136,8 @@ interface LaneTransactionContract extends LaneFixture {
         Row with = staged(TOPIC, key(), LARGE);
         Row without = staged(OTHER_TOPIC, null, 0);
         committed(transaction -> {
-            List<Job> jobs = transaction.read(PLENTY, Blocked.NOTHING, 0).jobs();
+            List<Job> jobs =
+                    transaction.read(selection(PLENTY, Blocked.NOTHING, 0)).jobs();
             assertThat(rows(jobs)).containsExactly(with, without);
             assertThat(jobs).extracting(Job::topic).containsExactly(TOPIC, OTHER_TOPIC);
             assertThat(jobs).extracting(Job::key).containsExactly(key(), null);
@@ -150,7 +155,7 @@ interface LaneTransactionContract extends LaneFixture {
         committed(transaction -> {
             Blocked blocked = new Blocked(Set.of(TOPIC, "another"), Map.of(), false);
             assertThat(read(transaction, blocked)).containsExactly(first, second);
-            Read bounded = transaction.read(new BatchLimits(1, 1_000_000), blocked, 0);
+            Read bounded = transaction.read(selection(new BatchLimits(1, 1_000_000), blocked, 0));
             assertThat(rows(bounded.jobs())).containsExactly(first);
             assertThat(bounded.full()).isTrue();
             return null;
@@ -217,10 +222,10 @@ interface LaneTransactionContract extends LaneFixture {
                     first,
                     elsewhere,
                     new Row(elsewhere.id() + 100, UUID.randomUUID()));
-            assertThat(transaction.delete(asked).rows()).isEqualTo(2);
+            assertThat(transaction.delete(asked, 0).rows()).isEqualTo(2);
             assertThat(inLane(transaction)).containsExactly(second, third);
-            assertThat(transaction.delete(List.of(first)).rows()).isZero();
-            assertThat(transaction.delete(List.of()).rows()).isZero();
+            assertThat(transaction.delete(List.of(first), 0).rows()).isZero();
+            assertThat(transaction.delete(List.of(), 0).rows()).isZero();
             return null;
         });
         assertThat(inLane()).containsExactly(second, third);
@@ -231,11 +236,11 @@ interface LaneTransactionContract extends LaneFixture {
         for (long batch = 1; batch <= 3; batch++) {
             long number = batch;
             committed(transaction -> {
-                transaction.recordSettled(number);
-                assertThat(transaction.settled()).isEqualTo(number);
+                transaction.delete(List.of(), number);
+                assertThat(transaction.lastBatch()).isEqualTo(number);
                 return null;
             });
-            assertThat(committed(LaneTransaction::settled)).isEqualTo(number);
+            assertThat(committed(LaneTransaction::lastBatch)).isEqualTo(number);
         }
     }
 
@@ -244,18 +249,18 @@ interface LaneTransactionContract extends LaneFixture {
         List<Row> jobs = staged(4, TOPIC, 10);
         moveAside(held(jobs.get(2)), parked(jobs.get(3)));
         undone(transaction -> {
-            transaction.recordSettled(1);
-            transaction.delete(jobs.subList(0, 1));
+            transaction.delete(List.of(), 1);
+            transaction.delete(jobs.subList(0, 1), 0);
             transaction.moveAside(List.of(held(jobs.get(1))));
             transaction.putBack(TOPIC, PLENTY);
             transaction.deleteAside(List.of(jobs.get(3)));
-            assertThat(transaction.settled()).isEqualTo(1);
+            assertThat(transaction.lastBatch()).isEqualTo(1);
             assertThat(inLane(transaction)).containsExactly(jobs.get(1), jobs.get(2));
             assertThat(transaction.aside()).isEqualTo(new Stored(Set.of(), false));
             return null;
         });
         committed(transaction -> {
-            assertThat(transaction.settled()).isZero();
+            assertThat(transaction.lastBatch()).isZero();
             assertThat(inLane(transaction)).isEqualTo(jobs.subList(0, 2));
             assertThat(transaction.aside()).isEqualTo(new Stored(Set.of(TOPIC), true));
             return null;
@@ -272,7 +277,7 @@ interface LaneTransactionContract extends LaneFixture {
         Row elsewhere = staged(TOPIC, keyElsewhere());
         moveAside(held(held), parked(parked));
         committed(transaction -> {
-            transaction.delete(List.of(gone));
+            transaction.delete(List.of(gone), 0);
             assertThat(transaction.present(
                             List.of(parked.id(), gone.id(), held.id(), inLane.id(), elsewhere.id(), 1_000_000L)))
                     .containsExactlyInAnyOrder(inLane, held, parked);
@@ -408,7 +413,7 @@ interface LaneTransactionContract extends LaneFixture {
         Row ofOtherTopic = staged(OTHER_TOPIC, key());
         Row parked = staged(TOPIC, null);
         List<Job> before = committed(transaction ->
-                transaction.read(PLENTY, Blocked.NOTHING, 0).jobs().subList(0, 3));
+                transaction.read(selection(PLENTY, Blocked.NOTHING, 0)).jobs().subList(0, 3));
         moveAside(held(jobs.get(2)), held(jobs.get(0)), held(jobs.get(1)), held(ofOtherTopic), parked(parked));
         Row later = staged(TOPIC, key());
         assertThat(putBack(new BatchLimits(2, 1_000_000)))
@@ -416,8 +421,8 @@ interface LaneTransactionContract extends LaneFixture {
         assertThat(inLane()).containsExactly(jobs.get(0), jobs.get(1), later);
         assertThat(putBack(PLENTY)).isEqualTo(new PutBack(1, OptionalLong.empty()));
         assertThat(putBack(PLENTY)).isEqualTo(new PutBack(0, OptionalLong.empty()));
-        List<Job> after = committed(
-                transaction -> transaction.read(PLENTY, Blocked.NOTHING, 0).jobs());
+        List<Job> after = committed(transaction ->
+                transaction.read(selection(PLENTY, Blocked.NOTHING, 0)).jobs());
         assertThat(after.subList(0, 3)).usingRecursiveComparison().isEqualTo(before);
         assertThat(committed(LaneTransaction::aside)).isEqualTo(new Stored(Set.of(OTHER_TOPIC), true));
     }

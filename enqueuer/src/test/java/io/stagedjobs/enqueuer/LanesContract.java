@@ -1,15 +1,16 @@
 package io.stagedjobs.enqueuer;
 
 import static io.stagedjobs.enqueuer.LaneFixture.rows;
+import static io.stagedjobs.enqueuer.LaneFixture.selection;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.stagedjobs.enqueuer.Claim.State;
 import io.stagedjobs.enqueuer.LaneTransaction.Blocked;
+import io.stagedjobs.enqueuer.LaneTransaction.Read;
 import io.stagedjobs.enqueuer.LaneTransaction.Row;
 import io.stagedjobs.enqueuer.Lanes.Reading;
-import io.stagedjobs.enqueuer.Lanes.Start;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 
@@ -39,7 +40,7 @@ interface LanesContract extends LaneFixture {
         Row job = staged(TOPIC, key());
         long generation = taken();
         try (LaneTransaction open = lanes().begin(LANE, generation).orElseThrow()) {
-            open.delete(List.of(job));
+            open.delete(List.of(job), 0);
             dies();
             assertThat(others().take(LANE)).hasValue(generation + 1);
             assertThatThrownBy(open::commit).isInstanceOf(OutsideException.class);
@@ -93,7 +94,7 @@ interface LanesContract extends LaneFixture {
                     }
                 },
                 () -> {
-                    holder.delete(List.of(first));
+                    holder.delete(List.of(first), 0);
                     holder.commit();
                     holder.close();
                 });
@@ -106,8 +107,8 @@ interface LanesContract extends LaneFixture {
                 LaneTransaction other = lanes().begin(
                                 OTHER_LANE, lanes().take(OTHER_LANE).orElseThrow())
                         .orElseThrow()) {
-            one.recordSettled(1);
-            assertThat(other.settled()).isZero();
+            one.delete(List.of(), 1);
+            assertThat(other.lastBatch()).isZero();
         }
     }
 
@@ -145,7 +146,7 @@ interface LanesContract extends LaneFixture {
     default void a_lane_transaction_that_has_changed_jobs_is_one_of_those() {
         long generation = taken();
         try (LaneTransaction transaction = lanes().begin(LANE, generation).orElseThrow()) {
-            transaction.read(PLENTY, Blocked.NOTHING, 0);
+            transaction.read(selection(PLENTY, Blocked.NOTHING, 0));
             assertThat(lanes().readHorizon().writers()).isEmpty();
             transaction.putBack(TOPIC, PLENTY);
             assertThat(lanes().readHorizon().writers()).hasSize(1);
@@ -193,58 +194,112 @@ interface LanesContract extends LaneFixture {
         }
     }
 
-    // What a lane that rests is woken by.
+    // What a claim finds.
 
-    private Start start(long after, Set<String> exceptions) {
-        return new Start(taken(), lanes().readHorizon().era(), after, exceptions);
+    private Selection behind(long after, Set<String> exceptions) {
+        return new Selection(after, exceptions, Blocked.NOTHING, PLENTY);
+    }
+
+    private String era() {
+        return lanes().readHorizon().era();
+    }
+
+    private Claim.State claimed(long generation, String era, Selection selection) {
+        try (Claim claim = lanes().claim(LANE, generation, era, selection)) {
+            return claim.state();
+        }
     }
 
     @Test
-    default void jobs_wait_that_lie_behind_the_start_in_the_lane_itself() {
+    default void a_lane_is_claimed_if_jobs_lie_behind_the_start_and_with_exactly_those() {
+        long generation = taken();
         Row before = staged(TOPIC, key());
-        Start start = start(before.id(), Set.of());
         staged(TOPIC, keyElsewhere());
-        assertThat(lanes().waiting(Map.of(LANE, start))).isEmpty();
+        assertThat(claimed(generation, era(), behind(before.id(), Set.of()))).isEqualTo(State.NOTHING_WAITS);
         Row behind = staged(TOPIC, key());
-        assertThat(lanes().waiting(Map.of(LANE, start))).containsExactly(LANE);
-        Start later = new Start(start.generation(), start.era(), behind.id(), Set.of());
-        assertThat(lanes().waiting(Map.of(LANE, later))).isEmpty();
-        assertThat(lanes().waiting(Map.of())).isEmpty();
+        try (Claim claim = lanes().claim(LANE, generation, era(), behind(before.id(), Set.of()))) {
+            assertThat(claim.state()).isEqualTo(State.CLAIMED);
+            assertThat(rows(claim.read().jobs())).containsExactly(behind);
+        }
     }
 
     @Test
-    default void of_several_lanes_those_are_named_in_which_jobs_wait() {
-        Start start = start(0, Set.of());
-        long other = lanes().take(OTHER_LANE).orElseThrow();
-        Map<Integer, Start> both = Map.of(LANE, start, OTHER_LANE, new Start(other, start.era(), 0, Set.of()));
-        staged(TOPIC, keyElsewhere());
-        assertThat(lanes().waiting(both)).containsExactly(OTHER_LANE);
+    default void a_claim_of_another_generation_is_superseded_and_locks_nothing() {
+        long generation = taken();
         staged(TOPIC, key());
-        assertThat(lanes().waiting(both)).containsExactlyInAnyOrder(LANE, OTHER_LANE);
+        assertThat(claimed(generation - 1, era(), behind(0, Set.of()))).isEqualTo(State.SUPERSEDED);
+        assertThat(lanes().begin(LANE, generation)).hasValueSatisfying(LaneTransaction::close);
     }
 
     @Test
-    default void a_memory_of_another_generation_or_another_era_is_not_to_be_relied_on() {
-        Start start = start(0, Set.of());
-        assertThat(lanes().waiting(Map.of(LANE, start))).isEmpty();
-        Start another = new Start(start.generation(), "another era", 0, Set.of());
-        assertThat(lanes().waiting(Map.of(LANE, another))).containsExactly(LANE);
-        taken();
-        assertThat(lanes().waiting(Map.of(LANE, start))).containsExactly(LANE);
-    }
-
-    @Test
-    default void a_lane_is_named_when_an_exception_of_its_own_is_over() {
+    default void a_lane_is_claimed_without_jobs_if_the_era_is_another_one_or_an_exception_is_over() {
+        long generation = taken();
+        assertThat(claimed(generation, "another era", behind(0, Set.of()))).isEqualTo(State.CLAIMED);
         try (Writer writer = writer()) {
             writer.stage(TOPIC, keyElsewhere(), 10);
             Reading horizon = lanes().readHorizon();
-            Start start = start(horizon.lastId(), horizon.writers());
-            long other = lanes().take(OTHER_LANE).orElseThrow();
-            Map<Integer, Start> both =
-                    Map.of(LANE, start, OTHER_LANE, new Start(other, start.era(), horizon.lastId(), Set.of()));
-            assertThat(lanes().waiting(both)).isEmpty();
+            Selection selection = behind(horizon.lastId(), horizon.writers());
+            assertThat(claimed(generation, horizon.era(), selection)).isEqualTo(State.NOTHING_WAITS);
             writer.close();
-            assertThat(lanes().waiting(both)).containsExactly(LANE);
+            assertThat(claimed(generation, horizon.era(), selection)).isEqualTo(State.CLAIMED);
+        }
+    }
+
+    @Test
+    default void a_claim_that_waited_for_the_lane_reads_what_was_committed_meanwhile() throws Exception {
+        Row first = staged(TOPIC, key());
+        Row second = staged(TOPIC, key());
+        long generation = taken();
+        LaneTransaction holder = lanes().begin(LANE, generation).orElseThrow();
+        String era = holder.era();
+        List<Row> seen = whileItWaits(
+                () -> {
+                    try (Claim claim = others().claim(LANE, generation, era, behind(0, Set.of()))) {
+                        return rows(claim.read().jobs());
+                    }
+                },
+                () -> {
+                    holder.delete(List.of(first), 0);
+                    holder.commit();
+                    holder.close();
+                });
+        assertThat(seen).containsExactly(second);
+    }
+
+    @Test
+    default void reading_ahead_finds_all_that_became_visible_but_what_is_in_hand() {
+        long generation = taken();
+        try (Writer late = writer()) {
+            Row lower = late.stage(TOPIC, key(), 10);
+            staged(TOPIC, key());
+            staged(TOPIC, key());
+            Row third = staged(TOPIC, key());
+            Selection two = new Selection(0, Set.of(), Blocked.NOTHING, new BatchLimits(2, 1_000_000));
+            try (Claim claim = lanes().claim(LANE, generation, era(), two)) {
+                List<Job> inHand = claim.read().jobs();
+                assertThat(inHand).hasSize(2);
+                late.commit();
+                Read ahead = lanes().readAhead(LANE, era(), two, inHand).orElseThrow();
+                assertThat(rows(ahead.jobs())).containsExactly(lower, third);
+                assertThat(ahead.full()).isTrue();
+            }
+        }
+    }
+
+    @Test
+    default void what_is_read_ahead_is_worth_nothing_in_another_era_or_when_an_exception_is_over() {
+        taken();
+        Row job = staged(TOPIC, key());
+        try (Writer writer = writer()) {
+            writer.stage(TOPIC, key(), 10);
+            Set<String> open = lanes().readHorizon().writers();
+            assertThat(lanes().readAhead(LANE, era(), behind(0, open), List.of()))
+                    .hasValueSatisfying(read -> assertThat(rows(read.jobs())).containsExactly(job));
+            assertThat(lanes().readAhead(LANE, "another era", behind(0, open), List.of()))
+                    .isEmpty();
+            writer.close();
+            assertThat(lanes().readAhead(LANE, era(), behind(0, open), List.of()))
+                    .isEmpty();
         }
     }
 
@@ -258,8 +313,10 @@ interface LanesContract extends LaneFixture {
     @Test
     default void a_new_lane_is_empty_and_has_no_batch() {
         committed(transaction -> {
-            assertThat(transaction.settled()).isZero();
-            assertThat(rows(transaction.read(PLENTY, Blocked.NOTHING, 0).jobs()))
+            assertThat(transaction.lastBatch()).isZero();
+            assertThat(rows(transaction
+                            .read(selection(PLENTY, Blocked.NOTHING, 0))
+                            .jobs()))
                     .isEmpty();
             assertThat(transaction.aside()).isEqualTo(new LaneTransaction.Stored(Set.of(), false));
             return null;

@@ -6,6 +6,7 @@ import io.micrometer.core.instrument.Timer;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -18,7 +19,12 @@ class MetersTest {
         Instant deleted = Instant.parse("2026-01-01T00:00:00Z");
         Job job = new Job(1, UUID.randomUUID(), "topic", null, "name", null, null, deleted.plusSeconds(1));
         try (Meters meters = new Meters(registry, () -> 0)) {
-            meters.settled(List.of(job), new LaneTransaction.Deleted(1, deleted));
+            meters.settled(new Step.Settled(
+                    new Batch(1, List.of(job)),
+                    new Outcome(List.of(job), Map.of(), Map.of(), null),
+                    List.of(),
+                    new LaneTransaction.Deleted(1, deleted),
+                    false));
         }
         Timer lag = registry.get("staged.jobs.lag").timer();
         assertThat(lag.count()).isEqualTo(1);

@@ -2,6 +2,8 @@ package io.stagedjobs.enqueuer;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import io.stagedjobs.enqueuer.LaneTransaction.Blocked;
+import io.stagedjobs.enqueuer.LaneTransaction.Read;
 import io.stagedjobs.enqueuer.OutsideException.Side;
 import io.stagedjobs.enqueuer.World.Caller;
 import io.stagedjobs.enqueuer.World.Fate;
@@ -21,8 +23,8 @@ import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -359,6 +361,35 @@ class ModelStore {
         return Set.copyOf(lockedBy);
     }
 
+    /** The jobs after those in hand: read from where those were read, without them. */
+    Read selectAhead(Lane lane, Selection selection, List<Job> without) {
+        return select(lane.rows, selection, without::contains);
+    }
+
+    /** The next jobs, as a statement of a read finds them. */
+    static Read select(TreeMap<Long, Job> rows, Selection selection, Predicate<Job> isLeftOut) {
+        BatchLimits limits = selection.limits();
+        List<Job> jobs = new ArrayList<>();
+        long bytes = 0;
+        for (Job job : rows.tailMap(selection.after(), false).values()) {
+            if (!isLeftOut.test(job) && jobs.size() < limits.rowsMax() && bytes < limits.bytesMax()) {
+                jobs.add(job);
+                bytes += bytes(job);
+            }
+        }
+        return new Read(jobs, jobs.size() == limits.rowsMax() || bytes >= limits.bytesMax());
+    }
+
+    /** Of its headers PostgreSQL counts what they take in its own form: about this. */
+    private static long bytes(Job job) {
+        return 64
+                + (job.payload() == null ? 0 : job.payload().length)
+                + Stream.of(job.key(), job.headersJson())
+                        .filter(Objects::nonNull)
+                        .mapToLong(text -> text.getBytes(UTF_8).length)
+                        .sum();
+    }
+
     /** What was read is on the disk before anybody is told. */
     void flushRead() {
         flush();
@@ -428,23 +459,6 @@ class ModelStore {
         }
 
         @Override
-        public Set<Integer> waiting(Map<Integer, Start> resting) {
-            world.step("looks at lanes", resting.keySet());
-            mayFail();
-            return resting.entrySet().stream()
-                    .filter(one -> waits(one.getKey(), one.getValue()))
-                    .map(Map.Entry::getKey)
-                    .collect(Collectors.toSet());
-        }
-
-        private boolean waits(int lane, Start start) {
-            return lanes.get(lane).generation != start.generation()
-                    || !start.era().equals(era())
-                    || !lanes.get(lane).rows.tailMap(start.after(), false).isEmpty()
-                    || !lockedBy.containsAll(start.exceptions());
-        }
-
-        @Override
         public Reading readHorizon() {
             world.step("reads the last id", "");
             mayFail();
@@ -470,6 +484,48 @@ class ModelStore {
             }
             end(session, false);
             return Optional.empty();
+        }
+
+        @Override
+        public Claim claim(int number, long generation, String era, Selection selection) {
+            world.step("looks whether jobs wait in lane", number);
+            mayFail();
+            Lane lane = lanes.get(number);
+            boolean waits = !isOf(lane, generation)
+                    || !era.equals(era())
+                    || !lane.rows.tailMap(selection.after(), false).isEmpty()
+                    || !lockedBy.containsAll(selection.exceptions());
+            if (!waits) {
+                return Claim.NOTHING_WAITS;
+            }
+            Optional<LaneTransaction> begun = begin(number, generation);
+            if (begun.isEmpty()) {
+                return Claim.SUPERSEDED;
+            }
+            try {
+                return Claim.of(begun.get(), begun.get().read(selection));
+            } catch (OutsideException e) {
+                begun.get().close();
+                throw e;
+            }
+        }
+
+        @Override
+        public Optional<Read> readAhead(int number, String era, Selection selection, List<Job> without) {
+            world.step("reads ahead in lane", number);
+            mayFail();
+            boolean sameEra = era.equals(era());
+            Read read = selectAhead(lanes.get(number), selection, without);
+            if (!read.jobs().isEmpty()) {
+                flushRead();
+            }
+            world.note(me, "has read ahead", read.jobs().stream().map(Job::name).toList());
+            if (selection.exceptions().isEmpty()) {
+                return sameEra ? Optional.of(read) : Optional.empty();
+            }
+            world.step("looks whether old transactions are over", selection.exceptions());
+            mayFail();
+            return sameEra && inProgress.containsAll(selection.exceptions()) ? Optional.of(read) : Optional.empty();
         }
 
         private void mayFail() {
@@ -500,10 +556,12 @@ class ModelStore {
         final Session session;
         final Lane lane;
         private final String era = ModelStore.this.era();
+        private final long batchWhenLocked;
 
         Transaction(Session session) {
             this.session = session;
             this.lane = session.lane;
+            this.batchWhenLocked = lane.settled;
         }
 
         /** One statement. If it fails, the server may keep the transaction for a while. */
@@ -546,14 +604,18 @@ class ModelStore {
         }
 
         @Override
-        public long settled() {
-            return ask(
-                    "reads the last batch settled", "", () -> session.settled == null ? lane.settled : session.settled);
+        public long lastBatch() {
+            return ask("reads the last batch", "", () -> session.settled == null ? lane.settled : session.settled);
         }
 
         @Override
-        public void recordSettled(long batch) {
-            ask("records batch", batch, () -> session.settled = batch);
+        public long lastBatchWhenLocked() {
+            return batchWhenLocked;
+        }
+
+        @Override
+        public void writeToLog() {
+            ask("writes to the log", "", () -> null);
         }
 
         @Override
@@ -580,8 +642,8 @@ class ModelStore {
         }
 
         @Override
-        public Read read(BatchLimits limits, Blocked blocked, long after) {
-            Read read = ask("reads jobs", "", () -> select(limits, blocked, after));
+        public Read read(Selection selection) {
+            Read read = ask("reads jobs", "", () -> select(selection));
             world.note(me(), "has read", read.jobs().stream().map(Job::name).toList());
             return read;
         }
@@ -590,33 +652,18 @@ class ModelStore {
             return session.client;
         }
 
-        Read select(BatchLimits limits, Blocked blocked, long after) {
-            List<Job> jobs = new ArrayList<>();
-            long bytes = 0;
-            for (Job job : rows().tailMap(after, false).values()) {
+        Read select(Selection selection) {
+            Blocked blocked = selection.blocked();
+            Read read = ModelStore.select(rows(), selection, job -> {
                 Long held = blocked.from().get(job.topic());
-                boolean leftOut = blocked.topics().contains(job.topic())
+                return blocked.topics().contains(job.topic())
                         || (held != null && job.id() >= held)
                         || (blocked.followers() && follows(job));
-                if (!leftOut && jobs.size() < limits.rowsMax() && bytes < limits.bytesMax()) {
-                    jobs.add(job);
-                    bytes += bytes(job);
-                }
-            }
-            if (!jobs.isEmpty()) {
+            });
+            if (!read.jobs().isEmpty()) {
                 flushRead();
             }
-            return new Read(jobs, jobs.size() == limits.rowsMax() || bytes >= limits.bytesMax());
-        }
-
-        /** Of its headers PostgreSQL counts what they take in its own form: about this. */
-        private static long bytes(Job job) {
-            return 64
-                    + (job.payload() == null ? 0 : job.payload().length)
-                    + Stream.of(job.key(), job.headersJson())
-                            .filter(Objects::nonNull)
-                            .mapToLong(text -> text.getBytes(UTF_8).length)
-                            .sum();
+            return read;
         }
 
         @Override
@@ -647,11 +694,12 @@ class ModelStore {
         }
 
         @Override
-        public Deleted delete(Collection<Row> asked) {
-            if (asked.isEmpty()) {
+        public Deleted delete(Collection<Row> asked, long batch) {
+            if (asked.isEmpty() && batch == 0) {
                 return new Deleted(0, Instant.EPOCH);
             }
             return change("deletes", ids(asked), () -> {
+                session.settled = batch == 0 ? session.settled : (Long) batch;
                 List<Job> gone = toDelete(asked);
                 gone.forEach(job -> session.rows.put(job.id(), null));
                 session.deleted.addAll(gone);

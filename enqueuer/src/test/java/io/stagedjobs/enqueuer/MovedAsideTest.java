@@ -72,7 +72,7 @@ class MovedAsideTest {
     }
 
     private void lookAgain() {
-        nanoTime.addAndGet(Aside.LOOK_EVERY.toNanos());
+        nanoTime.addAndGet(SetAside.LOOK_EVERY.toNanos());
     }
 
     /** A key of that topic whose jobs share the lane, so that one runner moves them. */

@@ -2,12 +2,12 @@ package io.stagedjobs.enqueuer;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.stagedjobs.enqueuer.kafka.AtLeastOncePublisher;
 import io.stagedjobs.enqueuer.kafka.ExactlyOncePublisher;
 import io.stagedjobs.enqueuer.kafka.KafkaClientSettings;
+import io.stagedjobs.enqueuer.postgres.Database;
 import io.stagedjobs.enqueuer.postgres.PostgresLanes;
 import io.stagedjobs.enqueuer.postgres.PostgresMembership;
 import io.stagedjobs.schema.Schema;
@@ -23,6 +23,7 @@ import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.UUID;
 import java.util.function.LongSupplier;
@@ -41,6 +42,7 @@ public final class Outbox implements AutoCloseable {
     public final TestDatabase database;
     public final TestKafka kafka;
     final Pauses pauses = new Pauses();
+    final Health health = new Health();
     private final Deque<AutoCloseable> opened = new ArrayDeque<>();
 
     public Outbox(String prefix) {
@@ -122,13 +124,11 @@ public final class Outbox implements AutoCloseable {
     }
 
     public PostgresLanes lanes() {
-        HikariConfig config = new HikariConfig();
-        config.setDataSource(database.dataSource());
-        config.setMaximumPoolSize(10);
-        config.setMinimumIdle(0);
-        config.setAutoCommit(false);
-        PostgresLanes lanes = new PostgresLanes(
-                keep(new HikariDataSource(config)),
+        HikariDataSource pool = new Database(
+                        database.url(), Optional.of(database.username()), () -> Optional.of(database.password()))
+                .pool(10, PUBLISH_TIMEOUT, new SimpleMeterRegistry());
+        return new PostgresLanes(
+                keep(pool),
                 Schema.PUBLIC,
                 new PostgresMembership.Identity(
                         UUID.randomUUID(),
@@ -138,7 +138,6 @@ public final class Outbox implements AutoCloseable {
                                 .get(0, String.class)),
                 TAKEOVER_AFTER,
                 PUBLISH_TIMEOUT);
-        return lanes;
     }
 
     public AtLeastOncePublisher publisher(Map<String, String> properties) {
@@ -180,6 +179,8 @@ public final class Outbox implements AutoCloseable {
                 publisher,
                 new Enqueuer.Options(
                         new BatchLimits(500, 1_000_000),
+                        PUBLISH_TIMEOUT,
+                        Duration.ofMillis(2),
                         Duration.ofMillis(50),
                         Duration.ofMillis(200),
                         Duration.ofSeconds(10)),
@@ -200,21 +201,20 @@ public final class Outbox implements AutoCloseable {
     }
 
     LaneRunner runner(
-            int lane, Lanes lanes, Publisher publisher, LongSupplier nanoTime, BatchLimits limits, Duration idleMax) {
+            int lane, Lanes lanes, Publisher publisher, LongSupplier nanoTime, BatchLimits limits, Duration lookMax) {
         return new LaneRunner(
                 lane,
-                new LaneRunner.Tools(
-                        lanes,
-                        publisher,
-                        new Horizon(lanes, nanoTime),
+                new Ports(lanes, publisher),
+                new Shared(
                         limits,
-                        new LaneRunner.Rests(idleMax, idleMax),
-                        new Gate(Integer.MAX_VALUE, Duration.ZERO),
+                        PUBLISH_TIMEOUT,
                         pauses,
-                        new Health(),
-                        new Meters(new SimpleMeterRegistry(), () -> 0),
-                        nanoTime,
-                        new Random()));
+                        new CommitHorizon(lanes, nanoTime),
+                        new HeldTopics(nanoTime),
+                        new BackgroundThreads(),
+                        nanoTime),
+                new Observers(health, new Meters(new SimpleMeterRegistry(), () -> 0)),
+                new Pace(new Pace.Intervals(Duration.ofMillis(2), lookMax), nanoTime, new Random()));
     }
 
     /** Closed with this outbox, the last one first. */

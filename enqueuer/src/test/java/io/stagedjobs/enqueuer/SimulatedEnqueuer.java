@@ -3,8 +3,8 @@ package io.stagedjobs.enqueuer;
 import io.micrometer.core.instrument.composite.CompositeMeterRegistry;
 import io.stagedjobs.enqueuer.OutsideException.Side;
 import java.time.Duration;
-import java.util.Optional;
 import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 
 /**
  * One enqueuer process: the real {@link LaneRunner}s of all lanes, each on a simulated thread, and a heartbeat without one. It
@@ -18,19 +18,18 @@ final class SimulatedEnqueuer implements World.Caller {
     /** Counts into the void; shared by all simulations. */
     private static final Meters METERS = new Meters(new CompositeMeterRegistry(), () -> 0);
 
-    /** The thread of one lane. */
-    final class LaneThread {
-        final int lane;
+    /** A thread of this process. */
+    abstract class SimulatedThread {
+        final String what;
         final Turns.Seat seat;
         /** What it waits for; null while it waits for its turn only. */
         BooleanSupplier awaited;
 
         long deadline;
-        boolean toGiveBack;
         boolean finished;
 
-        private LaneThread(int lane) {
-            this.lane = lane;
+        private SimulatedThread(String what) {
+            this.what = what;
             this.seat = simulation.seat(this);
         }
 
@@ -42,22 +41,58 @@ final class SimulatedEnqueuer implements World.Caller {
             return awaited == null || awaited.getAsBoolean() || simulation.nanoTime() - deadline >= 0;
         }
 
+        abstract void run();
+
+        /** Its lane is to be given back, if it moves one. */
+        void giveBack() {}
+    }
+
+    /** The thread of one lane. */
+    private final class LaneThread extends SimulatedThread {
+        private final int lane;
+        private boolean toGiveBack;
+
+        private LaneThread(int lane) {
+            super("lane " + lane);
+            this.lane = lane;
+        }
+
         /** Moves batch after batch, like {@link LaneRunner#run}, with the simulation's clock. */
+        @Override
         void run() {
-            LaneRunner runner = new LaneRunner(lane, tools);
+            Pace pace = pace();
+            LaneRunner runner = runner(pace);
             while (true) {
-                Optional<Duration> rest = runner.runOnce();
+                Step step = runner.runOnce();
+                Duration rest = pace.after(step);
                 checkHealth();
-                if (rest.isEmpty() || toGiveBack) {
+                if (step.kind() == Step.Kind.NOT_OURS || toGiveBack) {
                     toGiveBack = false;
                     runner.stop();
                     runner.run(); // ends at once, and lets go of the lane
-                    runner = new LaneRunner(lane, tools);
+                    pace = pace();
+                    runner = runner(pace);
                     simulation.rest(HEARTBEAT);
                 } else {
-                    simulation.rest(rest.get());
+                    simulation.rest(rest);
                 }
             }
+        }
+
+        private Pace pace() {
+            return new Pace(
+                    new Pace.Intervals(Duration.ofMillis(8), Duration.ofSeconds(2)),
+                    simulation::nanoTime,
+                    simulation.random());
+        }
+
+        private LaneRunner runner(Pace pace) {
+            return new LaneRunner(lane, ports, shared, new Observers(health, METERS), pace);
+        }
+
+        @Override
+        void giveBack() {
+            toGiveBack = true;
         }
 
         /** Nothing was restored or copied, and nothing is worse than a failure from outside. */
@@ -72,12 +107,47 @@ final class SimulatedEnqueuer implements World.Caller {
         }
     }
 
+    /** A thread that does one thing and ends. */
+    private final class BackgroundThread<T> extends SimulatedThread {
+        private final Supplier<T> task;
+        private T result;
+        private OutsideException failure;
+        private boolean done;
+
+        private BackgroundThread(Supplier<T> task) {
+            super("reads ahead");
+            this.task = task;
+        }
+
+        @Override
+        void run() {
+            try {
+                result = task.get();
+            } catch (OutsideException e) {
+                failure = e;
+            }
+            done = true;
+        }
+
+        /** On another thread. */
+        T answer() {
+            if (!simulation.await("waits for what is read ahead", () -> done, Duration.ofMinutes(1))) {
+                throw new OutsideException(Side.POSTGRESQL, "no answer", null);
+            }
+            if (failure != null) {
+                throw failure;
+            }
+            return result;
+        }
+    }
+
     private final String name;
     private final Simulation simulation;
     private final Ledger ledger;
     private final Pauses pauses = new Pauses();
     private final Health health = new Health();
-    private final LaneRunner.Tools tools;
+    private final Ports ports;
+    private final Shared shared;
     private boolean crashed;
     private boolean stopped;
     private boolean heartbeatFails;
@@ -94,21 +164,25 @@ final class SimulatedEnqueuer implements World.Caller {
         this.simulation = simulation;
         this.ledger = ledger;
         Lanes lanes = store.client(this);
-        this.tools = new LaneRunner.Tools(
-                lanes,
-                broker.client(this),
-                new Horizon(lanes, simulation::nanoTime),
+        this.ports = new Ports(lanes, broker.client(this));
+        this.shared = new Shared(
                 limits,
-                new LaneRunner.Rests(Duration.ofSeconds(2), Duration.ofSeconds(2)),
-                new Gate(Integer.MAX_VALUE, Duration.ZERO), // who waits for whom is the simulation's to say
+                Duration.ofSeconds(10),
                 pauses,
-                health,
-                METERS,
-                simulation::nanoTime,
-                simulation.random());
+                new CommitHorizon(lanes, simulation::nanoTime),
+                new HeldTopics(simulation::nanoTime),
+                new LaneReader.Background() {
+                    @Override
+                    public <T> Supplier<T> start(Supplier<T> task) {
+                        BackgroundThread<T> thread = new BackgroundThread<>(task);
+                        simulation.start(thread);
+                        return thread::answer;
+                    }
+                },
+                simulation::nanoTime);
     }
 
-    LaneThread lane(int lane) {
+    SimulatedThread lane(int lane) {
         return new LaneThread(lane);
     }
 

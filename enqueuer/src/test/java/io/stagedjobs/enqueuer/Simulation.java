@@ -1,6 +1,6 @@
 package io.stagedjobs.enqueuer;
 
-import io.stagedjobs.enqueuer.SimulatedEnqueuer.LaneThread;
+import io.stagedjobs.enqueuer.SimulatedEnqueuer.SimulatedThread;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -84,7 +84,7 @@ final class Simulation implements World {
     private final ModelBroker broker;
     private final SimulatedWriters writers;
     private final List<SimulatedEnqueuer> enqueuers = new ArrayList<>();
-    private final List<LaneThread> threads = new ArrayList<>();
+    private final List<SimulatedThread> threads = new ArrayList<>();
     private final List<Event> always = new ArrayList<>();
     private final List<Event> trouble = new ArrayList<>();
 
@@ -100,7 +100,7 @@ final class Simulation implements World {
     private final int troubleSteps;
 
     private Phase phase = Phase.TROUBLE;
-    private LaneThread running;
+    private SimulatedThread running;
     private long nanoTime;
     private int steps;
     private int phaseEnds;
@@ -177,7 +177,7 @@ final class Simulation implements World {
         }
         goOnWith(decide(null), conductor);
         phase = Phase.OVER;
-        for (LaneThread thread : threads) {
+        for (SimulatedThread thread : threads) {
             if (!thread.finished) {
                 goOnWith(thread, conductor);
             }
@@ -187,11 +187,11 @@ final class Simulation implements World {
 
     // Turns.
 
-    Turns.Seat seat(LaneThread thread) {
+    Turns.Seat seat(SimulatedThread thread) {
         return turns.seat(() -> live(thread));
     }
 
-    private void live(LaneThread thread) {
+    private void live(SimulatedThread thread) {
         try {
             if (phase != Phase.OVER) {
                 thread.run();
@@ -203,12 +203,15 @@ final class Simulation implements World {
             e.printStackTrace();
         }
         thread.finished = true;
-        LaneThread next = phase == Phase.OVER ? null : decide(null);
+        if (phase != Phase.OVER) {
+            threads.remove(thread);
+        }
+        SimulatedThread next = phase == Phase.OVER ? null : decide(null);
         running = next;
         turns.leave(thread.seat, next == null ? conductor : next.seat);
     }
 
-    private void goOnWith(LaneThread next, Turns.Seat from) {
+    private void goOnWith(SimulatedThread next, Turns.Seat from) {
         running = next;
         turns.pass(from, next == null ? conductor : next.seat);
     }
@@ -236,8 +239,8 @@ final class Simulation implements World {
     }
 
     private void yieldTurn() {
-        LaneThread me = running;
-        LaneThread next = decide(me);
+        SimulatedThread me = running;
+        SimulatedThread next = decide(me);
         if (next != me) {
             goOnWith(next, me.seat);
         }
@@ -251,7 +254,7 @@ final class Simulation implements World {
         if (condition.getAsBoolean()) {
             return true;
         }
-        LaneThread me = running;
+        SimulatedThread me = running;
         note(me.enqueuer(), what, "");
         me.awaited = condition;
         me.deadline = nanoTime + atMost.toNanos();
@@ -260,12 +263,17 @@ final class Simulation implements World {
         return condition.getAsBoolean();
     }
 
+    /** One more thread of an enqueuer begins. */
+    void start(SimulatedThread thread) {
+        threads.add(thread);
+    }
+
     void rest(Duration rest) {
         await("rests", () -> false, rest);
     }
 
     /** Who has the next turn after what happens before it; null if the simulation is over. */
-    private LaneThread decide(LaneThread me) {
+    private SimulatedThread decide(SimulatedThread me) {
         if (phase == Phase.TROUBLE && chance(bursts)) {
             // Between two steps of one thread the others may do a lot.
             for (int i = below(12); i >= 0; i--) {
@@ -283,7 +291,7 @@ final class Simulation implements World {
             if (me != null && canRun(me) && !chance(switches)) {
                 return me;
             }
-            LaneThread next = another();
+            SimulatedThread next = another();
             if (next != null) {
                 return next;
             }
@@ -293,14 +301,14 @@ final class Simulation implements World {
         }
     }
 
-    private static boolean canRun(LaneThread thread) {
+    private static boolean canRun(SimulatedThread thread) {
         return !thread.finished && thread.enqueuer().running() && thread.runnable();
     }
 
-    private LaneThread another() {
+    private SimulatedThread another() {
         int runnable = 0;
-        LaneThread chosen = null;
-        for (LaneThread thread : threads) {
+        SimulatedThread chosen = null;
+        for (SimulatedThread thread : threads) {
             if (canRun(thread) && below(++runnable) == 0) {
                 chosen = thread;
             }
@@ -311,7 +319,7 @@ final class Simulation implements World {
     /** Nobody can do anything now: until the next deadline. */
     private void wakeFirst() {
         long first = Long.MAX_VALUE;
-        for (LaneThread thread : threads) {
+        for (SimulatedThread thread : threads) {
             if (!thread.finished && thread.enqueuer().running()) {
                 first = Math.min(first, thread.deadline);
             }
@@ -506,8 +514,8 @@ final class Simulation implements World {
     }
 
     private boolean giveBack() {
-        LaneThread thread = oneOf(threads);
-        thread.toGiveBack = true;
+        SimulatedThread thread = oneOf(threads);
+        thread.giveBack();
         return canRun(thread);
     }
 
@@ -597,7 +605,7 @@ final class Simulation implements World {
             boolean ofLane = who instanceof SimulatedEnqueuer && running != null && who == running.enqueuer();
             trace.add(String.format(
                     "%5d %9.3f s  %-12s %s %s",
-                    steps, nanoTime / 1e9, ofLane ? who + " lane " + running.lane : who, what, told));
+                    steps, nanoTime / 1e9, ofLane ? who + " " + running.what : who, what, told));
         }
     }
 }

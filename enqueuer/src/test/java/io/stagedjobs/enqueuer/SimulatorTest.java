@@ -105,8 +105,13 @@ class SimulatorTest {
     }
 
     @Test
-    void reading_ahead_in_a_lane_is_found() {
-        assertFound(Flaw.READS_AHEAD);
+    void reading_ahead_from_where_the_batch_in_hand_ends_is_found() {
+        assertFound(Flaw.READS_AHEAD_FROM_WHERE_THE_BATCH_ENDS);
+    }
+
+    @Test
+    void reading_ahead_what_is_in_hand_is_found() {
+        assertFound(Flaw.READS_THE_BATCH_IN_HAND_AHEAD);
     }
 
     @Test

@@ -2,9 +2,11 @@ package io.stagedjobs.enqueuer.postgres;
 
 import java.sql.SQLException;
 import java.time.Duration;
-import java.util.concurrent.ScheduledFuture;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -31,6 +33,8 @@ final class Blockers {
             + " AND coalesce(b.application_name, '') NOT LIKE current_setting('application_name') || '%'";
 
     private final Supplier<Transactions.Open> transactions;
+    private final Set<Watch> open = ConcurrentHashMap.newKeySet();
+    private final AtomicBoolean ticking = new AtomicBoolean();
     private final ScheduledThreadPoolExecutor clock;
 
     /** @param transactions for the question; one that is not waiting itself */
@@ -41,14 +45,32 @@ final class Blockers {
             thread.setDaemon(true);
             return thread;
         });
-        clock.setRemoveOnCancelPolicy(true);
         clock.setKeepAliveTime(IDLE_THREAD_MAX.toMillis(), TimeUnit.MILLISECONDS);
         clock.allowCoreThreadTimeOut(true);
     }
 
     /** Watches one transaction until it is closed. */
     Watch watch() {
-        return new Watch();
+        Watch watch = new Watch();
+        open.add(watch);
+        tickSoon();
+        return watch;
+    }
+
+    /** The clock ticks while transactions are open; most end between two ticks. */
+    @SuppressWarnings("FutureReturnValueIgnored") // a tick that fails costs a name in a message
+    private void tickSoon() {
+        if (ticking.compareAndSet(false, true)) {
+            clock.schedule(this::tick, LOOK_EVERY.toMillis(), TimeUnit.MILLISECONDS);
+        }
+    }
+
+    private void tick() {
+        open.forEach(Watch::look);
+        ticking.set(false);
+        if (!open.isEmpty()) {
+            tickSoon();
+        }
     }
 
     private @Nullable String ask() {
@@ -62,13 +84,13 @@ final class Blockers {
 
     /** Looks now and then while a statement runs. One thread begins and ends the statements; the clock's thread looks. */
     final class Watch implements AutoCloseable {
-        private final ScheduledFuture<?> looks = clock.scheduleWithFixedDelay(
-                this::look, LOOK_EVERY.toMillis(), LOOK_EVERY.toMillis(), TimeUnit.MILLISECONDS);
         private volatile boolean running;
+        private boolean wasRunning;
         private volatile @Nullable String blockers;
 
         private void look() {
-            String found = running ? ask() : null;
+            String found = running && wasRunning ? ask() : null;
+            wasRunning = running;
             if (found != null) {
                 blockers = found;
             }
@@ -91,7 +113,7 @@ final class Blockers {
 
         @Override
         public void close() {
-            looks.cancel(false);
+            open.remove(this);
         }
     }
 }

@@ -75,15 +75,14 @@ public record Database(String url, Optional<String> username, Supplier<Optional<
     }
 
     /**
-     * Opens a connection for a pool. Its search_path is pinned when it begins: PostgreSQL 18 tells each later change, and the
-     * driver then forgets all statements that it has prepared. A pooler between may refuse that; {@link Transactions} pins it
-     * where it is not.
+     * Opens a connection for a pool, with what {@link Transactions} rely on set for the session. A pooler between may refuse
+     * that; then each transaction sets it.
      */
-    Connection open() throws SQLException {
+    Connection open(String sessionOptions) throws SQLException {
         Properties properties = properties(SILENCE_MAX);
         Properties pinned = new Properties();
         pinned.putAll(properties);
-        pinned.setProperty("currentSchema", Transactions.SEARCH_PATH);
+        pinned.setProperty("options", sessionOptions);
         try {
             return DriverManager.getConnection(url, pinned);
         } catch (SQLException e) {
@@ -105,11 +104,15 @@ public record Database(String url, Optional<String> username, Supplier<Optional<
         };
     }
 
-    /** A pool that never fails at its start and keeps trying while the database is away. */
-    public HikariDataSource pool(int connectionsMax, MeterRegistry registry) {
+    /**
+     * A pool that never fails at its start and keeps trying while the database is away.
+     *
+     * @param publishTimeout how long a transaction may wait for Kafka
+     */
+    public HikariDataSource pool(int connectionsMax, Duration publishTimeout, MeterRegistry registry) {
         HikariConfig config = new HikariConfig();
         config.setPoolName("staged-jobs");
-        NewConnections connections = new NewConnections(this);
+        NewConnections connections = new NewConnections(this, Transactions.sessionOptions(publishTimeout));
         config.setDataSource(connections);
         config.setExceptionOverride(NOT_WITHOUT_WRITING);
         config.setMaximumPoolSize(connectionsMax);

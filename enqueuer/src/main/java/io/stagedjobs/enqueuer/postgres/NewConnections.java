@@ -25,11 +25,14 @@ final class NewConnections extends PGSimpleDataSource {
             "SELECT CASE WHEN NOT pg_is_in_recovery() THEN left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) END";
 
     private final Database database;
+    private final String sessionOptions;
     private final AtomicLong newest = new AtomicLong();
     private volatile Runnable onChange = () -> {};
 
-    NewConnections(Database database) {
+    /** @param sessionOptions see {@link Database#open} */
+    NewConnections(Database database, String sessionOptions) {
         this.database = database;
+        this.sessionOptions = sessionOptions;
     }
 
     /** What to do when PostgreSQL failed over: connections that are open may lead to the former primary. */
@@ -39,7 +42,7 @@ final class NewConnections extends PGSimpleDataSource {
 
     @Override
     public Connection getConnection() throws SQLException {
-        Connection connection = database.open();
+        Connection connection = database.open(sessionOptions);
         try {
             admit(connection);
             return connection;

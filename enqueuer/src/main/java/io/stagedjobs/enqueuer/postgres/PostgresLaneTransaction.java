@@ -1,11 +1,14 @@
 package io.stagedjobs.enqueuer.postgres;
 
 import io.stagedjobs.enqueuer.BatchLimits;
-import io.stagedjobs.enqueuer.Job;
 import io.stagedjobs.enqueuer.LaneTransaction;
 import io.stagedjobs.enqueuer.Refusal;
+import io.stagedjobs.enqueuer.Selection;
 import java.nio.ByteBuffer;
+import java.sql.ResultSet;
+import java.sql.SQLException;
 import java.time.Instant;
+import java.time.OffsetDateTime;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
@@ -23,9 +26,6 @@ import org.jspecify.annotations.Nullable;
 /** A transaction of PostgreSQL that has locked the lane's row. */
 final class PostgresLaneTransaction implements LaneTransaction {
 
-    /** A release of PostgreSQL, the first whose pg_logical_emit_message can flush. */
-    private static final int FLUSHES_MESSAGES_SINCE = 17;
-
     private final Transactions.Open transaction;
     private final Transactions others;
     private final Statements sql;
@@ -36,9 +36,23 @@ final class PostgresLaneTransaction implements LaneTransaction {
      * The lane's row when it was locked.
      *
      * @param at when PostgreSQL began to, by its clock
+     * @param lastBatch as of the beginning of the statement that locked it
      * @param asked when it was asked to, of {@link System#nanoTime}
      */
-    record Locked(long generation, String era, Instant at, long asked) {}
+    record Locked(long generation, String era, Instant at, long lastBatch, long asked) {
+
+        /** Reads the answer of the statement; empty if it locked nothing. */
+        static Optional<Locked> of(ResultSet row, long asked) throws SQLException {
+            return row.next()
+                    ? Optional.of(new Locked(
+                            row.getLong(1),
+                            row.getString(2),
+                            row.getObject(3, OffsetDateTime.class).toInstant(),
+                            row.getLong(4),
+                            asked))
+                    : Optional.empty();
+        }
+    }
 
     /**
      * Works in {@code transaction}, in which the lane is locked.
@@ -60,14 +74,19 @@ final class PostgresLaneTransaction implements LaneTransaction {
     }
 
     @Override
-    public long settled() {
-        return ask("read the last batch settled", dsl -> dsl.fetchSingle(sql.settled, lane)
+    public long lastBatch() {
+        return ask("read its last batch", dsl -> dsl.fetchSingle(sql.lastBatch, lane)
                 .get(0, long.class));
     }
 
     @Override
-    public void recordSettled(long batch) {
-        update("record batch " + batch, sql.recordBatch, lane, batch, lane, batch);
+    public long lastBatchWhenLocked() {
+        return locked.lastBatch;
+    }
+
+    @Override
+    public void writeToLog() {
+        execute("write to the log in a transaction", sql.writeToLog);
     }
 
     @Override
@@ -84,93 +103,60 @@ final class PostgresLaneTransaction implements LaneTransaction {
 
     @Override
     public boolean anyOver(Set<String> writers) {
-        return ask("look whether old transactions are over", dsl -> dsl.fetchSingle(
+        return anyOver(transaction, sql, writers);
+    }
+
+    static boolean anyOver(Transactions.Open transaction, Statements sql, Set<String> writers) {
+        return transaction.ask("look whether old transactions are over", dsl -> dsl.fetchSingle(
                         sql.anyOver, (Object) writers.toArray(new String[0]))
                 .get(0, boolean.class));
     }
 
     @Override
-    public Read read(BatchLimits limits, Blocked blocked, long after) {
-        Optional<Read> small = blocked.equals(Blocked.NOTHING) ? readSmall(limits, after) : Optional.empty();
-        Read read = small.orElseGet(() -> readSized(limits, blocked, after));
-        if (!read.jobs().isEmpty() && !flushesWithRead()) {
-            flushLog();
+    public Read read(Selection selection) {
+        ReadQuery reading = ReadQuery.of(sql, lane, selection);
+        return completed(read(reading), selection);
+    }
+
+    private Optional<Read> read(ReadQuery reading) {
+        return query(
+                "read the next jobs",
+                reading.sql(),
+                reading.rows(),
+                reading.bindings().toArray());
+    }
+
+    /**
+     * Reads once more if the first statement found jobs too large for it.
+     *
+     * <p>A writer that commits with synchronous_commit = off shows rows before its commit is on disk, and a crash would take
+     * them back after Kafka has them. So the log is put on disk up to what was read.
+     */
+    Read completed(Optional<Read> first, Selection selection) {
+        Read read = first.orElseGet(
+                () -> read(ReadQuery.sized(sql, lane, selection)).orElseThrow());
+        boolean flushed = first.isPresent() && transaction.flushesWithRead();
+        if (!read.jobs().isEmpty() && !flushed) {
+            flushLog(transaction, others, sql);
         }
         return read;
     }
 
-    /**
-     * A writer that commits with synchronous_commit = off shows rows before its commit is on disk, and a crash would take
-     * them back after Kafka has them. So the log is put on disk up to what was read, since PostgreSQL 17 in the same message.
-     */
-    private String flushed(String read) {
-        return flushesWithRead() ? read + "; " + sql.flushLog : read;
-    }
-
-    private boolean flushesWithRead() {
-        return transaction.release() >= FLUSHES_MESSAGES_SINCE;
-    }
-
-    /** @return empty if one of the jobs exceeds its share of the bytes: they came without what is large */
-    private Optional<Read> readSmall(BatchLimits limits, long after) {
-        long share = limits.bytesMax() / limits.rowsMax();
-        return query(
-                "read the next jobs",
-                flushed(sql.readSmall),
-                answer -> {
-                    JobRows rows = new JobRows(answer);
-                    List<Job> jobs = new ArrayList<>();
-                    while (rows.next()) {
-                        if (rows.bytes() > share) {
-                            return Optional.empty();
-                        }
-                        jobs.add(rows.job());
-                    }
-                    return Optional.of(new Read(jobs, jobs.size() == limits.rowsMax()));
-                },
-                share,
-                share,
-                lane,
-                after,
-                limits.rowsMax());
-    }
-
-    private Read readSized(BatchLimits limits, Blocked blocked, long after) {
-        return query(
-                "read the next jobs",
-                flushed(sql.readSized),
-                answer -> {
-                    JobRows rows = new JobRows(answer);
-                    List<Job> jobs = new ArrayList<>();
-                    long bytes = 0;
-                    while (rows.next()) {
-                        jobs.add(rows.job());
-                        bytes = rows.bytes();
-                    }
-                    return new Read(jobs, jobs.size() == limits.rowsMax() || bytes >= limits.bytesMax());
-                },
-                lane,
-                after,
-                blocked.topics().toArray(new String[0]),
-                blocked.from().keySet().toArray(new String[0]),
-                blocked.from().values().toArray(new Long[0]),
-                blocked.followers(),
-                limits.rowsMax(),
-                limits.bytesMax());
-    }
-
     /** A commit of our own, with something to write, puts the log on disk up to here. */
-    private void flushLog() {
-        boolean flushed =
-                query("look how far the log is on disk", sql.logFlushed, row -> row.next() && row.getBoolean(1));
+    static void flushLog(Transactions.Open transaction, Transactions others, Statements sql) {
+        boolean flushed = transaction.query(
+                "look how far the log is on disk", sql.logFlushed, row -> row.next() && row.getBoolean(1));
         if (!flushed) {
             others.call("flush the log", other -> other.execute(sql.writeToLog));
         }
     }
 
     @Override
-    public Deleted delete(Collection<Row> rows) {
+    public Deleted delete(Collection<Row> rows, long batch) {
         if (rows.isEmpty()) {
+            if (batch > 0) {
+                update("record batch " + batch, sql.recordBatch, lane, batch, lane, batch);
+            }
             return new Deleted(0, now());
         }
         List<Row> sorted =
@@ -181,16 +167,15 @@ final class PostgresLaneTransaction implements LaneTransaction {
             jobIds.putLong(row.jobId().getMostSignificantBits())
                     .putLong(row.jobId().getLeastSignificantBits());
         }
+        List<Object> bindings =
+                new ArrayList<>(List.of(lane, ids[0], ids[ids.length - 1], ids, ids, jobIds.array(), ids));
+        if (batch > 0) {
+            bindings.addAll(List.of(lane, batch, lane, batch));
+        }
         int deleted = update(
                 "delete " + ids.length + " published jobs",
-                sql.delete,
-                lane,
-                ids[0],
-                ids[ids.length - 1],
-                ids,
-                ids,
-                jobIds.array(),
-                ids);
+                batch > 0 ? sql.delete + "; " + sql.recordBatch : sql.delete,
+                bindings.toArray());
         return new Deleted(deleted, now());
     }
 

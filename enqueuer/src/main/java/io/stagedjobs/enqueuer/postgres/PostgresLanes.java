@@ -1,17 +1,19 @@
 package io.stagedjobs.enqueuer.postgres;
 
+import io.stagedjobs.enqueuer.Claim;
+import io.stagedjobs.enqueuer.Job;
 import io.stagedjobs.enqueuer.LaneTransaction;
+import io.stagedjobs.enqueuer.LaneTransaction.Read;
 import io.stagedjobs.enqueuer.Lanes;
+import io.stagedjobs.enqueuer.Selection;
 import io.stagedjobs.enqueuer.postgres.PostgresLaneTransaction.Locked;
 import io.stagedjobs.schema.Schema;
+import java.sql.ResultSet;
 import java.time.Duration;
-import java.time.OffsetDateTime;
-import java.util.HashSet;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.Set;
 import javax.sql.DataSource;
 import org.jooq.Record;
 import org.slf4j.Logger;
@@ -74,32 +76,6 @@ public final class PostgresLanes implements Lanes {
     }
 
     @Override
-    public Set<Integer> waiting(Map<Integer, Start> resting) {
-        List<Map.Entry<Integer, Start>> all = List.copyOf(resting.entrySet());
-        List<Map.Entry<Integer, String>> exceptions = all.stream()
-                .flatMap(one -> one.getValue().exceptions().stream().map(writer -> Map.entry(one.getKey(), writer)))
-                .toList();
-        try (Transactions.Open transaction = transactions.begin()) {
-            return transaction.query(
-                    "look at lanes " + resting.keySet(),
-                    sql.waiting,
-                    rows -> {
-                        Set<Integer> waiting = new HashSet<>();
-                        while (rows.next()) {
-                            waiting.add(rows.getInt(1));
-                        }
-                        return waiting;
-                    },
-                    all.stream().map(Map.Entry::getKey).toArray(Integer[]::new),
-                    all.stream().map(one -> one.getValue().generation()).toArray(Long[]::new),
-                    all.stream().map(one -> one.getValue().era()).toArray(String[]::new),
-                    all.stream().map(one -> one.getValue().after()).toArray(Long[]::new),
-                    exceptions.stream().map(Map.Entry::getKey).toArray(Integer[]::new),
-                    exceptions.stream().map(Map.Entry::getValue).toArray(String[]::new));
-        }
-    }
-
-    @Override
     public Reading readHorizon() {
         return transactions.call("look how far ids are settled", dsl -> {
             Record last = dsl.fetchSingle(sql.lastId);
@@ -119,17 +95,8 @@ public final class PostgresLanes implements Lanes {
         long asked = System.nanoTime();
         try {
             // A statement of its own before any row is read: what waited for the lock must not fix the snapshot.
-            Optional<Locked> locked = transaction.query(
-                    "lock lane " + lane,
-                    sql.lock,
-                    row -> row.next()
-                            ? Optional.of(new Locked(
-                                    row.getLong(1),
-                                    row.getString(2),
-                                    row.getObject(3, OffsetDateTime.class).toInstant(),
-                                    asked))
-                            : Optional.empty(),
-                    lane);
+            Optional<Locked> locked =
+                    transaction.query("lock lane " + lane, sql.lock, row -> Locked.of(row, asked), lane);
             if (locked.isPresent() && locked.get().generation() == generation) {
                 return Optional.of(new PostgresLaneTransaction(transaction, transactions, sql, lane, locked.get()));
             }
@@ -138,6 +105,80 @@ public final class PostgresLanes implements Lanes {
         } catch (RuntimeException e) {
             transaction.close();
             throw e;
+        }
+    }
+
+    /** The answers to the one message of a claim. */
+    private record Claimed(Optional<Locked> locked, Optional<Read> read) {}
+
+    @Override
+    public Claim claim(int lane, long generation, String era, Selection selection) {
+        Transactions.Open transaction = transactions.begin(lane);
+        long asked = System.nanoTime();
+        try {
+            ReadQuery reading = ReadQuery.of(sql, lane, selection);
+            boolean flushes = transaction.flushesWithRead();
+            // In READ COMMITTED each statement has a snapshot of its own: that of the read is later than the lock.
+            Claimed claimed = transaction.queries(
+                    "claim jobs of lane " + lane,
+                    (selection.exceptions().isEmpty() ? sql.lockIfWaiting : sql.lockIfWaitingOrOver) + "; "
+                            + reading.sql() + (flushes ? "; " + sql.flushLog : ""),
+                    next -> new Claimed(
+                            Locked.of(next.rows(), asked), reading.rows().read(next.rows())),
+                    bindingsOfClaim(lane, generation, era, selection, reading, flushes));
+            if (claimed.locked.isEmpty()) {
+                transaction.close();
+                return Claim.NOTHING_WAITS;
+            }
+            if (claimed.locked.get().generation() != generation) {
+                transaction.close();
+                return Claim.SUPERSEDED;
+            }
+            PostgresLaneTransaction open =
+                    new PostgresLaneTransaction(transaction, transactions, sql, lane, claimed.locked.get());
+            return Claim.of(open, open.completed(claimed.read, selection));
+        } catch (RuntimeException e) {
+            transaction.close();
+            throw e;
+        }
+    }
+
+    private static Object[] bindingsOfClaim(
+            int lane, long generation, String era, Selection selection, ReadQuery reading, boolean flushes) {
+        List<Object> bindings = new ArrayList<>(List.of(lane, generation, era, selection.after()));
+        if (!selection.exceptions().isEmpty()) {
+            bindings.add(selection.exceptions().toArray(new String[0]));
+        }
+        bindings.addAll(reading.bindings());
+        if (flushes) {
+            bindings.addAll(List.of(lane, selection.after()));
+        }
+        return bindings.toArray();
+    }
+
+    @Override
+    public Optional<Read> readAhead(int lane, String era, Selection selection, List<Job> without) {
+        ReadQuery reading = ReadQuery.ahead(sql, lane, selection, without);
+        List<Object> bindings = new ArrayList<>(reading.bindings());
+        bindings.addAll(List.of(lane, selection.after()));
+        try (Transactions.Open transaction = transactions.begin()) {
+            boolean flushes = transaction.flushesWithRead();
+            Optional<Read> read = transaction.queries(
+                    "read ahead in lane " + lane,
+                    "SELECT " + sql.era + "; " + reading.sql() + (flushes ? "; " + sql.flushLog : ""),
+                    next -> {
+                        ResultSet now = next.rows();
+                        boolean sameEra = now.next() && era.equals(now.getString(1));
+                        Optional<Read> found = reading.rows().read(next.rows());
+                        return sameEra ? found : Optional.empty();
+                    },
+                    flushes ? bindings.toArray() : reading.bindings().toArray());
+            if (read.isPresent() && !flushes) {
+                PostgresLaneTransaction.flushLog(transaction, transactions, sql);
+            }
+            boolean over = !selection.exceptions().isEmpty()
+                    && PostgresLaneTransaction.anyOver(transaction, sql, selection.exceptions());
+            return over ? Optional.empty() : read;
         }
     }
 }

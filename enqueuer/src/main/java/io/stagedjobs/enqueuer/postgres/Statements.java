@@ -24,12 +24,15 @@ final class Statements {
     final String giveBackAll;
     final String forgetMe;
     final String lock;
-    final String waiting;
+    final String lockIfWaiting;
+    final String lockIfWaitingOrOver;
+    final String era;
     final String lastId;
     final String writers;
     final String anyOver;
     final String readSmall;
     final String readSized;
+    final String readAhead;
     final String pauses;
     final String heldTopics;
     final String anyParked;
@@ -42,7 +45,7 @@ final class Statements {
     final String flushLog;
     final String writeToLog;
     final String delete;
-    final String settled;
+    final String lastBatch;
     final String present;
     final String recordBatch;
     final String waitForLocksBriefly;
@@ -63,8 +66,8 @@ final class Statements {
         // The running server, and the sequence's file: another one when its ids begin anew (TRUNCATE ... RESTART
         // IDENTITY).
         // A crash of a session only restarts the others, and takes back nothing that is on disk.
-        String era = "extract(epoch FROM pg_postmaster_start_time()) || ' ' || pg_relation_filenode("
-                + regclass(sequence) + ")";
+        this.era = "extract(epoch FROM pg_postmaster_start_time()) || ' ' || pg_relation_filenode(" + regclass(sequence)
+                + ")";
 
         // spotless:off
         // One row, changed by Deployment.change only: a process of the time before must take no lane.
@@ -81,6 +84,7 @@ final class Statements {
         // process answers keepalives, and in mid-fetch its backend counts as active. Locks nothing.
         endOrphans = "SELECT pg_terminate_backend(a.pid, 2000) FROM pg_stat_activity AS a"
                 + " WHERE a.datname = current_database() AND a.usename = current_user AND a.pid <> pg_backend_pid()"
+                + " AND a.state IS DISTINCT FROM 'idle'"
                 + " AND (a.application_name = '" + Transactions.APPLICATION_NAME_PREFIX + "' || ?::uuid || ' lane ' || ?"
                 + " OR a.application_name LIKE (SELECT '" + Transactions.APPLICATION_NAME_PREFIX + "' || l.owner || '%' FROM "
                 + lanes + " AS l WHERE l.lane = ? AND l.owner <> ? AND NOT EXISTS (SELECT FROM " + enqueuers
@@ -96,8 +100,11 @@ final class Statements {
         giveBackAll = "UPDATE " + lanes + " SET owner = NULL WHERE owner = ?";
         forgetMe = "DELETE FROM " + enqueuers + " WHERE enqueuer = ?";
 
+        String lastBatchOf = "coalesce((SELECT batch FROM " + batches + " AS b WHERE b.lane = %s ORDER BY batch DESC LIMIT 1), 0)";
         // Primary key; locks the lane's row until the batch ends. Readers and other lanes are not concerned.
-        lock = "SELECT generation, " + era + ", clock_timestamp() FROM " + lanes + " WHERE lane = ? FOR NO KEY UPDATE";
+        String locking = "SELECT generation, " + era + ", clock_timestamp(), " + String.format(lastBatchOf, "l.lane")
+                + " FROM " + lanes + " AS l WHERE lane = ?";
+        lock = locking + " FOR NO KEY UPDATE";
 
         // The sequence's own value, which no transaction hides.
         lastId = "SELECT " + era + ", CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM " + sequence;
@@ -117,13 +124,12 @@ final class Statements {
                 + " AND a.age BETWEEN 1 AND 2147483647"
                 + " AND pg_xact_status((s.newest - a.age)::text::xid8) IS DISTINCT FROM 'in progress'))";
 
-        // Primary keys, of the jobs from the start to the first row; no lock.
-        waiting = "SELECT r.lane FROM unnest(?::int[], ?::bigint[], ?::text[], ?::bigint[]) AS r (lane, generation, era, after)"
-                + " WHERE r.era <> " + era
-                + " OR r.generation IS DISTINCT FROM (SELECT l.generation FROM " + lanes + " AS l WHERE l.lane = r.lane)"
-                + " OR EXISTS (SELECT FROM " + jobs + " AS j WHERE j.lane = r.lane AND j.id > r.after)"
-                + " OR EXISTS (SELECT FROM unnest(?::int[], ?::text[]) AS w (lane, writer) WHERE w.lane = r.lane AND "
-                + hasNoLock + ")";
+        // As lock, if a job waits behind the start or the owner's memory is not true: else nothing is locked or written.
+        String ifWaiting = " AND (generation <> ? OR " + era + " <> ? OR EXISTS (SELECT FROM " + jobs
+                + " AS j WHERE j.lane = l.lane AND j.id > ?)";
+        lockIfWaiting = locking + ifWaiting + ") FOR NO KEY UPDATE";
+        lockIfWaitingOrOver = locking + ifWaiting + " OR EXISTS (SELECT FROM unnest(?::text[]) AS w (writer) WHERE "
+                + hasNoLock + ")) FOR NO KEY UPDATE";
 
         String follows = "EXISTS (SELECT FROM " + parked + " AS p WHERE " + earlierParked("p", "j") + ")";
         String size = "(64 + coalesce(octet_length(payload), 0) + coalesce(octet_length(job_key), 0)"
@@ -144,6 +150,14 @@ final class Statements {
                 + "   AND NOT EXISTS (SELECT FROM unnest(?::text[], ?::bigint[]) AS h (topic, from_id)"
                 + "     WHERE h.topic = j.topic AND j.id >= h.from_id)"
                 + "   AND NOT (? AND " + follows + ") ORDER BY id LIMIT ?) AS next) AS sized"
+                + " WHERE bytes_through - bytes < ? ORDER BY id";
+
+        // As readSized, without a number of jobs that begin at the start: ids in their order. Sizes are those of readSized.
+        readAhead = "SELECT id, uuid_send(job_id), topic, job_key, job_name, payload, headers::text,"
+                + " timestamptz_send(staged_at), bytes_through FROM ("
+                + " SELECT *, sum(bytes) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) AS bytes_through FROM ("
+                + "  SELECT *, " + size + " AS bytes FROM " + jobs + " WHERE lane = ? AND id > ?"
+                + "   AND id IS DISTINCT FROM (?::bigint[])[width_bucket(id, ?::bigint[])] ORDER BY id LIMIT ?) AS next) AS sized"
                 + " WHERE bytes_through - bytes < ? ORDER BY id";
 
         // At most one row a topic that was paused.
@@ -186,8 +200,9 @@ final class Statements {
         nextHeld = "SELECT min(id) FROM " + parked + " WHERE lane = ? AND topic = ? AND state = 'held'";
 
         logFlushed = "SELECT pg_current_wal_insert_lsn() <= pg_current_wal_flush_lsn()";
-        // From PostgreSQL 17 on: what is written here is flushed at once, with all that is before it.
+        // From PostgreSQL 17 on: what is written here is flushed at once, with all that is before it. If something was read.
         flushLog = "SELECT CASE WHEN pg_current_wal_insert_lsn() > pg_current_wal_flush_lsn()"
+                + " AND EXISTS (SELECT FROM " + jobs + " AS j WHERE j.lane = ? AND j.id > ?)"
                 + " THEN pg_logical_emit_message(false, 'staged-jobs', '', true) END";
         writeToLog = "SELECT pg_logical_emit_message(true, 'staged-jobs', '')";
 
@@ -199,7 +214,7 @@ final class Statements {
                 + " AND uuid_send(job_id) = substring(?::bytea FROM 16 * " + place + " - 15 FOR 16)";
 
         // Primary key from its end: an old snapshot keeps dead entries only before it.
-        settled = "SELECT coalesce((SELECT batch FROM " + batches + " WHERE lane = ? ORDER BY batch DESC LIMIT 1), 0)";
+        lastBatch = "SELECT " + String.format(lastBatchOf, "?");
         // Primary keys, one probe an id; no lock beyond the lane's, which keeps everybody else from deleting.
         present = "SELECT id, job_id FROM " + jobs + " WHERE lane = ? AND id = ANY (?::bigint[]) UNION ALL"
                 + " SELECT id, job_id FROM " + parked + " WHERE lane = ? AND id = ANY (?::bigint[])";

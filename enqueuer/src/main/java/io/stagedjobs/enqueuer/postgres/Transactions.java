@@ -6,9 +6,15 @@ import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.UUID;
+import java.util.WeakHashMap;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import javax.sql.DataSource;
 import org.jooq.Configuration;
 import org.jooq.DSLContext;
@@ -22,8 +28,9 @@ import org.jspecify.annotations.Nullable;
 import org.postgresql.PGConnection;
 
 /**
- * Opens the enqueuer's transactions. What they rely on is set inside each of them ({@code SET LOCAL}), so that it holds
- * behind a pooler in transaction mode and whatever the role's defaults are.
+ * Opens the enqueuer's transactions. What they rely on, whatever the role's defaults are, is the session's from its beginning
+ * where the connection is direct. Behind a pooler, which shares sessions, it is set inside each transaction ({@code SET
+ * LOCAL}).
  */
 final class Transactions {
 
@@ -35,13 +42,31 @@ final class Transactions {
 
     static final String APPLICATION_NAME_PREFIX = "staged-jobs ";
 
-    /** SET TRANSACTION, and the SELECT that sets the rest. */
-    private static final int STATEMENTS_OF_PRELUDE = 2;
+    /** Set for a session when it begins, by {@link Database#open}: a connection that has it needs no prelude. */
+    private static final String PINNED = "staged_jobs.pinned";
+
+    /** What all transactions rely on, whatever the role's defaults are. */
+    private static final Map<String, String> RELIED_ON = new TreeMap<>(Map.of(
+            "synchronous_commit", "on", // a deletion that Kafka relies on must survive a crash
+            "lock_timeout", "5s",
+            "statement_timeout", "20s",
+            // Statistics of an empty table must not decide how a million rows are read: the primary key, always.
+            "enable_seqscan", "off",
+            "enable_bitmapscan", "off",
+            "enable_hashjoin", "off",
+            "enable_mergejoin", "off",
+            "jit", "off"));
+
+    /** A release of PostgreSQL, the first whose pg_logical_emit_message can flush. */
+    private static final int FLUSHES_MESSAGES_SINCE = 17;
 
     private final DataSource dataSource;
     private final String name;
-    private final String prelude;
+    private final String settings;
     private final Blockers blockers;
+
+    /** By physical connection, whether its session was pinned; a pooler between may have dropped what it was to begin with. */
+    private final Map<PGConnection, Boolean> pinned = Collections.synchronizedMap(new WeakHashMap<>());
 
     /**
      * Opens transactions on connections of {@code dataSource}.
@@ -53,18 +78,31 @@ final class Transactions {
     Transactions(DataSource dataSource, UUID enqueuer, Duration publishTimeout) {
         this.dataSource = dataSource;
         this.name = APPLICATION_NAME_PREFIX + enqueuer;
-        // One text for all transactions, so that it is parsed and planned once for each connection.
-        // spotless:off
-        this.prelude = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE; SELECT pg_catalog.set_config('application_name', ?, true)"
-                + local("synchronous_commit", "on")     // a deletion that Kafka relies on must survive a crash
-                + local("lock_timeout", "5s")
-                + local("statement_timeout", "20s")
-                + local("idle_in_transaction_session_timeout", (3 * publishTimeout.toMillis() + 10_000) + "ms")
-                // Statistics of an empty table must not decide how a million rows are read: the primary key, always.
-                + local("enable_seqscan", "off") + local("enable_bitmapscan", "off")
-                + local("enable_hashjoin", "off") + local("enable_mergejoin", "off") + local("jit", "off");
-        // spotless:on
+        this.settings = reliedOn(publishTimeout).entrySet().stream()
+                .map(setting -> local(setting.getKey(), setting.getValue()))
+                .collect(Collectors.joining());
         this.blockers = new Blockers(() -> begin(null, name));
+    }
+
+    private static Map<String, String> reliedOn(Duration publishTimeout) {
+        Map<String, String> all = new TreeMap<>(RELIED_ON);
+        all.put("idle_in_transaction_session_timeout", (3 * publishTimeout.toMillis() + 10_000) + "ms");
+        return all;
+    }
+
+    /**
+     * The startup options by which a session has from its beginning what transactions rely on. A pooler may refuse them, or
+     * drop them without a word: the last one tells.
+     */
+    static String sessionOptions(Duration publishTimeout) {
+        StringBuilder options = new StringBuilder();
+        reliedOn(publishTimeout).forEach((setting, value) -> options.append("-c ")
+                .append(setting)
+                .append('=')
+                .append(value)
+                .append(' '));
+        return options + "-c default_transaction_isolation=read\\ committed -c default_transaction_read_only=off"
+                + " -c search_path=" + SEARCH_PATH + " -c " + PINNED + "=on";
     }
 
     private static String local(String setting, String value) {
@@ -76,21 +114,34 @@ final class Transactions {
         T read(ResultSet rows) throws SQLException;
     }
 
+    /** Reads several answers to one message, in the order of its statements. */
+    interface Answers<T extends @Nullable Object> {
+        T read(Next next) throws SQLException;
+    }
+
+    /** Goes from one answer to the next. */
+    interface Next {
+
+        /** The rows of the next statement. */
+        ResultSet rows() throws SQLException;
+    }
+
+    /** What travels with the first statement of a transaction; empty if the session has it all. */
+    private record Prelude(String sql, int statements, List<String> bindings) {
+        static final Prelude NONE = new Prelude("", 0, List.of());
+    }
+
     /** An open transaction of ours; close rolls back what was not committed. Belongs to one thread. */
     static final class Open implements AutoCloseable {
         private final Connection connection;
         private final Blockers.@Nullable Watch watch;
-        private final String applicationName;
-        /** Travels with the first statement; null once it has. */
-        private @Nullable String prelude;
-
+        private Prelude prelude;
         private @Nullable DSLContext dsl;
 
-        private Open(Connection connection, Blockers.@Nullable Watch watch, String prelude, String applicationName) {
+        private Open(Connection connection, Blockers.@Nullable Watch watch, Prelude prelude) {
             this.connection = connection;
             this.watch = watch;
             this.prelude = prelude;
-            this.applicationName = applicationName;
         }
 
         private DSLContext dsl() {
@@ -100,10 +151,10 @@ final class Transactions {
             return dsl;
         }
 
-        /** The release of PostgreSQL, for instance 18. */
-        int release() {
+        /** Whether PostgreSQL can put its log on disk by the message that reads. */
+        boolean flushesWithRead() {
             try {
-                return connection.getMetaData().getDatabaseMajorVersion();
+                return connection.getMetaData().getDatabaseMajorVersion() >= FLUSHES_MESSAGES_SINCE;
             } catch (SQLException e) {
                 throw outside("tell its release", e);
             }
@@ -124,19 +175,21 @@ final class Transactions {
             }
         }
 
-        /**
-         * As {@link #ask}, one statement of every batch, without what jOOQ costs for each row. What follows it in the text is
-         * run too, in the same message to the server.
-         */
+        /** As {@link #ask}, for what every batch asks, without what jOOQ costs for each row. */
         <T extends @Nullable Object> T query(String what, String sql, Rows<T> rows, Object... bindings) {
+            return queries(what, sql, next -> rows.read(next.rows()), bindings);
+        }
+
+        /** Several statements in one message to the server; each sees what those before it have done. */
+        <T extends @Nullable Object> T queries(String what, String sql, Answers<T> answers, Object... bindings) {
             begins();
-            int ofPrelude = prelude == null ? 0 : STATEMENTS_OF_PRELUDE;
+            int skip = prelude.statements;
             try (PreparedStatement statement = prepared(sql, bindings)) {
                 statement.execute();
-                for (int i = 0; i < ofPrelude; i++) {
+                for (int i = 0; i < skip; i++) {
                     statement.getMoreResults();
                 }
-                return rows.read(statement.getResultSet());
+                return answers.read(new RowsOf(statement));
             } catch (SQLException e) {
                 throw named(what, e, e);
             } finally {
@@ -144,7 +197,7 @@ final class Transactions {
             }
         }
 
-        /** As {@link #query}, for a statement that answers with a number of rows. */
+        /** As {@link #queries}, for statements the first of which answers with a number of rows. */
         int update(String what, String sql, Object... bindings) {
             begins();
             try {
@@ -160,22 +213,18 @@ final class Transactions {
         }
 
         private void sendPrelude() throws SQLException {
-            if (prelude != null) {
-                try (PreparedStatement statement = connection.prepareStatement(prelude)) {
-                    statement.setString(1, applicationName);
-                    statement.execute();
-                }
-                prelude = null;
+            if (prelude.statements > 0) {
+                prepared("").execute();
             }
         }
 
         private PreparedStatement prepared(String sql, Object... bindings) throws SQLException {
-            PreparedStatement statement = connection.prepareStatement(prelude == null ? sql : prelude + "; " + sql);
+            PreparedStatement statement = connection.prepareStatement(prelude.sql + sql);
             int parameter = 1;
-            if (prelude != null) {
-                statement.setString(parameter++, applicationName);
-                prelude = null;
+            for (String binding : prelude.bindings) {
+                statement.setString(parameter++, binding);
             }
+            prelude = Prelude.NONE;
             for (Object binding : bindings) {
                 statement.setObject(parameter++, binding);
             }
@@ -237,20 +286,68 @@ final class Transactions {
         try {
             connection = dataSource.getConnection();
             connection.setAutoCommit(false);
-            String sql = isPinned(connection) ? prelude : prelude + local("search_path", SEARCH_PATH);
-            return new Open(connection, blockers == null ? null : blockers.watch(), sql, applicationName);
+            Prelude prelude = prelude(connection, applicationName);
+            return new Open(connection, blockers == null ? null : blockers.watch(), prelude);
         } catch (SQLException e) {
             OutsideException failure = outside("open a transaction", e);
             if (connection != null) {
-                new Open(connection, null, prelude, applicationName).close();
+                new Open(connection, null, Prelude.NONE).close();
             }
             throw failure;
         }
     }
 
-    /** Known from PostgreSQL 18 on, which tells it. */
-    private static boolean isPinned(Connection connection) throws SQLException {
-        return SEARCH_PATH.equals(connection.unwrap(PGConnection.class).getParameterStatus("search_path"));
+    private Prelude prelude(Connection connection, String applicationName) throws SQLException {
+        PGConnection session = connection.unwrap(PGConnection.class);
+        if (isPinned(session, connection)) {
+            return applicationName.equals(session.getParameterStatus("application_name"))
+                    ? Prelude.NONE
+                    : new Prelude(
+                            "SELECT pg_catalog.set_config('application_name', ?, false); ",
+                            1,
+                            List.of(applicationName));
+        }
+        // PostgreSQL tells its search_path from release 18 on.
+        String searchPath =
+                SEARCH_PATH.equals(session.getParameterStatus("search_path")) ? "" : local("search_path", SEARCH_PATH);
+        return new Prelude(
+                "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE; SELECT"
+                        + " pg_catalog.set_config('application_name', ?, true)" + settings + searchPath + "; ",
+                2,
+                List.of(applicationName));
+    }
+
+    private boolean isPinned(PGConnection session, Connection connection) throws SQLException {
+        Boolean known = pinned.get(session);
+        if (known == null) {
+            try (PreparedStatement statement =
+                            connection.prepareStatement("SELECT pg_catalog.current_setting('" + PINNED + "', true)");
+                    ResultSet answer = statement.executeQuery()) {
+                known = answer.next() && "on".equals(answer.getString(1));
+            }
+            connection.rollback();
+            pinned.put(session, known);
+        }
+        return known;
+    }
+
+    /** Goes through the answers of one execution. */
+    private static final class RowsOf implements Next {
+        private final PreparedStatement statement;
+        private boolean begun;
+
+        RowsOf(PreparedStatement statement) {
+            this.statement = statement;
+        }
+
+        @Override
+        public ResultSet rows() throws SQLException {
+            if (begun) {
+                statement.getMoreResults();
+            }
+            begun = true;
+            return statement.getResultSet();
+        }
     }
 
     /** Runs {@code work} in one transaction, committed at its end and rolled back if it throws. */

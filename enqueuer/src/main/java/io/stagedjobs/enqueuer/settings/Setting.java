@@ -60,6 +60,12 @@ public record Setting<T>(
             Duration.ofMillis(500),
             Duration.ofMinutes(5),
             "4s");
+    public static final Setting<Duration> BATCH_INTERVAL = duration(
+            "batch.interval",
+            "least time from the beginning of a batch to that of the next while no backlog waits",
+            Duration.ofMillis(0),
+            Duration.ofSeconds(10),
+            "8ms");
     public static final Setting<Duration> POLL_INTERVAL = duration(
             "poll.interval",
             "longest time between two looks for jobs while nothing waits",
@@ -109,6 +115,7 @@ public record Setting<T>(
             BATCH_SIZE,
             BATCH_BYTES,
             PUBLISH_TIMEOUT,
+            BATCH_INTERVAL,
             POLL_INTERVAL,
             WAKE_UP,
             HEARTBEAT_INTERVAL,

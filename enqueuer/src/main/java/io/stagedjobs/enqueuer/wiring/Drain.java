@@ -84,7 +84,7 @@ public final class Drain {
 
     /** False if nothing moved for too long. While nothing moves here, another enqueuer may be at work: that is looked at too. */
     private boolean await() throws InterruptedException {
-        double published = -1;
+        long published = -1;
         List<?> left = List.of();
         long movedAt = System.nanoTime();
         long lookedAt = movedAt;

@@ -36,7 +36,7 @@ import org.jspecify.annotations.Nullable;
 public final class Wiring implements AutoCloseable {
 
     /** One connection a lane, one each for the heartbeat and the lookout, and one to spare. */
-    private static final int CONNECTIONS_MAX = 11;
+    private static final int CONNECTIONS_MAX = 20;
 
     private static final Duration STOP_MAX = Duration.ofSeconds(10);
 
@@ -67,7 +67,7 @@ public final class Wiring implements AutoCloseable {
             throw new IllegalStateException("could not close the connection", e);
         }
         health.reached(OutsideException.Side.KAFKA);
-        pool = database.pool(CONNECTIONS_MAX, registry);
+        pool = database.pool(CONNECTIONS_MAX, settings.get(Setting.PUBLISH_TIMEOUT), registry);
         PostgresLanes lanes = new PostgresLanes(
                 pool,
                 schema,
@@ -76,6 +76,8 @@ public final class Wiring implements AutoCloseable {
                 settings.get(Setting.PUBLISH_TIMEOUT));
         Enqueuer.Options options = new Enqueuer.Options(
                 new BatchLimits(settings.get(Setting.BATCH_SIZE), settings.get(Setting.BATCH_BYTES)),
+                settings.get(Setting.PUBLISH_TIMEOUT),
+                settings.get(Setting.BATCH_INTERVAL),
                 settings.get(Setting.POLL_INTERVAL),
                 settings.get(Setting.HEARTBEAT_INTERVAL),
                 STOP_MAX);

@@ -11,6 +11,7 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Duration;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
@@ -21,7 +22,7 @@ class DatabaseTest {
         TestDatabase there = TestPostgres.shared().newDatabase("pool");
         Database database =
                 new Database(there.url(), Optional.of(there.username()), () -> Optional.of(there.password()));
-        try (HikariDataSource pool = database.pool(1, new SimpleMeterRegistry())) {
+        try (HikariDataSource pool = database.pool(1, Duration.ofSeconds(4), new SimpleMeterRegistry())) {
             int before = process(pool);
             assertThat(process(pool)).as("the only connection is used again").isEqualTo(before);
             try (Connection connection = pool.getConnection();

@@ -9,11 +9,13 @@ import io.stagedjobs.enqueuer.LaneTransaction.Moved;
 import io.stagedjobs.enqueuer.LaneTransaction.Row;
 import io.stagedjobs.enqueuer.Outbox;
 import io.stagedjobs.enqueuer.Refusal;
+import io.stagedjobs.enqueuer.Selection;
 import io.stagedjobs.schema.Schema;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -33,7 +35,7 @@ class StaleStatisticsTest {
     private static final Refusal MISSING = new Refusal(Refusal.Reason.TOPIC_MISSING, "it is missing");
     private static final String TOPIC = "topic";
     private static final PostgresLaneTransaction.Locked LOCKED =
-            new PostgresLaneTransaction.Locked(1, "", Instant.EPOCH, System.nanoTime());
+            new PostgresLaneTransaction.Locked(1, "", Instant.EPOCH, 0, System.nanoTime());
 
     private Outbox outbox;
     private Transactions transactions;
@@ -107,18 +109,18 @@ class StaleStatisticsTest {
         List<Job> jobs;
         try (Transactions.Open transaction = transactions.begin(lane)) {
             jobs = new PostgresLaneTransaction(transaction, transactions, new Statements(Schema.PUBLIC), lane, LOCKED)
-                    .read(LIMITS, Blocked.NOTHING, 0)
+                    .read(selection(LIMITS, Blocked.NOTHING, 0))
                     .jobs();
         }
         List<Row> rows = jobs.stream().map(Row::of).toList();
         List<Moved> moved =
                 rows.stream().map(row -> new Moved(row, true, MISSING)).toList();
         assertFewRead(planCacheMode, "reading", step -> assertThat(
-                        step.read(LIMITS, Blocked.NOTHING, 0).jobs())
+                        step.read(selection(LIMITS, Blocked.NOTHING, 0)).jobs())
                 .hasSize(BATCH));
-        assertFewRead(
-                planCacheMode, "deleting", step -> assertThat(step.delete(rows).rows())
-                        .isEqualTo(BATCH));
+        assertFewRead(planCacheMode, "deleting", step -> assertThat(
+                        step.delete(rows, 0).rows())
+                .isEqualTo(BATCH));
         assertFewRead(planCacheMode, "moving aside", step -> step.moveAside(moved));
         assertFewRead(planCacheMode, "sweeping", step -> assertThat(
                         step.sweep(Map.of(TOPIC, MISSING), LIMITS, 0).moved())
@@ -129,5 +131,9 @@ class StaleStatisticsTest {
                 .isEqualTo(BATCH));
         assertFewRead(planCacheMode, "deleting aside", step -> assertThat(step.deleteAside(rows))
                 .isEqualTo(BATCH));
+    }
+
+    private static Selection selection(BatchLimits limits, Blocked blocked, long after) {
+        return new Selection(after, Set.of(), blocked, limits);
     }
 }

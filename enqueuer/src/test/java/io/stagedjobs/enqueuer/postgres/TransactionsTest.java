@@ -18,7 +18,7 @@ class TransactionsTest {
 
     private HikariDataSource pool() {
         return new Database(database.url(), Optional.of(database.username()), () -> Optional.of(database.password()))
-                .pool(1, new SimpleMeterRegistry());
+                .pool(1, Duration.ofSeconds(4), new SimpleMeterRegistry());
     }
 
     private static Transactions over(DataSource dataSource) {

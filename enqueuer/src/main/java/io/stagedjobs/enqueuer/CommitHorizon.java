@@ -9,16 +9,23 @@ import java.util.Iterator;
 import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * Up to which id nothing can be committed any more. An id is drawn by a transaction that has locked the table before, as
- * every insert does: once all transactions that held the lock when a sequence value was read are over, whatever has an id up to
- * that value is visible or never will be.
+ * Up to which id nothing can be committed any more. A transaction locks the table before it draws an id, as every insert does.
+ * So once all transactions that held the lock when a sequence value was read are over, every job with an id up to that value
+ * is visible, or never will be.
  *
- * <p>One transaction that stays open holds that back for everybody. Therefore a second bound is kept, which holds with the
- * exception of a few old transactions. Shared by the lanes of a process; any thread.
+ * <p>One transaction that stays open holds that bound back for everybody. Therefore a second bound is kept, which holds except
+ * for a few old transactions. Shared by the lanes of a process; any thread.
+ *
+ * <p>Transactions are known by their virtual ids. A session crash that restarts the others without a new era may give an old
+ * one's id to a new writer: that delays the bound until the new writer is over, no more.
  */
-final class Horizon {
+final class CommitHorizon {
+
+    private static final Logger log = LoggerFactory.getLogger(CommitHorizon.class);
 
     private static final Duration LOOK_EVERY = Duration.ofMillis(100);
 
@@ -29,10 +36,10 @@ final class Horizon {
      * What is known.
      *
      * @param era in which it is true
-     * @param settled nothing up to this id can be committed any more
-     * @param settledExcept nor up to this one, but by the exceptions; at least {@code settled}
+     * @param safeUpTo nothing up to this id can be committed any more
+     * @param safeUpToExcept nor up to this one, except by {@code exceptions}; at least {@code safeUpTo}
      */
-    record View(String era, long settled, long settledExcept, Set<String> exceptions) {
+    record View(String era, long safeUpTo, long safeUpToExcept, Set<String> exceptions) {
         static final View NOTHING = new View("", 0, 0, Set.of());
     }
 
@@ -46,17 +53,27 @@ final class Horizon {
     private volatile View view = View.NOTHING;
     private volatile long lookAt;
 
-    Horizon(Lanes lanes, LongSupplier nanoTime) {
+    CommitHorizon(Lanes lanes, LongSupplier nanoTime) {
         this.lanes = lanes;
         this.nanoTime = nanoTime;
         this.lookAt = nanoTime.getAsLong();
     }
 
-    /** Looks again if the last look is not fresh; one thread at a time, the others go on with what is known. */
+    /** What the last look found, however old: it stays true. */
+    View known() {
+        return view;
+    }
+
+    /**
+     * Looks again if the last look is not fresh; one thread at a time, the others go on with what is known. So does who asks
+     * if PostgreSQL does not answer: an older view only makes reads begin lower.
+     */
     View look() {
         if (nanoTime.getAsLong() - lookAt >= 0 && looking.tryLock()) {
             try {
                 take(lanes.readHorizon());
+            } catch (OutsideException e) {
+                log.debug("could not look how far ids are safe: {}", e.getMessage());
             } finally {
                 lookAt = nanoTime.getAsLong() + LOOK_EVERY.toNanos();
                 looking.unlock();
@@ -66,22 +83,22 @@ final class Horizon {
     }
 
     private void take(Reading reading) {
-        long settled = view.settled;
+        long safeUpTo = view.safeUpTo;
         if (!reading.era().equals(view.era)) {
             pending.clear();
-            settled = 0;
+            safeUpTo = 0;
         }
         Set<String> open = Set.copyOf(reading.writers());
         pending.forEach(earlier -> earlier.open.retainAll(open));
         pending.addLast(new Pending(reading.lastId(), new HashSet<>(open), nanoTime.getAsLong()));
         while (!pending.isEmpty() && pending.getFirst().open.isEmpty()) {
-            settled = pending.removeFirst().lastId;
+            safeUpTo = pending.removeFirst().lastId;
         }
         forgetSuperseded();
-        view = withExceptions(reading.era(), settled);
+        view = withExceptions(reading.era(), safeUpTo);
     }
 
-    /** Of readings that wait for the same transactions the last one says it all; the first one's age counts. */
+    /** Keeps only the newest of several readings that wait for the same transactions, with the age of the oldest. */
     private void forgetSuperseded() {
         Deque<Pending> kept = new ArrayDeque<>();
         for (Pending next : pending) {
@@ -94,15 +111,15 @@ final class Horizon {
         pending.addAll(kept);
     }
 
-    private View withExceptions(String era, long settled) {
+    private View withExceptions(String era, long safeUpTo) {
         Iterator<Pending> waiting = pending.iterator();
         if (!waiting.hasNext()) {
-            return new View(era, settled, settled, Set.of());
+            return new View(era, safeUpTo, safeUpTo, Set.of());
         }
         Pending oldest = waiting.next();
         boolean old = nanoTime.getAsLong() - oldest.since >= OLD_AFTER.toNanos();
         return old
-                ? new View(era, settled, oldest.lastId, Set.copyOf(oldest.open))
-                : new View(era, settled, settled, Set.of());
+                ? new View(era, safeUpTo, oldest.lastId, Set.copyOf(oldest.open))
+                : new View(era, safeUpTo, safeUpTo, Set.of());
     }
 }

@@ -1,0 +1,38 @@
+package io.stagedjobs.enqueuer;
+
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.function.Supplier;
+
+/** Threads that come when they are needed and end after a minute without work. */
+final class BackgroundThreads implements LaneReader.Background {
+
+    private final ExecutorService threads = Executors.newCachedThreadPool(task -> {
+        Thread thread = new Thread(task, "read-ahead");
+        thread.setDaemon(true);
+        return thread;
+    });
+
+    @Override
+    public <T> Supplier<T> start(Supplier<T> task) {
+        Future<T> future = threads.submit(task::get);
+        return () -> answer(future);
+    }
+
+    private static <T> T answer(Future<T> future) {
+        try {
+            return future.get();
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof RuntimeException failure) {
+                throw failure;
+            }
+            throw new IllegalStateException(e.getCause());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new CancellationException("interrupted");
+        }
+    }
+}

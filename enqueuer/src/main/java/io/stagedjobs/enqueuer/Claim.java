@@ -1,0 +1,40 @@
+package io.stagedjobs.enqueuer;
+
+import io.stagedjobs.enqueuer.LaneTransaction.Read;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The answer to {@link Lanes#claim}. Closing it closes the transaction, if there is one.
+ *
+ * @param transaction that holds the lane, null unless the lane was claimed
+ * @param read the lane's next jobs as of a moment after the lane was locked; empty unless the lane was claimed
+ */
+public record Claim(State state, @Nullable LaneTransaction transaction, Read read) implements AutoCloseable {
+
+    /** What came of it. */
+    public enum State {
+        CLAIMED,
+        /** No job waits behind the start of the selection; nothing was locked. */
+        NOTHING_WAITS,
+        /** The lane has another generation than the one asked for. */
+        SUPERSEDED
+    }
+
+    /** Nothing waits in the lane. */
+    public static final Claim NOTHING_WAITS = new Claim(State.NOTHING_WAITS, null, Read.NOTHING);
+
+    /** The lane is somebody else's, or was acquired anew. */
+    public static final Claim SUPERSEDED = new Claim(State.SUPERSEDED, null, Read.NOTHING);
+
+    /** The lane is locked. */
+    public static Claim of(LaneTransaction transaction, Read read) {
+        return new Claim(State.CLAIMED, transaction, read);
+    }
+
+    @Override
+    public void close() {
+        if (transaction != null) {
+            transaction.close();
+        }
+    }
+}

@@ -1,0 +1,177 @@
+package io.stagedjobs.enqueuer;
+
+import io.stagedjobs.enqueuer.LaneTransaction.Blocked;
+import io.stagedjobs.enqueuer.LaneTransaction.Read;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CancellationException;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Reads the jobs of one lane for its owner: where reads begin, and the next batch while Kafka has this one. One lane's
+ * thread, one ownership.
+ *
+ * <p>Reading ahead does not go on where the batch in hand ends: a job that commits meanwhile may have a lower id than a
+ * later job of its key. It begins where the batch in hand began and leaves out exactly that batch's jobs, in one statement,
+ * so that it holds every job that had become visible before any of its own. It is used under the next lock of the lane only,
+ * after the generation was checked, and only if the batch in hand was published as a whole.
+ */
+final class LaneReader {
+
+    private static final Logger log = LoggerFactory.getLogger(LaneReader.class);
+
+    /** Runs something beside the lane's thread. */
+    interface Background {
+
+        /** Starts {@code task}; the answer waits for its result, or throws what it threw. */
+        <T> Supplier<T> start(Supplier<T> task);
+    }
+
+    /** What was asked of PostgreSQL, and what was known before. */
+    private record Question(Selection selection, CommitHorizon.View horizon) {}
+
+    private record Ahead(Question question, Supplier<Optional<Read>> answer) {}
+
+    private final int lane;
+    private final long generation;
+    private final Lanes lanes;
+    private final CommitHorizon horizon;
+    private final Background background;
+    private final ReadPosition position;
+
+    private boolean waits = true;
+    private Question asked;
+    private @Nullable Ahead ahead;
+
+    LaneReader(int lane, long generation, String era, Lanes lanes, CommitHorizon horizon, Background background) {
+        this.lane = lane;
+        this.generation = generation;
+        this.lanes = lanes;
+        this.horizon = horizon;
+        this.background = background;
+        this.position = new ReadPosition(era);
+        this.asked = new Question(position.select(Blocked.NOTHING, new BatchLimits(1, 1)), CommitHorizon.View.NOTHING);
+    }
+
+    /** Whether a job of the lane waits, as far as the last claim tells. */
+    boolean waits() {
+        return waits;
+    }
+
+    /** What is known now of the ids that can still be committed; looked at anew only while jobs wait. */
+    CommitHorizon.View horizon() {
+        return waits ? horizon.look() : horizon.known();
+    }
+
+    ReadPosition position() {
+        return position;
+    }
+
+    /** Begins a transaction in which all that is known of the lane is true; empty if the lane has to be acquired anew. */
+    Optional<LaneTransaction> begin() {
+        Optional<LaneTransaction> transaction = lanes.begin(lane, generation);
+        if (transaction.isPresent() && !position.isTrueIn(transaction.get().era())) {
+            transaction.get().close();
+            return Optional.empty();
+        }
+        return transaction;
+    }
+
+    /** Claims the lane with its next jobs. {@link Claim.State#SUPERSEDED} also where the server was started since. */
+    Claim claim(Blocked blocked, BatchLimits limits) {
+        Ahead readAhead = ahead;
+        ahead = null;
+        Claim claim = readAhead == null ? claimAndRead(blocked, limits) : claimWith(readAhead, blocked, limits);
+        LaneTransaction transaction = claim.transaction();
+        if (transaction != null && !position.isTrueIn(transaction.era())) {
+            claim.close();
+            return Claim.SUPERSEDED;
+        }
+        waits = claim.state() != Claim.State.NOTHING_WAITS;
+        return claim;
+    }
+
+    private Claim claimAndRead(Blocked blocked, BatchLimits limits) {
+        asked = new Question(position.select(blocked, limits), horizon());
+        Claim claim = lanes.claim(lane, generation, position.era(), asked.selection);
+        if (claim.state() == Claim.State.NOTHING_WAITS) { // nothing that is blocked either
+            position.passed(Long.MAX_VALUE, asked.selection.withNothingBlocked(), asked.horizon);
+        }
+        LaneTransaction transaction = claim.transaction();
+        return transaction == null ? claim : unlessExceptionIsOver(transaction, claim.read(), blocked, limits);
+    }
+
+    /** What an old transaction has committed at last lies below the start of the read. */
+    private Claim unlessExceptionIsOver(LaneTransaction transaction, Read read, Blocked blocked, BatchLimits limits) {
+        try {
+            if (asked.selection.exceptions().isEmpty() || !transaction.anyOver(asked.selection.exceptions())) {
+                return Claim.of(transaction, read);
+            }
+            position.backToFloor();
+            asked = new Question(position.select(blocked, limits), asked.horizon);
+            return Claim.of(transaction, transaction.read(asked.selection));
+        } catch (RuntimeException e) {
+            transaction.close();
+            throw e;
+        }
+    }
+
+    private Claim claimWith(Ahead readAhead, Blocked blocked, BatchLimits limits) {
+        Optional<Read> read = answer(readAhead);
+        if (read.isEmpty()
+                || read.get().jobs().isEmpty()
+                || !readAhead.question.selection.blocked().equals(blocked)) {
+            return claimAndRead(blocked, limits);
+        }
+        asked = readAhead.question;
+        Optional<LaneTransaction> transaction = lanes.begin(lane, generation);
+        return transaction.map(open -> Claim.of(open, read.get())).orElse(Claim.SUPERSEDED);
+    }
+
+    /** What fails beside the lane's thread costs the lane nothing: it reads once more. */
+    private Optional<Read> answer(Ahead readAhead) {
+        try {
+            return readAhead.answer.get();
+        } catch (OutsideException | CancellationException e) {
+            log.debug("lane {}: could not read ahead: {}", lane, e.getMessage());
+            return Optional.empty();
+        }
+    }
+
+    /**
+     * Begins to read what follows, if more waits than the jobs in hand. Nothing is blocked then: what is blocked may change
+     * with the outcome of this batch.
+     */
+    void readAhead(Read inHand, BatchLimits limits) {
+        if (!inHand.full() || !asked.selection.blocked().equals(Blocked.NOTHING)) {
+            return;
+        }
+        Question question = new Question(position.select(Blocked.NOTHING, limits), horizon.look());
+        List<Job> without = inHand.jobs();
+        ahead = new Ahead(
+                question, background.start(() -> lanes.readAhead(lane, position.era(), question.selection, without)));
+    }
+
+    /** The batch in hand was not published as a whole: what was read ahead of it may overtake what is left. */
+    void forgetAhead() {
+        ahead = null;
+    }
+
+    /**
+     * Raises the floor over what was read and is gone.
+     *
+     * @param left the jobs of the read that stay where they are
+     */
+    void passed(Read read, List<Job> left) {
+        long through = Long.MAX_VALUE;
+        if (!left.isEmpty()) {
+            through = left.get(0).id() - 1;
+        } else if (read.full()) {
+            through = read.jobs().get(read.jobs().size() - 1).id();
+        }
+        position.passed(through, asked.selection, asked.horizon);
+    }
+}

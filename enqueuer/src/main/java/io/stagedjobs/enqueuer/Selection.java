@@ -1,0 +1,18 @@
+package io.stagedjobs.enqueuer;
+
+import io.stagedjobs.enqueuer.LaneTransaction.Blocked;
+import java.util.Set;
+
+/**
+ * Which jobs of a lane a read takes.
+ *
+ * @param after only jobs with a higher id
+ * @param exceptions open transactions whose end would let jobs appear at or below {@code after}
+ * @param blocked what to leave out
+ */
+public record Selection(long after, Set<String> exceptions, Blocked blocked, BatchLimits limits) {
+
+    Selection withNothingBlocked() {
+        return new Selection(after, exceptions, Blocked.NOTHING, limits);
+    }
+}

@@ -1,0 +1,86 @@
+package io.stagedjobs.enqueuer.postgres;
+
+import io.stagedjobs.enqueuer.BatchLimits;
+import io.stagedjobs.enqueuer.Job;
+import io.stagedjobs.enqueuer.LaneTransaction.Blocked;
+import io.stagedjobs.enqueuer.LaneTransaction.Read;
+import io.stagedjobs.enqueuer.Selection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * One statement that reads the next jobs of a lane, and how its rows are understood.
+ *
+ * @param bindings of the statement, in its order
+ * @param rows empty if one of the jobs exceeds its share of the bytes and came without its payload: then {@link #sized} reads
+ */
+record ReadQuery(String sql, List<Object> bindings, Transactions.Rows<Optional<Read>> rows) {
+
+    /** The cheapest statement for that selection. */
+    static ReadQuery of(Statements sql, int lane, Selection selection) {
+        return selection.blocked().isNothing() ? small(sql, lane, selection) : sized(sql, lane, selection);
+    }
+
+    private static ReadQuery small(Statements sql, int lane, Selection selection) {
+        BatchLimits limits = selection.limits();
+        long share = limits.bytesMax() / limits.rowsMax();
+        return new ReadQuery(
+                sql.readSmall,
+                List.of(share, share, lane, selection.after(), limits.rowsMax()),
+                answer -> readSmall(answer, share, limits));
+    }
+
+    /** Sums sizes up, so that it ends at the bound of the bytes; leaves out what is blocked. */
+    static ReadQuery sized(Statements sql, int lane, Selection selection) {
+        BatchLimits limits = selection.limits();
+        Blocked blocked = selection.blocked();
+        return new ReadQuery(
+                sql.readSized,
+                List.of(
+                        lane,
+                        selection.after(),
+                        blocked.topics().toArray(new String[0]),
+                        blocked.from().keySet().toArray(new String[0]),
+                        blocked.from().values().toArray(new Long[0]),
+                        blocked.followers(),
+                        limits.rowsMax(),
+                        limits.bytesMax()),
+                answer -> Optional.of(readSized(answer, limits)));
+    }
+
+    /** Leaves out the jobs in hand, whose ids are in order. */
+    static ReadQuery ahead(Statements sql, int lane, Selection selection, List<Job> without) {
+        BatchLimits limits = selection.limits();
+        long[] ids = without.stream().mapToLong(Job::id).toArray();
+        return new ReadQuery(
+                sql.readAhead,
+                List.of(lane, selection.after(), ids, ids, limits.rowsMax(), limits.bytesMax()),
+                answer -> Optional.of(readSized(answer, limits)));
+    }
+
+    private static Optional<Read> readSmall(ResultSet answer, long share, BatchLimits limits) throws SQLException {
+        JobRows rows = new JobRows(answer);
+        List<Job> jobs = new ArrayList<>();
+        while (rows.next()) {
+            if (rows.bytes() > share) {
+                return Optional.empty();
+            }
+            jobs.add(rows.job());
+        }
+        return Optional.of(new Read(jobs, jobs.size() == limits.rowsMax()));
+    }
+
+    private static Read readSized(ResultSet answer, BatchLimits limits) throws SQLException {
+        JobRows rows = new JobRows(answer);
+        List<Job> jobs = new ArrayList<>();
+        long bytes = 0;
+        while (rows.next()) {
+            jobs.add(rows.job());
+            bytes = rows.bytes();
+        }
+        return new Read(jobs, jobs.size() == limits.rowsMax() || bytes >= limits.bytesMax());
+    }
+}
