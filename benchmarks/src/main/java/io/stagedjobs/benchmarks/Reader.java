@@ -150,7 +150,8 @@ final class Reader implements AutoCloseable {
 
     /** Records a second, of those that came after so many others up to so many; to be asked when all has come. */
     double speed(long after, long upTo) {
-        long[] times = Arrays.stream(receivedAt).filter(time -> time != 0).sorted().toArray();
+        long[] times =
+                Arrays.stream(receivedAt).filter(time -> time != 0).sorted().toArray();
         return (upTo - after) / ((times[(int) upTo - 1] - times[(int) after]) / 1e9);
     }
 
