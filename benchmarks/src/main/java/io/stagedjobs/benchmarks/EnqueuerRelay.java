@@ -1,5 +1,6 @@
 package io.stagedjobs.benchmarks;
 
+import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.testkit.ChildProcess;
 import io.stagedjobs.testkit.TestDatabase;
 import java.time.Duration;
@@ -7,6 +8,8 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * The enqueuer of this tree or of another one, started by its launcher.
@@ -15,7 +18,10 @@ import java.util.Map;
  */
 record EnqueuerRelay(String mode, Build build) implements Relay {
 
-    private static final Duration MIGRATE_MAX = Duration.ofMinutes(1);
+    private static final Duration COMMAND_MAX = Duration.ofMinutes(1);
+
+    private static final Pattern TAKEOVER_AFTER =
+            Pattern.compile("(\\S+)\\s+unless\\s+set\\s+\\(STAGED_JOBS_TAKEOVER_AFTER");
 
     @Override
     public String label() {
@@ -33,7 +39,7 @@ record EnqueuerRelay(String mode, Build build) implements Relay {
         List<String> args = new ArrayList<>(List.of("migrate"));
         args.addAll(build.migrate());
         try (ChildProcess process = start(args, List.of(), settings(database))) {
-            if (process.awaitExit(MIGRATE_MAX) != 0) {
+            if (process.awaitExit(COMMAND_MAX) != 0) {
                 throw new IllegalStateException(
                         label() + " could not make its tables: " + String.join("\n  ", process.output()));
             }
@@ -54,6 +60,19 @@ record EnqueuerRelay(String mode, Build build) implements Relay {
         settings.put("STAGED_JOBS_DELIVERY", mode);
         build.settings().forEach((name, value) -> settings.put("STAGED_JOBS_" + name, value));
         return start(List.of("run"), launch.jvm(), settings);
+    }
+
+    /** The age of a dead one's last heartbeat at which others take its lanes: as set here, else as its help says. */
+    Duration takeoverAfter() {
+        String set = build.settings().get("TAKEOVER_AFTER");
+        if (set == null) {
+            try (ChildProcess help = start(List.of("run", "--help"), List.of(), new HashMap<>())) {
+                help.awaitExit(COMMAND_MAX);
+                Matcher found = TAKEOVER_AFTER.matcher(String.join("\n", help.stdout()));
+                set = found.find() ? found.group(1) : "";
+            }
+        }
+        return Setting.parseDuration(set);
     }
 
     private ChildProcess start(List<String> args, List<String> jvm, Map<String, String> settings) {

@@ -89,7 +89,8 @@ final class Meter implements AutoCloseable {
         figures.add(label, "sum", relays + postgres + broker);
         figures.add(label, "WAL, bytes a job", (databaseNow.wal - databaseBefore.wal) / jobs);
         figures.add(label, "statements/s", (databaseNow.statements - databaseBefore.statements) / seconds);
-        figures.add(label, "PostgreSQL transactions/s", (databaseNow.transactions - databaseBefore.transactions) / seconds);
+        figures.add(
+                label, "PostgreSQL transactions/s", (databaseNow.transactions - databaseBefore.transactions) / seconds);
         figures.add(label, "Kafka transactions/s", kafkaTransactions() / seconds);
         return relays + postgres + broker;
     }

@@ -7,7 +7,8 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
-import org.jspecify.annotations.Nullable;
+import java.util.ArrayList;
+import java.util.List;
 
 /** One relay with a database and a topic of its own, a reader at the topic, and what goes on beside. */
 final class Stage implements AutoCloseable {
@@ -26,7 +27,8 @@ final class Stage implements AutoCloseable {
     private final Servers servers;
     private final Connection connection;
     private final Connection other;
-    private @Nullable ChildProcess process;
+    /** Those of the relay, in the order of their starts. */
+    private final List<ChildProcess> processes = new ArrayList<>();
 
     Stage(Scene scene, Servers servers, Relay relay) throws SQLException {
         this.scene = scene;
@@ -76,9 +78,14 @@ final class Stage implements AutoCloseable {
 
     /** The relay's process, started by the first call. */
     ChildProcess start() {
-        if (process == null) {
-            process = relay.start(new Relay.Launch(database, servers.kafka.bootstrapServers(), topic, scene.jvm));
-        }
+        return processes.isEmpty() ? startAnother() : processes.get(0);
+    }
+
+    /** Starts one more process of the relay, beside those that run. */
+    ChildProcess startAnother() {
+        ChildProcess process =
+                relay.start(new Relay.Launch(database, servers.kafka.bootstrapServers(), topic, scene.jvm));
+        processes.add(process);
         return process;
     }
 
@@ -99,7 +106,7 @@ final class Stage implements AutoCloseable {
     }
 
     private void requireAlive(long deadline) {
-        boolean ended = process == null || !process.isRunning();
+        boolean ended = processes.stream().noneMatch(ChildProcess::isRunning);
         if (ended || System.nanoTime() - deadline > 0) {
             throw failure(ended ? "ended" : "had no more time");
         }
@@ -108,7 +115,10 @@ final class Stage implements AutoCloseable {
     /** An error of a relay, with its last words. */
     IllegalStateException failure(String what) {
         return new IllegalStateException(relay.label() + " published " + reader.distinct() + " jobs and " + what
-                + "; its last words: " + (process == null ? "none" : String.join("\n  ", process.output())));
+                + "; its last words: "
+                + processes.stream()
+                        .map(process -> String.join("\n  ", process.output()))
+                        .toList());
     }
 
     /** How many jobs lie in the table of our relay. */
@@ -128,9 +138,7 @@ final class Stage implements AutoCloseable {
 
     @Override
     public void close() throws SQLException {
-        if (process != null) {
-            process.kill();
-        }
+        processes.forEach(ChildProcess::kill);
         relay.uninstall(database);
         reader.close();
         other.close();
