@@ -83,6 +83,7 @@ final class Meter implements AutoCloseable {
         double relays = scale * (now.relay - before.relay);
         double postgres = scale * (now.postgres - before.postgres);
         double broker = scale * (now.broker - before.broker);
+        figures.add(label, "committed/s", jobs / seconds);
         figures.add(label, "relay, % of a core", relays);
         figures.add(label, "PostgreSQL", postgres);
         figures.add(label, "broker", broker);
