@@ -32,7 +32,7 @@ final class DrainCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        try (Servers servers = new Servers(scene.relays())) {
+        try (Servers servers = new Servers(scene.publishing())) {
             for (int i = 0; i < (limits ? scene.repetitions : 0); i++) {
                 new Limits(servers, scene, jobs).measure(figures);
             }
@@ -40,7 +40,7 @@ final class DrainCommand implements Callable<Integer> {
         }
         figures.print(
                 String.format("drain of %,d jobs of %s", jobs, scene.words()),
-                scene.label(scene.relays.get(0), scene.besides.get(0)));
+                scene.label(scene.relays().get(0).label(), scene.besides.get(0)));
         return 0;
     }
 
@@ -66,7 +66,8 @@ final class DrainCommand implements Callable<Integer> {
             figures.add(label, "jobs/s", reader.speed());
             if (jobs >= 2 * PART) {
                 figures.add(label, "its first million", reader.speed(scene.before, scene.before + PART));
-                figures.add(label, "its last", reader.speed((long) scene.before + jobs - PART, (long) scene.before + jobs));
+                figures.add(
+                        label, "its last", reader.speed((long) scene.before + jobs - PART, (long) scene.before + jobs));
             }
             figures.add(label, "CPU of relay, µs a job", scale * (CpuTime.seconds(process.pid()) - own));
             figures.add(label, "of PostgreSQL", scale * (CpuTime.seconds(servers.postgresPid()) - postgres));

@@ -17,10 +17,15 @@ final class Figures {
     private final Map<String, Map<String, List<Double>>> figures = new LinkedHashMap<>();
     private final Map<String, Set<String>> found = new LinkedHashMap<>();
     private final String what;
+    private final List<String> names;
 
-    /** @param what heads the first column */
-    Figures(String what) {
+    /**
+     * @param what heads the first column
+     * @param names what comes first among the other columns, as far as there is something to tell under it
+     */
+    Figures(String what, String... names) {
         this.what = what;
+        this.names = List.of(names);
     }
 
     void add(String what, String name, double figure) {
@@ -52,8 +57,9 @@ final class Figures {
      * @param comparedWith whose median of the first figure the last column compares with; null for no such column
      */
     void print(String title, @Nullable String comparedWith) {
-        Set<String> names = new LinkedHashSet<>();
+        Set<String> names = new LinkedHashSet<>(this.names);
         figures.values().forEach(row -> names.addAll(row.keySet()));
+        names.removeIf(name -> figures.values().stream().noneMatch(row -> row.containsKey(name)));
         List<String> head = new ArrayList<>(List.of(what));
         head.addAll(names);
         if (comparedWith != null) {

@@ -46,8 +46,9 @@ final class Limits {
         TestDatabase database = servers.postgres.newDatabase("limit");
         try (Connection connection = database.connect();
                 Statement statement = connection.createStatement()) {
-            Relays.AT_LEAST_ONCE.install(database);
-            Relays.AT_LEAST_ONCE.stage(connection, "limit", scene.keys, scene.bytes, 1, jobs);
+            Relay ours = scene.ours();
+            ours.install(database);
+            ours.stage(connection, "limit", scene.keys, scene.bytes, 1, jobs);
             statement.execute("CHECKPOINT");
             connection.setAutoCommit(false);
             long start = System.nanoTime();
@@ -89,7 +90,8 @@ final class Limits {
         try (KafkaProducer<byte[], byte[]> producer =
                 new KafkaProducer<>(properties, new ByteArraySerializer(), new ByteArraySerializer())) {
             for (int partition = 0; partition < PARTITIONS; partition++) {
-                producer.send(new ProducerRecord<>(topic, partition, null, new byte[0])).get();
+                producer.send(new ProducerRecord<>(topic, partition, null, new byte[0]))
+                        .get();
             }
             long start = System.nanoTime();
             Future<RecordMetadata> sent = null;

@@ -150,8 +150,17 @@ final class Reader implements AutoCloseable {
 
     /** Records a second, of those that came after so many others up to so many; to be asked when all has come. */
     double speed(long after, long upTo) {
-        long[] times = Arrays.stream(receivedAt).filter(time -> time != 0).sorted().toArray();
+        long[] times = times();
         return (upTo - after) / ((times[(int) upTo - 1] - times[(int) after]) / 1e9);
+    }
+
+    /** When that many records had come, of {@link System#nanoTime}; to be asked when all has come. */
+    long timeOf(int records) {
+        return times()[records - 1];
+    }
+
+    private long[] times() {
+        return Arrays.stream(receivedAt).filter(time -> time != 0).sorted().toArray();
     }
 
     /** Whether a record came within the last ten seconds. */

@@ -24,18 +24,22 @@ interface Relay {
     /**
      * What a relay's process is started with.
      *
-     * @param settings of our own relay: environment variables
      * @param jvm options of its virtual machine
      */
-    record Launch(
-            TestDatabase database,
-            String bootstrapServers,
-            String topic,
-            Map<String, String> settings,
-            List<String> jvm) {}
+    record Launch(TestDatabase database, String bootstrapServers, String topic, List<String> jvm) {}
 
     /** The name on the command line and in the tables. */
     String label();
+
+    /** The label of what its cost is compared with: its jobs are staged, and nothing else is done. */
+    default String control() {
+        return NoRelay.LABEL;
+    }
+
+    /** Whether anything reaches Kafka. */
+    default boolean publishes() {
+        return true;
+    }
 
     /** Settings that this relay needs PostgreSQL to have; the server has them for the whole run. */
     default Map<String, String> postgresSettings() {

@@ -1,8 +1,12 @@
 package io.stagedjobs.benchmarks;
 
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
 /** The options that all measurements of relays share: which, with what jobs, and what goes on beside. */
@@ -16,7 +20,11 @@ final class Scene {
         IDLE_STAGER
     }
 
-    @Option(names = "--relays", split = ",", description = "default: ${DEFAULT-VALUE}")
+    @Option(
+            names = "--relays",
+            split = ",",
+            description = "at-least-once, exactly-once, textbook, debezium, gruelbox, namastack; none is the control of"
+                    + " steady; default: ${DEFAULT-VALUE}")
     List<String> relays = List.of("textbook", "at-least-once", "exactly-once");
 
     @Option(names = "--bytes", description = "of a payload; default: ${DEFAULT-VALUE}")
@@ -49,8 +57,30 @@ final class Scene {
             description = "options of all relays' virtual machines; default: ${DEFAULT-VALUE}")
     List<String> jvm = List.of("-Xmx256m", "-XX:+UseSerialGC");
 
-    @Option(names = "--setting", description = "of our relay, NAME=VALUE without STAGED_JOBS_; repeatable")
+    @Option(names = "--java", paramLabel = "HOME", description = "the Java of our relays; default: that of this run")
+    String java = System.getProperty("java.home");
+
+    @Option(names = "--setting", description = "of this tree's relay, NAME=VALUE without STAGED_JOBS_; repeatable")
     Map<String, String> settings = new HashMap<>();
+
+    @Option(names = "--lanes", paramLabel = "N", description = "of this tree's relay: handed to its migrate")
+    @Nullable
+    Integer lanes;
+
+    @Option(
+            names = "--baseline",
+            paramLabel = "DIR",
+            description =
+                    "another checkout of this project (absolute, or from the top of this tree), whose enqueuer takes"
+                            + " turns with this one; it is built if its"
+                            + " enqueuer/target/staged-jobs is missing")
+    @Nullable
+    Path baseline;
+
+    @Option(names = "--baseline-setting", description = "as --setting, of the baseline's relay")
+    Map<String, String> baselineSettings = new HashMap<>();
+
+    private @Nullable List<Relay> made;
 
     /** What is done with each relay, beside each of what goes on. */
     interface Measurement {
@@ -68,8 +98,43 @@ final class Scene {
         }
     }
 
+    /** Those asked for, the baseline's behind ours; what others are compared with comes first. */
     List<Relay> relays() {
-        return relays.stream().map(Relays::of).toList();
+        if (made == null) {
+            Build theirs =
+                    baseline == null ? null : new Build(baseline, " (baseline)", List.of(), baselineSettings, java);
+            if (theirs != null) {
+                System.out.println("baseline: commit " + theirs.commit());
+            }
+            List<Relay> all = new ArrayList<>();
+            for (String name : relays) {
+                all.add(Relays.of(name, build()));
+                if (theirs != null && Relays.OF_A_BUILD.contains(name)) {
+                    all.add(Relays.of(name, theirs));
+                }
+            }
+            all.sort(Comparator.comparing(Relay::publishes));
+            made = all;
+        }
+        return made;
+    }
+
+    /** As {@link #relays}, of which each has to publish. */
+    List<Relay> publishing() {
+        if (!relays().stream().allMatch(Relay::publishes)) {
+            throw new IllegalArgumentException("relay none publishes nothing: it is for steady only");
+        }
+        return relays();
+    }
+
+    /** This tree's enqueuer, whatever relays were asked for. */
+    Relay ours() {
+        return new EnqueuerRelay("at-least-once", build());
+    }
+
+    private Build build() {
+        List<String> migrate = lanes == null ? List.of() : List.of("--lanes", "" + lanes);
+        return new Build(Path.of("."), "", migrate, settings, java);
     }
 
     /** What the figures are told under. */

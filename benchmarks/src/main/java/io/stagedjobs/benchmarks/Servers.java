@@ -27,10 +27,16 @@ final class Servers implements AutoCloseable {
 
     /** @param relays which will be measured here: PostgreSQL gets the settings that any of them needs */
     Servers(List<Relay> relays) {
+        this(relays, Map.of(), Map.of());
+    }
+
+    /** With further settings of PostgreSQL and of the broker. */
+    Servers(List<Relay> relays, Map<String, String> ofPostgres, Map<String, String> ofKafka) {
         Map<String, String> settings = new HashMap<>(POSTGRES);
+        settings.putAll(ofPostgres);
         relays.forEach(relay -> settings.putAll(relay.postgresSettings()));
         postgres = TestPostgres.startEmbedded(settings);
-        kafka = TestKafka.startEmbedded();
+        kafka = TestKafka.startEmbedded(ofKafka);
     }
 
     long postgresPid() {

@@ -3,17 +3,18 @@ package io.stagedjobs.benchmarks;
 import io.stagedjobs.testkit.ChildProcess;
 import io.stagedjobs.testkit.TestDatabase;
 import java.sql.Connection;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
-import java.util.HashMap;
-import java.util.Map;
-import org.jspecify.annotations.Nullable;
+import java.util.ArrayList;
+import java.util.List;
 
 /** One relay with a database and a topic of its own, a reader at the topic, and what goes on beside. */
 final class Stage implements AutoCloseable {
 
     private static final Duration PATIENCE = Duration.ofMinutes(30);
+    private static final Duration START_MAX = Duration.ofMinutes(2);
     private static final Duration LOOK = Duration.ofSeconds(1);
     private static final int PARTITIONS = 8;
 
@@ -26,7 +27,8 @@ final class Stage implements AutoCloseable {
     private final Servers servers;
     private final Connection connection;
     private final Connection other;
-    private @Nullable ChildProcess process;
+    /** Those of the relay, in the order of their starts. */
+    private final List<ChildProcess> processes = new ArrayList<>();
 
     Stage(Scene scene, Servers servers, Relay relay) throws SQLException {
         this.scene = scene;
@@ -44,7 +46,7 @@ final class Stage implements AutoCloseable {
         relay.install(database);
         execute(connection, "CREATE TABLE elsewhere (n int)");
         begin(beside);
-        if (scene.before > 0) {
+        if (scene.before > 0 && relay.publishes()) {
             stage(1, scene.before);
             start();
             reader.expect(0, scene.before);
@@ -76,24 +78,55 @@ final class Stage implements AutoCloseable {
 
     /** The relay's process, started by the first call. */
     ChildProcess start() {
-        if (process == null) {
-            Map<String, String> environment = new HashMap<>();
-            scene.settings.forEach((name, value) -> environment.put("STAGED_JOBS_" + name, value));
-            process = relay.start(
-                    new Relay.Launch(database, servers.kafka.bootstrapServers(), topic, environment, scene.jvm));
-        }
+        return processes.isEmpty() ? startAnother() : processes.get(0);
+    }
+
+    /** Starts one more process of the relay, beside those that run. */
+    ChildProcess startAnother() {
+        ChildProcess process =
+                relay.start(new Relay.Launch(database, servers.kafka.bootstrapServers(), topic, scene.jvm));
+        processes.add(process);
         return process;
     }
 
     void awaitExpected(Duration atMost) throws InterruptedException {
         long deadline = System.nanoTime() + atMost.toNanos();
         while (!reader.await(LOOK)) {
-            boolean ended = process == null || !process.isRunning();
-            if (ended || System.nanoTime() - deadline > 0) {
-                throw new IllegalStateException(relay.label() + " published " + reader.distinct() + " jobs and "
-                        + (ended ? "ended" : "had " + atMost) + "; its last words: "
-                        + (process == null ? "none" : String.join("\n  ", process.output())));
-            }
+            requireAlive(deadline);
+        }
+    }
+
+    /** Waits for the first record of all: the relay has started then. */
+    void awaitFirst() throws InterruptedException {
+        long deadline = System.nanoTime() + START_MAX.toNanos();
+        while (reader.distinct() == 0) {
+            requireAlive(deadline);
+            Thread.sleep(LOOK.toMillis() / 10);
+        }
+    }
+
+    private void requireAlive(long deadline) {
+        boolean ended = processes.stream().noneMatch(ChildProcess::isRunning);
+        if (ended || System.nanoTime() - deadline > 0) {
+            throw failure(ended ? "ended" : "had no more time");
+        }
+    }
+
+    /** An error of a relay, with its last words. */
+    IllegalStateException failure(String what) {
+        return new IllegalStateException(relay.label() + " published " + reader.distinct() + " jobs and " + what
+                + "; its last words: "
+                + processes.stream()
+                        .map(process -> String.join("\n  ", process.output()))
+                        .toList());
+    }
+
+    /** How many jobs lie in the table of our relay. */
+    long staged() throws SQLException {
+        try (Statement statement = connection.createStatement();
+                ResultSet row = statement.executeQuery("SELECT count(*) FROM staged_jobs")) {
+            row.next();
+            return row.getLong(1);
         }
     }
 
@@ -105,9 +138,7 @@ final class Stage implements AutoCloseable {
 
     @Override
     public void close() throws SQLException {
-        if (process != null) {
-            process.kill();
-        }
+        processes.forEach(ChildProcess::kill);
         relay.uninstall(database);
         reader.close();
         other.close();

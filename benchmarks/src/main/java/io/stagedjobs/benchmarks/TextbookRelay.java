@@ -6,6 +6,7 @@ import io.stagedjobs.testkit.TestDatabase;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
@@ -34,10 +35,12 @@ record TextbookRelay() implements Relay {
     @Override
     public ChildProcess start(Launch launch) {
         TestDatabase database = launch.database();
+        List<String> jvm = new ArrayList<>(launch.jvm());
+        jvm.add("-Dlogback.configurationFile=benchmarks/logback.xml"); // without one, each request would be logged
         return ChildJvm.start(
                 label(),
                 TextbookLoop.class,
-                launch.jvm(),
+                jvm,
                 List.of(database.url(), database.username(), database.password(), launch.bootstrapServers()),
                 Map.of());
     }
