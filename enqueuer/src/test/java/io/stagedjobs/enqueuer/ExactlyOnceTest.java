@@ -1,5 +1,6 @@
 package io.stagedjobs.enqueuer;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -334,6 +335,45 @@ class ExactlyOnceTest {
         assertThat(worked(runner(anew))).isFalse();
         assertThat(outbox.namesIn(topic)).containsExactly("1");
         assertThat(outbox.waiting()).isEqualTo(1);
+    }
+
+    @Test
+    void a_record_that_is_no_progress_halts_the_lane_and_says_where_it_is_and_nothing_stays_open() {
+        stage("1");
+        runner(publisher).runOnce();
+        String progress = "staged-jobs-progress-" + outbox.database.name();
+        for (byte[] value : new byte[][] {null, {}, {1, 2}, "hello".getBytes(UTF_8)}) {
+            long offset = write(progress, value);
+            String words = "record at offset " + offset + " of partition " + lane + " of topic " + progress;
+            assertThatThrownBy(() -> publisher.peek(lane))
+                    .isInstanceOf(LaneHaltedException.class)
+                    .hasMessageContaining(words);
+            assertThatThrownBy(() -> publisher.open(lane, 2))
+                    .isInstanceOf(LaneHaltedException.class)
+                    .hasMessageContaining(words);
+        }
+        assertThat(Thread.getAllStackTraces().keySet())
+                .as("producers of this lane")
+                .noneMatch(thread -> thread.isAlive()
+                        && thread.getName().contains("staged-jobs-" + outbox.database.name() + "-" + lane));
+        stage("2");
+        LaneRunner heir = runner(publisher);
+        assertThat(heir.runOnce()).hasValue(Duration.ofSeconds(10));
+        assertThat(outbox.namesIn(topic)).containsExactly("1");
+        assertThat(outbox.waiting()).isEqualTo(1);
+    }
+
+    private long write(String progress, byte[] value) {
+        try (Producer<byte[], byte[]> stranger = new KafkaProducer<>(
+                Map.of("bootstrap.servers", outbox.kafka.bootstrapServers()),
+                new ByteArraySerializer(),
+                new ByteArraySerializer())) {
+            return stranger.send(new ProducerRecord<>(progress, lane, "stranger".getBytes(UTF_8), value))
+                    .get()
+                    .offset();
+        } catch (Exception e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     /** As brokers of Kafka 4.3 leave it behind when they start (KAFKA-20734), and as a person mends it. */

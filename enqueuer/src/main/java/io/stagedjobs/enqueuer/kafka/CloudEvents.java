@@ -16,7 +16,6 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.header.Header;
-import org.apache.kafka.common.header.internals.RecordHeader;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,6 +30,8 @@ final class CloudEvents {
     private static final Header CONTENT_TYPE_DEFAULT = header(CONTENT_TYPE, "application/json");
 
     private static final int NANOS_PER_SECOND = 1_000_000_000;
+
+    private record TextHeader(String key, byte[] value) implements Header {}
 
     /** A second, as far as ISO 8601 writes it out. */
     private record Second(long epochSecond, String text) {
@@ -131,6 +132,6 @@ final class CloudEvents {
     }
 
     private static Header header(String name, String value) {
-        return new RecordHeader(name, value.getBytes(UTF_8));
+        return new TextHeader(name, value.getBytes(UTF_8));
     }
 }

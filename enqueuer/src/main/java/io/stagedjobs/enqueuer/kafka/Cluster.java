@@ -55,6 +55,7 @@ final class Cluster implements AutoCloseable {
     private final String bootstrapServers;
     private Admin admin;
     private long connectedAt;
+    private boolean closed;
 
     Cluster(KafkaClientSettings settings) {
         this.settings = settings;
@@ -75,7 +76,7 @@ final class Cluster implements AutoCloseable {
      * younger than the shortest wait is not the one that was asked in vain.
      */
     private synchronized void connectAnew() {
-        if (System.nanoTime() - connectedAt < lookUpMax.toNanos()) {
+        if (closed || System.nanoTime() - connectedAt < lookUpMax.toNanos()) {
             return;
         }
         try {
@@ -290,6 +291,11 @@ final class Cluster implements AutoCloseable {
 
     @Override
     public void close() {
-        admin().close(CLOSE_MAX);
+        Admin last;
+        synchronized (this) {
+            closed = true; // a lane that is still waiting for an answer connects no more
+            last = admin;
+        }
+        last.close(CLOSE_MAX);
     }
 }

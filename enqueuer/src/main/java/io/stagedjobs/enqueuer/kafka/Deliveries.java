@@ -71,6 +71,7 @@ final class Deliveries {
                 producer.send(record, deliveries.callback(i));
             } catch (KafkaException | IllegalStateException e) {
                 deliveries.notSent(i, e);
+                break;
             }
         }
         return deliveries;

@@ -80,15 +80,15 @@ public final class ExactlyOncePublisher implements Publisher {
             producer.initTransactions();
             producer.partitionsFor(progressTopicName); // so that no batch has to wait for it
             return new TransactionalSession(lane, producer, progressTopic.read(lane, true));
-        } catch (KafkaException e) {
+        } catch (RuntimeException e) {
             producer.close(Cluster.CLOSE_MAX);
-            throw new OutsideException(
-                    OutsideException.Side.KAFKA,
-                    "could not start transactions as " + transactionalId + " ("
-                            + KafkaErrors.words(settings.blockMax(), e) + ")",
-                    e);
-        } catch (OutsideException e) {
-            producer.close(Cluster.CLOSE_MAX);
+            if (e instanceof KafkaException) {
+                throw new OutsideException(
+                        OutsideException.Side.KAFKA,
+                        "could not start transactions as " + transactionalId + " ("
+                                + KafkaErrors.words(settings.blockMax(), e) + ")",
+                        e);
+            }
             throw e;
         }
     }
