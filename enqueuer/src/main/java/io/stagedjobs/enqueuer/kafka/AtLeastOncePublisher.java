@@ -8,6 +8,7 @@ import io.stagedjobs.enqueuer.OutsideException;
 import io.stagedjobs.enqueuer.Progress;
 import io.stagedjobs.enqueuer.Publisher;
 import io.stagedjobs.enqueuer.Refusal;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -91,8 +92,11 @@ public final class AtLeastOncePublisher implements Publisher {
             long deadline = System.nanoTime() + settings.publishTimeout().toNanos();
             try {
                 Topics.Found found = topics.find(batch.jobs());
-                Deliveries deliveries =
-                        Deliveries.send(found.together(batch.jobs()), null, producer, cloudEvents, deadline);
+                CloudEvents.Records sending = cloudEvents.records(found.together(batch.jobs()));
+                if (sending.jobs().isEmpty()) {
+                    return new Outcome(List.of(), found.refused, sending.refused(), null);
+                }
+                Deliveries deliveries = Deliveries.send(sending, null, producer, deadline);
                 last = deliveries;
                 deliveries.await(deadline);
                 Outcome outcome = deliveries.outcome(found.refused);

@@ -46,15 +46,16 @@ final class Deliveries {
      * Hands the jobs to the producer in their order, then the progress. Stops at the first failure: what follows must not
      * overtake, nor wait for a cluster that is away; nor does it send after the deadline (of {@link System#nanoTime}).
      *
+     * @param sending the jobs, and their records
      * @param progress null if the delivery mode keeps none
      */
     @SuppressWarnings("FutureReturnValueIgnored") // the callback learns the same, without an object to wait on
     static Deliveries send(
-            List<Job> jobs,
+            CloudEvents.Records sending,
             @Nullable ProducerRecord<byte[], byte[]> progress,
             Producer<byte[], byte[]> producer,
-            CloudEvents cloudEvents,
             long deadline) {
+        List<Job> jobs = sending.jobs();
         int records = jobs.size() + (progress == null ? 0 : 1);
         Deliveries deliveries = new Deliveries(jobs, records);
         for (int i = 0; i < records; i++) {
@@ -66,8 +67,9 @@ final class Deliveries {
                 break;
             }
             try {
-                ProducerRecord<byte[], byte[]> record =
-                        i == jobs.size() && progress != null ? progress : cloudEvents.record(jobs.get(i));
+                ProducerRecord<byte[], byte[]> record = i == jobs.size() && progress != null
+                        ? progress
+                        : sending.records().get(i);
                 producer.send(record, deliveries.callback(i));
             } catch (KafkaException | IllegalStateException e) {
                 deliveries.notSent(i, e);

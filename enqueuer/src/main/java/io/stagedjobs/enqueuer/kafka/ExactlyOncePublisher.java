@@ -127,10 +127,10 @@ public final class ExactlyOncePublisher implements Publisher {
             long deadline = System.nanoTime() + settings.deliveredAfterMax().toNanos();
             try {
                 Topics.Found found = topics.find(batch.jobs());
-                List<Job> jobs = progressTopic.fitting(found.together(batch.jobs()));
-                return jobs.isEmpty()
-                        ? Outcome.refused(found.refused)
-                        : inOneTransaction(batch.number(), jobs, found.refused, deadline);
+                CloudEvents.Records sending = cloudEvents.records(progressTopic.fitting(found.together(batch.jobs())));
+                return sending.jobs().isEmpty()
+                        ? new Outcome(List.of(), found.refused, sending.refused(), null)
+                        : inOneTransaction(batch.number(), sending, found.refused, deadline);
             } catch (OutsideException | KafkaException e) {
                 topics.forget();
                 return Outcome.failed(
@@ -146,11 +146,13 @@ public final class ExactlyOncePublisher implements Publisher {
          * asked for only when every record is acknowledged, the progress among them: the client may send the end of a
          * transaction before a record that was handed to it just before the commit, which then is not part of it.
          */
-        private Outcome inOneTransaction(long number, List<Job> jobs, Map<String, Refusal> refusedBefore, long deadline)
+        private Outcome inOneTransaction(
+                long number, CloudEvents.Records sending, Map<String, Refusal> refusedBefore, long deadline)
                 throws InterruptedException {
+            List<Job> jobs = sending.jobs();
             producer.beginTransaction();
             Deliveries deliveries =
-                    Deliveries.send(jobs, progressTopic.record(lane, number, jobs), producer, cloudEvents, deadline);
+                    Deliveries.send(sending, progressTopic.record(lane, number, jobs), producer, deadline);
             deliveries.await(deadline);
             Outcome sent = deliveries.outcome(refusedBefore);
             if (sent.published().size() == jobs.size() && sent.failure() == null) {

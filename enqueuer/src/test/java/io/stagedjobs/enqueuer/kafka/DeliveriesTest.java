@@ -34,11 +34,15 @@ class DeliveriesTest {
                 .toList();
     }
 
+    private static CloudEvents.Records records(List<Job> jobs) {
+        return new CloudEvents("/tests").records(jobs);
+    }
+
     /** All of the jobs are answered with one error. */
     private static Outcome failed(List<Job> jobs, RuntimeException error) {
         try (MockProducer<byte[], byte[]> producer =
                 new MockProducer<>(false, null, new ByteArraySerializer(), new ByteArraySerializer())) {
-            Deliveries deliveries = Deliveries.send(jobs, null, producer, new CloudEvents("/tests"), LATER);
+            Deliveries deliveries = Deliveries.send(records(jobs), null, producer, LATER);
             jobs.forEach(job -> producer.errorNext(error));
             return deliveries.outcome(Map.of());
         }
@@ -60,8 +64,7 @@ class DeliveriesTest {
                         return super.send(record, callback);
                     }
                 }) {
-            Outcome outcome = Deliveries.send(
-                            jobs("good", "bad", "good", "bad"), null, producer, new CloudEvents("/tests"), LATER)
+            Outcome outcome = Deliveries.send(records(jobs("good", "bad", "good", "bad")), null, producer, LATER)
                     .outcome(Map.of());
             assertThat(producer.history()).hasSize(1);
             assertThat(outcome.published()).hasSize(1);
