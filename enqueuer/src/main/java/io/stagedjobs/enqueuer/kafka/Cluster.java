@@ -170,9 +170,10 @@ final class Cluster implements AutoCloseable {
     /**
      * Creates the compacted topic for the lanes' progress unless it is there, and checks that it is what it has to be.
      *
+     * @return the largest record that it takes
      * @throws OutsideException with the way out, if it cannot be created, is another one or may not be used
      */
-    void requireProgressTopic(String topic, int lanes) {
+    int requireProgressTopic(String topic, int lanes) {
         Optional<TopicDescription> found = find(topic);
         if (found.isEmpty()) {
             create(topic, lanes);
@@ -186,10 +187,9 @@ final class Cluster implements AutoCloseable {
                             + " DESCRIBE_CONFIGS",
                     null);
         }
-        String policy = ask(
-                        "describe topic " + topic, configurations(Set.of(topic)).get(topic))
-                .get(TopicConfig.CLEANUP_POLICY_CONFIG)
-                .value();
+        Config config =
+                ask("describe topic " + topic, configurations(Set.of(topic)).get(topic));
+        String policy = config.get(TopicConfig.CLEANUP_POLICY_CONFIG).value();
         if (there.partitions().size() != lanes || !policy.equals(TopicConfig.CLEANUP_POLICY_COMPACT)) {
             throw new OutsideException(
                     OutsideException.Side.KAFKA,
@@ -198,6 +198,7 @@ final class Cluster implements AutoCloseable {
                             + there.partitions().size() + " and " + policy,
                     null);
         }
+        return Topics.recordBytesMax(config);
     }
 
     private Optional<TopicDescription> find(String topic) {
@@ -267,6 +268,16 @@ final class Cluster implements AutoCloseable {
      */
     <T> T answer(String what, @Nullable KafkaFuture<T> future, long deadline) {
         try {
+            return await(what, future, deadline);
+        } catch (OutsideException e) {
+            notAnswered(e);
+            throw e;
+        }
+    }
+
+    /** As {@link #answer}, of one of many questions: whether the connection is at fault is for the caller to say. */
+    <T> T await(String what, @Nullable KafkaFuture<T> future, long deadline) {
+        try {
             if (future == null) {
                 throw new IllegalStateException("not asked: " + what);
             }
@@ -281,10 +292,15 @@ final class Cluster implements AutoCloseable {
         }
     }
 
-    private OutsideException failure(String what, Throwable cause) {
-        if (KafkaErrors.isTimeout(cause) || cause instanceof AuthenticationException) {
+    /** Asks over another connection from now on, if that might be what kept the answer back. */
+    void notAnswered(OutsideException failure) {
+        Throwable cause = failure.getCause();
+        if (cause != null && (KafkaErrors.isTimeout(cause) || cause instanceof AuthenticationException)) {
             connectAnew();
         }
+    }
+
+    private static OutsideException failure(String what, Throwable cause) {
         String words = KafkaErrors.isTimeout(cause) ? "no answer in time" : KafkaErrors.oneLine(cause);
         return new OutsideException(OutsideException.Side.KAFKA, "Kafka could not " + what + " (" + words + ")", cause);
     }

@@ -15,6 +15,7 @@ import org.apache.kafka.clients.producer.Callback;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
@@ -158,6 +159,11 @@ final class Deliveries {
             reason = "Kafka did not take the batch's progress" + why;
         }
         return new Outcome(published, refusedTopics, refusedJobs, reason);
+    }
+
+    /** Whether the progress was refused for its size. */
+    synchronized boolean progressTooLarge() {
+        return answered.length > jobs.size() && errors[jobs.size()] instanceof RecordTooLargeException;
     }
 
     private boolean progressTaken() {

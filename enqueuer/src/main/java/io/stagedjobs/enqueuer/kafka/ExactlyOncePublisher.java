@@ -9,6 +9,7 @@ import io.stagedjobs.enqueuer.OutsideException;
 import io.stagedjobs.enqueuer.Progress;
 import io.stagedjobs.enqueuer.Publisher;
 import io.stagedjobs.enqueuer.Refusal;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -46,8 +47,11 @@ public final class ExactlyOncePublisher implements Publisher {
         this.settings = settings;
         this.registry = registry;
         this.deployment = deployment;
+        // What only a producer refuses is met here, and not by a lane.
+        KafkaErrors.configured(() -> new KafkaProducer<byte[], byte[]>(settings.transactionalProducer("none", 0)))
+                .close(Duration.ZERO);
         this.cluster = KafkaErrors.configured(() -> new Cluster(settings));
-        this.topics = new Topics(cluster, settings.recordBytesMax());
+        this.topics = new Topics(cluster, settings);
         this.progressTopicName = "staged-jobs-progress-" + deployment;
         this.progressTopic = new ProgressTopic(progressTopicName, settings, cluster);
         this.cloudEvents = new CloudEvents(source);
@@ -59,7 +63,7 @@ public final class ExactlyOncePublisher implements Publisher {
         cluster.requireTransactions();
         cluster.requireTransactionalIds(
                 IntStream.range(0, lanes).mapToObj(this::transactionalId).collect(Collectors.toSet()));
-        cluster.requireProgressTopic(progressTopicName, lanes);
+        progressTopic.takes(cluster.requireProgressTopic(progressTopicName, lanes));
     }
 
     private String transactionalId(int lane) {
@@ -95,7 +99,7 @@ public final class ExactlyOncePublisher implements Publisher {
 
     @Override
     public Map<String, Refusal> refused(Set<String> names) {
-        return topics.find(names).refused;
+        return topics.refused(names);
     }
 
     @Override
@@ -125,14 +129,16 @@ public final class ExactlyOncePublisher implements Publisher {
         @Override
         public Outcome publish(Batch batch) {
             long deadline = System.nanoTime() + settings.deliveredAfterMax().toNanos();
+            List<Job> sending = List.of();
             try {
                 Topics.Found found = topics.find(batch.jobs());
-                CloudEvents.Records sending = cloudEvents.records(progressTopic.fitting(found.together(batch.jobs())));
-                return sending.jobs().isEmpty()
-                        ? new Outcome(List.of(), found.refused, sending.refused(), null)
-                        : inOneTransaction(batch.number(), sending, found.refused, deadline);
+                CloudEvents.Records records = cloudEvents.records(progressTopic.fitting(found.together()));
+                sending = records.jobs();
+                return sending.isEmpty()
+                        ? new Outcome(List.of(), found.refused, records.refused(), null)
+                        : inOneTransaction(batch.number(), records, found.refused, deadline);
             } catch (OutsideException | KafkaException e) {
-                topics.forget();
+                topics.forget(sending);
                 return Outcome.failed(
                         e instanceof OutsideException ? String.valueOf(e.getMessage()) : KafkaErrors.oneLine(e));
             } catch (InterruptedException e) {
@@ -147,19 +153,22 @@ public final class ExactlyOncePublisher implements Publisher {
          * transaction before a record that was handed to it just before the commit, which then is not part of it.
          */
         private Outcome inOneTransaction(
-                long number, CloudEvents.Records sending, Map<String, Refusal> refusedBefore, long deadline)
+                long number, CloudEvents.Records records, Map<String, Refusal> refusedBefore, long deadline)
                 throws InterruptedException {
-            List<Job> jobs = sending.jobs();
+            List<Job> jobs = records.jobs();
             producer.beginTransaction();
             Deliveries deliveries =
-                    Deliveries.send(sending, progressTopic.record(lane, number, jobs), producer, deadline);
+                    Deliveries.send(records, progressTopic.record(lane, number, jobs), producer, deadline);
             deliveries.await(deadline);
             Outcome sent = deliveries.outcome(refusedBefore);
             if (sent.published().size() == jobs.size() && sent.failure() == null) {
                 producer.commitTransaction();
                 return sent;
             }
-            topics.forget();
+            topics.forget(jobs);
+            if (deliveries.progressTooLarge()) {
+                progressTopic.tookNot(jobs.size());
+            }
             boolean refused = sent.refusedTopics().size() > refusedBefore.size()
                     || !sent.refusedJobs().isEmpty();
             if (!refused) {

@@ -16,6 +16,8 @@ import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The lanes' progress in Kafka: a compacted topic with one partition a lane, because the open transaction of another lane in
@@ -29,23 +31,72 @@ final class ProgressTopic {
     /** How far before the end is looked first: a record, its marker, and some aborted ones. */
     private static final long WINDOW_FIRST = 16;
 
+    /** Batches of less would be slow; the start says so. */
+    private static final int JOBS_MAX_SMALL = 1_000;
+
+    private static final Logger log = LoggerFactory.getLogger(ProgressTopic.class);
+
     private static final Duration POLL_MAX = Duration.ofMillis(200);
 
     private final String topic;
     private final KafkaClientSettings settings;
     private final Cluster cluster;
 
-    /** So many have a progress that is a record which the producer takes. */
-    private final int jobsMax;
+    /** So many have a progress that is a record which the producer takes, and the topic, as far as is known. */
+    private volatile int jobsMax;
 
     ProgressTopic(String topic, KafkaClientSettings settings, Cluster cluster) {
         this.topic = topic;
         this.settings = settings;
         this.cluster = cluster;
-        this.jobsMax = Math.max(1, ProgressFormat.jobsMax(settings.recordBytesMax() - OVERHEAD_BYTES));
+        this.jobsMax = jobsMax(settings.recordBytesMax());
     }
 
-    /** The first of the jobs, so many that their progress is a record that the producer takes; at least one. */
+    private static int jobsMax(int recordBytesMax) {
+        return Math.max(1, ProgressFormat.jobsMax(recordBytesMax - OVERHEAD_BYTES));
+    }
+
+    /**
+     * Says how large a record the topic takes.
+     *
+     * @throws OutsideException if the progress of one job would be too large
+     */
+    void takes(int bytes) {
+        int least = ProgressFormat.bytesMax(1) + OVERHEAD_BYTES;
+        if (bytes < least) {
+            throw new OutsideException(
+                    OutsideException.Side.KAFKA,
+                    "cannot use topic " + topic + " for progress: it takes records of at most " + bytes
+                            + " bytes, and needs " + least + " or more; raise its max.message.bytes or segment.bytes",
+                    null);
+        }
+        jobsMax = jobsMax(Math.min(bytes, settings.recordBytesMax()));
+        if (jobsMax < JOBS_MAX_SMALL) {
+            log.warn(
+                    "topic {} takes records of at most {} bytes, and the Kafka client sends at most {}: a batch has at most {}"
+                            + " jobs for that. Raise max.message.bytes of the topic or kafka.max.request.size for more.",
+                    topic,
+                    bytes,
+                    settings.recordBytesMax(),
+                    jobsMax);
+        }
+    }
+
+    /** The progress of so many jobs was too large after all: somebody lowered the topic's limit since. */
+    synchronized void tookNot(int jobs) {
+        if (jobs > jobsMax) {
+            return; // another lane has found out before
+        }
+        jobsMax = Math.max(1, jobs / 2);
+        log.warn(
+                "topic {} does not take the progress of {} jobs: from now on a batch has at most {}. Raise its"
+                        + " max.message.bytes and start again for more.",
+                topic,
+                jobs,
+                jobsMax);
+    }
+
+    /** The first of the jobs, so many that their progress is a record that is taken; at least one. */
     List<Job> fitting(List<Job> jobs) {
         return jobs.subList(0, Math.min(jobsMax, jobs.size()));
     }
