@@ -18,6 +18,8 @@ import org.apache.kafka.clients.admin.FinalizedVersionRange;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.admin.TopicDescription;
+import org.apache.kafka.clients.admin.TransactionDescription;
+import org.apache.kafka.clients.admin.TransactionState;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.TopicPartition;
@@ -165,6 +167,19 @@ final class Cluster implements AutoCloseable {
                 }
             }
         }
+    }
+
+    /**
+     * Whether the end of the last transaction under an id is decided, and is still missing in some partition, but not in that
+     * one. It says nothing of the producer, which may begin another one when the end is everywhere: see decision 0028.
+     */
+    boolean decided(String transactionalId, TopicPartition partition) {
+        TransactionDescription last = ask(
+                "describe transactional id " + transactionalId,
+                admin().describeTransactions(Set.of(transactionalId)).description(transactionalId));
+        boolean prepared =
+                last.state() == TransactionState.PREPARE_COMMIT || last.state() == TransactionState.PREPARE_ABORT;
+        return prepared && !last.topicPartitions().contains(partition); // they are listed until they have their marker
     }
 
     /**

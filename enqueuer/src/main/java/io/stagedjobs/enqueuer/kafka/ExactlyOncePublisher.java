@@ -19,6 +19,7 @@ import java.util.stream.IntStream;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
 
 /**
  * Publishes each batch in one Kafka transaction, together with the lane's progress. Every lane has a transactional
@@ -61,13 +62,14 @@ public final class ExactlyOncePublisher implements Publisher {
     public void check(int lanes) {
         cluster.check();
         cluster.requireTransactions();
-        cluster.requireTransactionalIds(
-                IntStream.range(0, lanes).mapToObj(this::transactionalId).collect(Collectors.toSet()));
+        cluster.requireTransactionalIds(IntStream.range(0, lanes)
+                .mapToObj(lane -> transactionalId(lane, 0))
+                .collect(Collectors.toSet()));
         progressTopic.takes(cluster.requireProgressTopic(progressTopicName, lanes));
     }
 
-    private String transactionalId(int lane) {
-        return "staged-jobs-" + deployment + "-" + lane;
+    private String transactionalId(int lane, int channel) {
+        return "staged-jobs-" + deployment + "-" + lane + "-" + channel;
     }
 
     @Override
@@ -77,7 +79,16 @@ public final class ExactlyOncePublisher implements Publisher {
 
     @Override
     public Session open(int lane, long generation) {
-        String transactionalId = transactionalId(lane);
+        return open(lane, 0);
+    }
+
+    /**
+     * Opens a session under one of the lane's channels, each a transactional id of its own; see decision 0028.
+     *
+     * @throws OutsideException if Kafka cannot be reached in time, or cannot end what was open under that channel
+     */
+    Session open(int lane, int channel) {
+        String transactionalId = transactionalId(lane, channel);
         Producer<byte[], byte[]> producer = KafkaErrors.configured(
                 () -> new KafkaProducer<>(settings.transactionalProducer(transactionalId, lane)));
         try {
@@ -95,6 +106,20 @@ public final class ExactlyOncePublisher implements Publisher {
             }
             throw e;
         }
+    }
+
+    /**
+     * What Kafka holds of a lane whose channel cannot be opened because the end of its last transaction is missing in some
+     * partition: the progress, if that end is decided and stands in the progress itself. The channel's last owner is not fenced:
+     * whether it could still begin another transaction is for the caller to know.
+     *
+     * @return empty if nothing is decided
+     * @throws OutsideException if Kafka does not answer in time
+     */
+    Optional<Progress> decided(int lane, int channel) {
+        return cluster.decided(transactionalId(lane, channel), new TopicPartition(progressTopicName, lane))
+                ? Optional.of(progressTopic.read(lane, true))
+                : Optional.empty();
     }
 
     @Override
