@@ -20,6 +20,7 @@ public interface Publisher extends AutoCloseable {
      *
      * @return empty if this delivery mode keeps no progress in Kafka
      * @throws OutsideException if Kafka cannot be reached in time
+     * @throws LaneHaltedException if what Kafka holds is no progress
      */
     Optional<Progress> peek(int lane);
 
@@ -28,6 +29,7 @@ public interface Publisher extends AutoCloseable {
      * visible after this returns.
      *
      * @throws OutsideException if Kafka cannot be reached in time
+     * @throws LaneHaltedException if what Kafka holds is no progress
      */
     Session open(int lane, long generation);
 

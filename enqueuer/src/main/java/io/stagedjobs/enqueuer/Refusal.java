@@ -17,6 +17,8 @@ public record Refusal(Reason reason, String detail) {
     public enum Reason {
         TOPIC_MISSING("topic missing"),
         TOPIC_FORBIDDEN("topic forbidden"),
+        /** The topic exists, and its brokers cannot write to it now. */
+        TOPIC_UNAVAILABLE("topic unavailable"),
         TOPIC_REFUSED("topic refused"),
         TOPIC_PAUSED("topic paused"),
         TOO_LARGE("too large"),
@@ -26,7 +28,10 @@ public record Refusal(Reason reason, String detail) {
 
         /** Whether it passes by itself when the topic changes; else a person decides. */
         public boolean passes() {
-            return this == TOPIC_MISSING || this == TOPIC_FORBIDDEN || this == TOPIC_PAUSED;
+            return this == TOPIC_MISSING
+                    || this == TOPIC_FORBIDDEN
+                    || this == TOPIC_UNAVAILABLE
+                    || this == TOPIC_PAUSED;
         }
 
         private final String label;

@@ -1,5 +1,6 @@
 package io.stagedjobs.enqueuer;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -17,6 +18,8 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.admin.AbortTransactionSpec;
+import org.apache.kafka.clients.admin.AlterConfigOp;
+import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.ProducerState;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -25,10 +28,13 @@ import org.apache.kafka.clients.producer.ProducerInterceptor;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** One lane in the mode exactly-once, step by step, on a real PostgreSQL and a real broker; read as read_committed. */
 class ExactlyOnceTest {
@@ -182,6 +188,49 @@ class ExactlyOnceTest {
                         .toList());
     }
 
+    /** Whether the limit was there at the start, or is lowered while batches go. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void a_batch_whose_progress_is_more_than_its_topic_takes_goes_in_pieces(boolean fromTheStart) throws Exception {
+        ConfigResource progress =
+                new ConfigResource(ConfigResource.Type.TOPIC, "staged-jobs-progress-" + outbox.database.name());
+        ConfigEntry limit = new ConfigEntry("max.message.bytes", "2500");
+        outbox.kafka
+                .admin()
+                .incrementalAlterConfigs(Map.of(progress, List.of(new AlterConfigOp(limit, AlterConfigOp.OpType.SET))))
+                .all()
+                .get();
+        LaneRunner runner = runner(fromTheStart ? outbox.exactlyOnce() : publisher);
+        outbox.dsl()
+                .execute(
+                        "INSERT INTO staged_jobs (topic, job_key, job_name, payload)"
+                                + " SELECT ?, ?, n::text, '{}' FROM generate_series(1, 400) AS n",
+                        topic,
+                        KEY);
+        int steps = 0;
+        for (; outbox.waiting() > 0 && steps < 10; steps++) {
+            assertThat(worked(runner) || !fromTheStart).isTrue();
+        }
+        assertThat(outbox.waiting()).isZero();
+        assertThat(outbox.namesIn(topic))
+                .containsExactlyElementsOf(IntStream.rangeClosed(1, 400)
+                        .mapToObj(Integer::toString)
+                        .toList());
+    }
+
+    @Test
+    void a_progress_topic_that_takes_no_progress_at_all_is_refused_at_the_start() throws Exception {
+        String name = "staged-jobs-progress-" + outbox.database.name();
+        outbox.kafka.deleteTopic(name);
+        outbox.kafka.createTopic(name, 8, Map.of("cleanup.policy", "compact", "max.message.bytes", "100"));
+        Eventually.until(
+                "the broker knows it",
+                () -> outbox.kafka.admin().listTopics().names().get().contains(name));
+        assertThatThrownBy(() -> publisher.check(8))
+                .isInstanceOf(OutsideException.class)
+                .hasMessageContainingAll(name, "at most 100 bytes", "max.message.bytes");
+    }
+
     @Test
     void a_batch_that_kafka_committed_and_the_database_did_not_delete_is_not_published_again() {
         LaneRunner victim = runner(new WatchedPublisher(publisher) {
@@ -333,6 +382,45 @@ class ExactlyOnceTest {
         assertThat(worked(runner(anew))).isFalse();
         assertThat(outbox.namesIn(topic)).containsExactly("1");
         assertThat(outbox.waiting()).isEqualTo(1);
+    }
+
+    @Test
+    void a_record_that_is_no_progress_halts_the_lane_and_says_where_it_is_and_nothing_stays_open() {
+        stage("1");
+        runner(publisher).runOnce();
+        String progress = "staged-jobs-progress-" + outbox.database.name();
+        for (byte[] value : new byte[][] {null, {}, {1, 2}, "hello".getBytes(UTF_8)}) {
+            long offset = write(progress, value);
+            String words = "record at offset " + offset + " of partition " + lane + " of topic " + progress;
+            assertThatThrownBy(() -> publisher.peek(lane))
+                    .isInstanceOf(LaneHaltedException.class)
+                    .hasMessageContaining(words);
+            assertThatThrownBy(() -> publisher.open(lane, 2))
+                    .isInstanceOf(LaneHaltedException.class)
+                    .hasMessageContaining(words);
+        }
+        assertThat(Thread.getAllStackTraces().keySet())
+                .as("producers of this lane")
+                .noneMatch(thread -> thread.isAlive()
+                        && thread.getName().contains("staged-jobs-" + outbox.database.name() + "-" + lane));
+        stage("2");
+        LaneRunner heir = runner(publisher);
+        assertThat(heir.runOnce()).hasValue(Duration.ofSeconds(10));
+        assertThat(outbox.namesIn(topic)).containsExactly("1");
+        assertThat(outbox.waiting()).isEqualTo(1);
+    }
+
+    private long write(String progress, byte[] value) {
+        try (Producer<byte[], byte[]> stranger = new KafkaProducer<>(
+                Map.of("bootstrap.servers", outbox.kafka.bootstrapServers()),
+                new ByteArraySerializer(),
+                new ByteArraySerializer())) {
+            return stranger.send(new ProducerRecord<>(progress, lane, "stranger".getBytes(UTF_8), value))
+                    .get()
+                    .offset();
+        } catch (Exception e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     /** As brokers of Kafka 4.3 leave it behind when they start (KAFKA-20734), and as a person mends it. */

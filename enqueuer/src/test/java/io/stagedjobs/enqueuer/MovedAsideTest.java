@@ -102,6 +102,41 @@ class MovedAsideTest {
         return narrow;
     }
 
+    /** The table refuses such rows; one that is there all the same costs nobody but itself and its key. */
+    @Test
+    void a_job_that_cannot_be_read_is_parked_with_what_follows_of_its_key_and_the_others_flow_once() {
+        for (String condition : outbox.dsl()
+                .fetch("SELECT conname FROM pg_constraint WHERE conrelid = 'staged_jobs'::regclass AND contype = 'c'")
+                .getValues(0, String.class)) {
+            outbox.dsl().execute("ALTER TABLE staged_jobs DROP CONSTRAINT " + condition);
+        }
+        String insert = "INSERT INTO staged_jobs (topic, job_key, job_name, payload, headers, staged_at)"
+                + " VALUES (?, ?, ?, '{}', ?::jsonb, ?::timestamptz)";
+        LaneRunner runner = runner();
+        outbox.stage(topic, KEY, "before");
+        outbox.dsl().execute(insert, topic, KEY, "array", "{\"roles\": [\"admin\"]}", "2026-11-28");
+        outbox.stage(topic, KEY, "follows");
+        String other = outbox.keyOfLane(topic, lane, KEY);
+        outbox.stage(topic, other, "other.1");
+        outbox.dsl().execute(insert, topic, other, "long", "{\"" + "n".repeat(60_000) + "\": \"1\"}", "2026-11-28");
+        String third = outbox.keyOfLane(topic, lane, KEY, other);
+        outbox.stage(topic, third, "third.1");
+        outbox.dsl().execute(insert, topic, third, "late", "{}", "12026-01-01");
+        outbox.dsl().execute(insert, topic, third, "early", "{}", "0044-03-15 BC");
+        String fourth = outbox.keyOfLane(topic, lane, KEY, other, third);
+        outbox.stage(topic, fourth, "fourth.1");
+        turns(runner, 10);
+        assertThat(outbox.namesIn(topic)).containsExactly("before", "other.1", "third.1", "fourth.1");
+        assertThat(outbox.waiting()).isZero();
+        assertThat(outbox.aside())
+                .containsExactly(
+                        "array parked: refused",
+                        "follows parked: follows",
+                        "long parked: refused",
+                        "late parked: refused",
+                        "early parked: refused");
+    }
+
     @Test
     void jobs_of_a_missing_topic_are_held_and_return_in_order_when_it_exists_and_the_others_flow() {
         String missing = topic + ".missing";

@@ -8,6 +8,7 @@ import io.stagedjobs.enqueuer.OutsideException;
 import io.stagedjobs.enqueuer.Progress;
 import io.stagedjobs.enqueuer.Publisher;
 import io.stagedjobs.enqueuer.Refusal;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -42,7 +43,7 @@ public final class AtLeastOncePublisher implements Publisher {
         this.settings = settings;
         this.producer = KafkaErrors.configured(() -> new KafkaProducer<>(settings.producer()));
         this.cluster = KafkaErrors.configured(() -> new Cluster(settings));
-        this.topics = new Topics(cluster, settings.recordBytesMax());
+        this.topics = new Topics(cluster, settings);
         this.cloudEvents = new CloudEvents(source);
         this.metrics = new KafkaClientMetrics(producer);
         metrics.bindTo(registry);
@@ -66,7 +67,7 @@ public final class AtLeastOncePublisher implements Publisher {
 
     @Override
     public Map<String, Refusal> refused(Set<String> names) {
-        return topics.find(names).refused;
+        return topics.refused(names);
     }
 
     /** Waits a moment for what is under way; a record that is cut off here stays staged and is published again. */
@@ -91,15 +92,18 @@ public final class AtLeastOncePublisher implements Publisher {
             long deadline = System.nanoTime() + settings.publishTimeout().toNanos();
             try {
                 Topics.Found found = topics.find(batch.jobs());
-                Deliveries deliveries =
-                        Deliveries.send(found.together(batch.jobs()), null, producer, cloudEvents, deadline);
+                CloudEvents.Records sending = cloudEvents.records(found.together());
+                if (sending.jobs().isEmpty()) {
+                    return new Outcome(List.of(), found.refused, sending.refused(), null);
+                }
+                Deliveries deliveries = Deliveries.send(sending, null, producer, deadline);
                 last = deliveries;
                 deliveries.await(deadline);
                 Outcome outcome = deliveries.outcome(found.refused);
                 if (outcome.failure() != null
                         || !outcome.refusedTopics().isEmpty()
                         || !outcome.refusedJobs().isEmpty()) {
-                    topics.forget();
+                    topics.forget(sending.jobs());
                 }
                 return outcome;
             } catch (OutsideException e) {

@@ -4,19 +4,20 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
 import io.stagedjobs.enqueuer.Job;
+import io.stagedjobs.enqueuer.Refusal;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.header.Header;
-import org.apache.kafka.common.header.internals.RecordHeader;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,7 +31,28 @@ final class CloudEvents {
     private static final Header SPEC_VERSION = header("ce_specversion", "1.0");
     private static final Header CONTENT_TYPE_DEFAULT = header(CONTENT_TYPE, "application/json");
 
+    /** What RFC 3339 can say, and PostgreSQL calls the years 1 to 9999. */
+    private static final long SECOND_MIN = Instant.parse("0001-01-01T00:00:00Z").getEpochSecond();
+
+    private static final long SECOND_MAX = Instant.parse("9999-12-31T23:59:59Z").getEpochSecond();
+
     private static final int NANOS_PER_SECOND = 1_000_000_000;
+
+    /**
+     * Jobs as records.
+     *
+     * @param refused by id, those before which nothing waits and which cannot be records; empty unless {@code jobs} is
+     */
+    record Records(List<Job> jobs, List<ProducerRecord<byte[], byte[]>> records, Map<Long, Refusal> refused) {}
+
+    /** A row has what no record can have. The message says what, and nothing of the row. */
+    private static final class UnreadableException extends Exception {
+        UnreadableException(String why) {
+            super(why);
+        }
+    }
+
+    private record TextHeader(String key, byte[] value) implements Header {}
 
     /** A second, as far as ISO 8601 writes it out. */
     private record Second(long epochSecond, String text) {
@@ -57,7 +79,35 @@ final class CloudEvents {
         Arrays.fill(seconds, Second.of(Instant.EPOCH));
     }
 
-    ProducerRecord<byte[], byte[]> record(Job job) {
+    /**
+     * The first of the jobs as records, as many as there are before one that cannot be a record. Where it is the first one
+     * itself, it is refused, with those of its kind that follow it at once: whatever was before it in its lane has gone out.
+     */
+    Records records(List<Job> jobs) {
+        List<ProducerRecord<byte[], byte[]>> records = new ArrayList<>(jobs.size());
+        Map<Long, Refusal> refused = new HashMap<>();
+        for (Job job : jobs) {
+            try {
+                ProducerRecord<byte[], byte[]> record = record(job);
+                if (!refused.isEmpty()) {
+                    break;
+                }
+                records.add(record);
+            } catch (UnreadableException e) {
+                if (!records.isEmpty()) {
+                    break;
+                }
+                refused.put(
+                        job.id(),
+                        new Refusal(
+                                Refusal.Reason.REFUSED,
+                                "the job cannot be a record in Kafka: " + e.getMessage() + "; discard it"));
+            }
+        }
+        return new Records(jobs.subList(0, records.size()), records, refused);
+    }
+
+    private ProducerRecord<byte[], byte[]> record(Job job) throws UnreadableException {
         return new ProducerRecord<>(
                 job.topic(),
                 null,
@@ -67,7 +117,7 @@ final class CloudEvents {
                 headers(job));
     }
 
-    private List<Header> headers(Job job) {
+    private List<Header> headers(Job job) throws UnreadableException {
         List<Header> own = own(job.headersJson());
         List<Header> headers = new ArrayList<>(6 + own.size());
         headers.add(SPEC_VERSION);
@@ -99,7 +149,10 @@ final class CloudEvents {
     }
 
     /** As {@link Instant#toString}. The date is the costly part of it, and jobs of a batch mostly share their second. */
-    String time(Instant at) {
+    String time(Instant at) throws UnreadableException {
+        if (at.getEpochSecond() < SECOND_MIN || at.getEpochSecond() > SECOND_MAX) {
+            throw new UnreadableException("the time at which it was staged is not between the years 1 and 9999");
+        }
         int place = Math.floorMod(at.getEpochSecond(), SECONDS_KEPT);
         Second its = seconds[place];
         if (its.epochSecond != at.getEpochSecond()) {
@@ -114,23 +167,34 @@ final class CloudEvents {
         return its.text + '.' + Integer.toString(NANOS_PER_SECOND + nano).substring(1, 1 + digits) + 'Z';
     }
 
-    private static List<Header> own(@Nullable String json) {
+    /** The table lets objects of strings in, and nothing else; a row that got there past its rules stops at itself. */
+    private static List<Header> own(@Nullable String json) throws UnreadableException {
         if (json == null) {
             return List.of();
         }
         List<Header> headers = new ArrayList<>();
         try (JsonParser parser = JSON.createParser(json)) {
-            parser.nextToken(); // the object's start: the table's CHECK lets nothing else in
+            if (parser.nextToken() != JsonToken.START_OBJECT) {
+                throw new UnreadableException("its headers are no JSON object");
+            }
             for (String name = parser.nextFieldName(); name != null; name = parser.nextFieldName()) {
-                headers.add(header(name, parser.nextTextValue()));
+                String value = parser.nextTextValue();
+                if (value == null) {
+                    throw new UnreadableException("its header " + (headers.size() + 1) + " is no text");
+                }
+                headers.add(header(name, value));
+            }
+            if (parser.nextToken() != null) {
+                throw new UnreadableException("its headers are no valid JSON");
             }
         } catch (IOException e) {
-            throw new UncheckedIOException("headers are not a JSON object of strings", e);
+            throw new UnreadableException(
+                    "its headers are no valid JSON, or have a name of more than 50 000 characters");
         }
         return headers;
     }
 
     private static Header header(String name, String value) {
-        return new RecordHeader(name, value.getBytes(UTF_8));
+        return new TextHeader(name, value.getBytes(UTF_8));
     }
 }

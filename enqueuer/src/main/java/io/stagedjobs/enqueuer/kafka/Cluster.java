@@ -18,6 +18,8 @@ import org.apache.kafka.clients.admin.FinalizedVersionRange;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.admin.TopicDescription;
+import org.apache.kafka.clients.admin.TransactionDescription;
+import org.apache.kafka.clients.admin.TransactionState;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.TopicPartition;
@@ -55,6 +57,7 @@ final class Cluster implements AutoCloseable {
     private final String bootstrapServers;
     private Admin admin;
     private long connectedAt;
+    private boolean closed;
 
     Cluster(KafkaClientSettings settings) {
         this.settings = settings;
@@ -75,7 +78,7 @@ final class Cluster implements AutoCloseable {
      * younger than the shortest wait is not the one that was asked in vain.
      */
     private synchronized void connectAnew() {
-        if (System.nanoTime() - connectedAt < lookUpMax.toNanos()) {
+        if (closed || System.nanoTime() - connectedAt < lookUpMax.toNanos()) {
             return;
         }
         try {
@@ -167,11 +170,25 @@ final class Cluster implements AutoCloseable {
     }
 
     /**
+     * Whether the end of the last transaction under an id is decided, and is still missing in some partition, but not in that
+     * one. It says nothing of the producer, which may begin another one when the end is everywhere: see decision 0028.
+     */
+    boolean decided(String transactionalId, TopicPartition partition) {
+        TransactionDescription last = ask(
+                "describe transactional id " + transactionalId,
+                admin().describeTransactions(Set.of(transactionalId)).description(transactionalId));
+        boolean prepared =
+                last.state() == TransactionState.PREPARE_COMMIT || last.state() == TransactionState.PREPARE_ABORT;
+        return prepared && !last.topicPartitions().contains(partition); // they are listed until they have their marker
+    }
+
+    /**
      * Creates the compacted topic for the lanes' progress unless it is there, and checks that it is what it has to be.
      *
+     * @return the largest record that it takes
      * @throws OutsideException with the way out, if it cannot be created, is another one or may not be used
      */
-    void requireProgressTopic(String topic, int lanes) {
+    int requireProgressTopic(String topic, int lanes) {
         Optional<TopicDescription> found = find(topic);
         if (found.isEmpty()) {
             create(topic, lanes);
@@ -185,10 +202,9 @@ final class Cluster implements AutoCloseable {
                             + " DESCRIBE_CONFIGS",
                     null);
         }
-        String policy = ask(
-                        "describe topic " + topic, configurations(Set.of(topic)).get(topic))
-                .get(TopicConfig.CLEANUP_POLICY_CONFIG)
-                .value();
+        Config config =
+                ask("describe topic " + topic, configurations(Set.of(topic)).get(topic));
+        String policy = config.get(TopicConfig.CLEANUP_POLICY_CONFIG).value();
         if (there.partitions().size() != lanes || !policy.equals(TopicConfig.CLEANUP_POLICY_COMPACT)) {
             throw new OutsideException(
                     OutsideException.Side.KAFKA,
@@ -197,6 +213,7 @@ final class Cluster implements AutoCloseable {
                             + there.partitions().size() + " and " + policy,
                     null);
         }
+        return Topics.recordBytesMax(config);
     }
 
     private Optional<TopicDescription> find(String topic) {
@@ -266,6 +283,16 @@ final class Cluster implements AutoCloseable {
      */
     <T> T answer(String what, @Nullable KafkaFuture<T> future, long deadline) {
         try {
+            return await(what, future, deadline);
+        } catch (OutsideException e) {
+            notAnswered(e);
+            throw e;
+        }
+    }
+
+    /** As {@link #answer}, of one of many questions: whether the connection is at fault is for the caller to say. */
+    <T> T await(String what, @Nullable KafkaFuture<T> future, long deadline) {
+        try {
             if (future == null) {
                 throw new IllegalStateException("not asked: " + what);
             }
@@ -280,16 +307,26 @@ final class Cluster implements AutoCloseable {
         }
     }
 
-    private OutsideException failure(String what, Throwable cause) {
-        if (KafkaErrors.isTimeout(cause) || cause instanceof AuthenticationException) {
+    /** Asks over another connection from now on, if that might be what kept the answer back. */
+    void notAnswered(OutsideException failure) {
+        Throwable cause = failure.getCause();
+        if (cause != null && (KafkaErrors.isTimeout(cause) || cause instanceof AuthenticationException)) {
             connectAnew();
         }
+    }
+
+    private static OutsideException failure(String what, Throwable cause) {
         String words = KafkaErrors.isTimeout(cause) ? "no answer in time" : KafkaErrors.oneLine(cause);
         return new OutsideException(OutsideException.Side.KAFKA, "Kafka could not " + what + " (" + words + ")", cause);
     }
 
     @Override
     public void close() {
-        admin().close(CLOSE_MAX);
+        Admin last;
+        synchronized (this) {
+            closed = true; // a lane that is still waiting for an answer connects no more
+            last = admin;
+        }
+        last.close(CLOSE_MAX);
     }
 }

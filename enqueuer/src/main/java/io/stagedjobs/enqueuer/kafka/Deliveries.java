@@ -15,6 +15,7 @@ import org.apache.kafka.clients.producer.Callback;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
@@ -46,15 +47,16 @@ final class Deliveries {
      * Hands the jobs to the producer in their order, then the progress. Stops at the first failure: what follows must not
      * overtake, nor wait for a cluster that is away; nor does it send after the deadline (of {@link System#nanoTime}).
      *
+     * @param sending the jobs, and their records
      * @param progress null if the delivery mode keeps none
      */
     @SuppressWarnings("FutureReturnValueIgnored") // the callback learns the same, without an object to wait on
     static Deliveries send(
-            List<Job> jobs,
+            CloudEvents.Records sending,
             @Nullable ProducerRecord<byte[], byte[]> progress,
             Producer<byte[], byte[]> producer,
-            CloudEvents cloudEvents,
             long deadline) {
+        List<Job> jobs = sending.jobs();
         int records = jobs.size() + (progress == null ? 0 : 1);
         Deliveries deliveries = new Deliveries(jobs, records);
         for (int i = 0; i < records; i++) {
@@ -66,11 +68,13 @@ final class Deliveries {
                 break;
             }
             try {
-                ProducerRecord<byte[], byte[]> record =
-                        i == jobs.size() && progress != null ? progress : cloudEvents.record(jobs.get(i));
+                ProducerRecord<byte[], byte[]> record = i == jobs.size() && progress != null
+                        ? progress
+                        : sending.records().get(i);
                 producer.send(record, deliveries.callback(i));
             } catch (KafkaException | IllegalStateException e) {
                 deliveries.notSent(i, e);
+                break;
             }
         }
         return deliveries;
@@ -155,6 +159,11 @@ final class Deliveries {
             reason = "Kafka did not take the batch's progress" + why;
         }
         return new Outcome(published, refusedTopics, refusedJobs, reason);
+    }
+
+    /** Whether the progress was refused for its size. */
+    synchronized boolean progressTooLarge() {
+        return answered.length > jobs.size() && errors[jobs.size()] instanceof RecordTooLargeException;
     }
 
     private boolean progressTaken() {

@@ -9,6 +9,7 @@ import io.stagedjobs.enqueuer.OutsideException;
 import io.stagedjobs.enqueuer.Progress;
 import io.stagedjobs.enqueuer.Publisher;
 import io.stagedjobs.enqueuer.Refusal;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -18,6 +19,7 @@ import java.util.stream.IntStream;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
 
 /**
  * Publishes each batch in one Kafka transaction, together with the lane's progress. Every lane has a transactional
@@ -46,8 +48,11 @@ public final class ExactlyOncePublisher implements Publisher {
         this.settings = settings;
         this.registry = registry;
         this.deployment = deployment;
+        // What only a producer refuses is met here, and not by a lane.
+        KafkaErrors.configured(() -> new KafkaProducer<byte[], byte[]>(settings.transactionalProducer("none", 0)))
+                .close(Duration.ZERO);
         this.cluster = KafkaErrors.configured(() -> new Cluster(settings));
-        this.topics = new Topics(cluster, settings.recordBytesMax());
+        this.topics = new Topics(cluster, settings);
         this.progressTopicName = "staged-jobs-progress-" + deployment;
         this.progressTopic = new ProgressTopic(progressTopicName, settings, cluster);
         this.cloudEvents = new CloudEvents(source);
@@ -57,13 +62,14 @@ public final class ExactlyOncePublisher implements Publisher {
     public void check(int lanes) {
         cluster.check();
         cluster.requireTransactions();
-        cluster.requireTransactionalIds(
-                IntStream.range(0, lanes).mapToObj(this::transactionalId).collect(Collectors.toSet()));
-        cluster.requireProgressTopic(progressTopicName, lanes);
+        cluster.requireTransactionalIds(IntStream.range(0, lanes)
+                .mapToObj(lane -> transactionalId(lane, 0))
+                .collect(Collectors.toSet()));
+        progressTopic.takes(cluster.requireProgressTopic(progressTopicName, lanes));
     }
 
-    private String transactionalId(int lane) {
-        return "staged-jobs-" + deployment + "-" + lane;
+    private String transactionalId(int lane, int channel) {
+        return "staged-jobs-" + deployment + "-" + lane + "-" + channel;
     }
 
     @Override
@@ -73,29 +79,52 @@ public final class ExactlyOncePublisher implements Publisher {
 
     @Override
     public Session open(int lane, long generation) {
-        String transactionalId = transactionalId(lane);
+        return open(lane, 0);
+    }
+
+    /**
+     * Opens a session under one of the lane's channels, each a transactional id of its own; see decision 0028.
+     *
+     * @throws OutsideException if Kafka cannot be reached in time, or cannot end what was open under that channel
+     */
+    Session open(int lane, int channel) {
+        String transactionalId = transactionalId(lane, channel);
         Producer<byte[], byte[]> producer = KafkaErrors.configured(
                 () -> new KafkaProducer<>(settings.transactionalProducer(transactionalId, lane)));
         try {
             producer.initTransactions();
             producer.partitionsFor(progressTopicName); // so that no batch has to wait for it
             return new TransactionalSession(lane, producer, progressTopic.read(lane, true));
-        } catch (KafkaException e) {
+        } catch (RuntimeException e) {
             producer.close(Cluster.CLOSE_MAX);
-            throw new OutsideException(
-                    OutsideException.Side.KAFKA,
-                    "could not start transactions as " + transactionalId + " ("
-                            + KafkaErrors.words(settings.blockMax(), e) + ")",
-                    e);
-        } catch (OutsideException e) {
-            producer.close(Cluster.CLOSE_MAX);
+            if (e instanceof KafkaException) {
+                throw new OutsideException(
+                        OutsideException.Side.KAFKA,
+                        "could not start transactions as " + transactionalId + " ("
+                                + KafkaErrors.words(settings.blockMax(), e) + ")",
+                        e);
+            }
             throw e;
         }
     }
 
+    /**
+     * What Kafka holds of a lane whose channel cannot be opened because the end of its last transaction is missing in some
+     * partition: the progress, if that end is decided and stands in the progress itself. The channel's last owner is not fenced:
+     * whether it could still begin another transaction is for the caller to know.
+     *
+     * @return empty if nothing is decided
+     * @throws OutsideException if Kafka does not answer in time
+     */
+    Optional<Progress> decided(int lane, int channel) {
+        return cluster.decided(transactionalId(lane, channel), new TopicPartition(progressTopicName, lane))
+                ? Optional.of(progressTopic.read(lane, true))
+                : Optional.empty();
+    }
+
     @Override
     public Map<String, Refusal> refused(Set<String> names) {
-        return topics.find(names).refused;
+        return topics.refused(names);
     }
 
     @Override
@@ -125,14 +154,16 @@ public final class ExactlyOncePublisher implements Publisher {
         @Override
         public Outcome publish(Batch batch) {
             long deadline = System.nanoTime() + settings.deliveredAfterMax().toNanos();
+            List<Job> sending = List.of();
             try {
                 Topics.Found found = topics.find(batch.jobs());
-                List<Job> jobs = progressTopic.fitting(found.together(batch.jobs()));
-                return jobs.isEmpty()
-                        ? Outcome.refused(found.refused)
-                        : inOneTransaction(batch.number(), jobs, found.refused, deadline);
+                CloudEvents.Records records = cloudEvents.records(progressTopic.fitting(found.together()));
+                sending = records.jobs();
+                return sending.isEmpty()
+                        ? new Outcome(List.of(), found.refused, records.refused(), null)
+                        : inOneTransaction(batch.number(), records, found.refused, deadline);
             } catch (OutsideException | KafkaException e) {
-                topics.forget();
+                topics.forget(sending);
                 return Outcome.failed(
                         e instanceof OutsideException ? String.valueOf(e.getMessage()) : KafkaErrors.oneLine(e));
             } catch (InterruptedException e) {
@@ -146,18 +177,23 @@ public final class ExactlyOncePublisher implements Publisher {
          * asked for only when every record is acknowledged, the progress among them: the client may send the end of a
          * transaction before a record that was handed to it just before the commit, which then is not part of it.
          */
-        private Outcome inOneTransaction(long number, List<Job> jobs, Map<String, Refusal> refusedBefore, long deadline)
+        private Outcome inOneTransaction(
+                long number, CloudEvents.Records records, Map<String, Refusal> refusedBefore, long deadline)
                 throws InterruptedException {
+            List<Job> jobs = records.jobs();
             producer.beginTransaction();
             Deliveries deliveries =
-                    Deliveries.send(jobs, progressTopic.record(lane, number, jobs), producer, cloudEvents, deadline);
+                    Deliveries.send(records, progressTopic.record(lane, number, jobs), producer, deadline);
             deliveries.await(deadline);
             Outcome sent = deliveries.outcome(refusedBefore);
             if (sent.published().size() == jobs.size() && sent.failure() == null) {
                 producer.commitTransaction();
                 return sent;
             }
-            topics.forget();
+            topics.forget(jobs);
+            if (deliveries.progressTooLarge()) {
+                progressTopic.tookNot(jobs.size());
+            }
             boolean refused = sent.refusedTopics().size() > refusedBefore.size()
                     || !sent.refusedJobs().isEmpty();
             if (!refused) {

@@ -3,6 +3,7 @@ package io.stagedjobs.enqueuer.kafka;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -39,15 +40,22 @@ public record KafkaClientSettings(Map<String, String> operator, Duration publish
     private static final Duration NEXT_TRANSACTION_BACKOFF = Duration.ofMillis(10);
 
     /** Set here and nowhere else, each with the reason that a person is told. */
-    public static final Map<String, String> FIXED = Map.of(
-            ProducerConfig.ACKS_CONFIG, "a job is deleted only after all in-sync replicas have it",
-            ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, "order and single delivery rest on it",
-            ProducerConfig.KEY_SERIALIZER_CLASS_CONFIG, "keys are bytes already",
-            ProducerConfig.VALUE_SERIALIZER_CLASS_CONFIG, "payloads are bytes already",
-            ProducerConfig.TRANSACTIONAL_ID_CONFIG, "it belongs to the delivery mode",
-            ProducerConfig.RETRIES_CONFIG, "publish.timeout bounds the retries",
-            ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, "publish.timeout sets it",
-            ProducerConfig.MAX_BLOCK_MS_CONFIG, "publish.timeout sets it");
+    public static final Map<String, String> FIXED = Map.ofEntries(
+            Map.entry(ProducerConfig.ACKS_CONFIG, "a job is deleted only after all in-sync replicas have it"),
+            Map.entry(ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, "order and single delivery rest on it"),
+            Map.entry(ProducerConfig.KEY_SERIALIZER_CLASS_CONFIG, "keys are bytes already"),
+            Map.entry(ProducerConfig.VALUE_SERIALIZER_CLASS_CONFIG, "payloads are bytes already"),
+            Map.entry(ProducerConfig.PARTITIONER_CLASS_CONFIG, "jobs of one key keep their order in one partition"),
+            Map.entry(
+                    ProducerConfig.PARTITIONER_IGNORE_KEYS_CONFIG, "jobs of one key keep their order in one partition"),
+            Map.entry(ProducerConfig.TRANSACTIONAL_ID_CONFIG, "it belongs to the delivery mode"),
+            Map.entry(
+                    ProducerConfig.TRANSACTION_TWO_PHASE_COMMIT_ENABLE_CONFIG,
+                    "a transaction that nobody ends has to expire"),
+            Map.entry(ProducerConfig.RETRIES_CONFIG, "publish.timeout bounds the retries"),
+            Map.entry(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, "publish.timeout sets it"),
+            Map.entry(ProducerConfig.MAX_BLOCK_MS_CONFIG, "publish.timeout sets it"),
+            Map.entry(AdminClientConfig.BOOTSTRAP_CONTROLLERS_CONFIG, "brokers are asked, not controllers"));
 
     /** Names of all properties that the producer or the admin client knows. */
     public static Set<String> known() {
@@ -63,23 +71,31 @@ public record KafkaClientSettings(Map<String, String> operator, Duration publish
     }
 
     /**
-     * What a client would say of a property's value when it is made, in Kafka's words; empty if it would take it. Without this
-     * a producer's property would be found out by the first lane.
+     * What a client would miss in a property's value when it is made, without the value, which may be a secret in the wrong
+     * place; empty if it would take it. Without this a producer's property would be found out by the first lane.
      */
     public static Optional<String> whatIsWrong(String property, String text) {
-        try {
-            for (ConfigDef known : List.of(ProducerConfig.configDef(), AdminClientConfig.configDef())) {
-                ConfigDef.ConfigKey key = known.configKeys().get(property);
-                if (key != null) {
-                    Object value = ConfigDef.parseType(property, text, key.type);
-                    if (key.validator != null) {
-                        key.validator.ensureValid(property, value);
-                    }
-                }
+        for (ConfigDef known : List.of(ProducerConfig.configDef(), AdminClientConfig.configDef())) {
+            ConfigDef.ConfigKey key = known.configKeys().get(property);
+            if (key != null && !takes(key, text)) {
+                String rule = String.valueOf(key.validator);
+                boolean told = key.validator != null && !rule.contains("@"); // else it is only the name of a class
+                return Optional.of("expected a value of type " + key.type.name().toLowerCase(Locale.ROOT)
+                        + (told ? ", " + rule : "") + ", got another one");
             }
-            return Optional.empty();
-        } catch (ConfigException e) {
-            return Optional.of(String.valueOf(e.getMessage()));
+        }
+        return Optional.empty();
+    }
+
+    private static boolean takes(ConfigDef.ConfigKey key, String text) {
+        try {
+            Object value = ConfigDef.parseType(key.name, text, key.type);
+            if (key.validator != null) {
+                key.validator.ensureValid(key.name, value);
+            }
+            return true;
+        } catch (ConfigException e) { // its words repeat the value
+            return false;
         }
     }
 

@@ -25,6 +25,12 @@ final class KafkaErrors {
 
     private KafkaErrors() {}
 
+    /** The refusal of a topic that exists and cannot be written to until its brokers are well again. */
+    static Refusal unavailable(String why) {
+        return new Refusal(
+                Reason.TOPIC_UNAVAILABLE, "the topic cannot be written to now: " + why + "; see after its brokers");
+    }
+
     /** Why a whole topic takes nothing now; empty if the error says nothing of the kind. */
     static Optional<Refusal> refusalOfTopic(Throwable error) {
         if (error instanceof UnknownTopicOrPartitionException) {

@@ -3,12 +3,10 @@ package io.stagedjobs.enqueuer.kafka;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.stagedjobs.enqueuer.Job;
+import io.stagedjobs.enqueuer.LaneHaltedException;
 import io.stagedjobs.enqueuer.OutsideException;
 import io.stagedjobs.enqueuer.Progress;
-import io.stagedjobs.enqueuer.Progress.JobRef;
-import java.nio.ByteBuffer;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
@@ -17,24 +15,26 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
-import org.apache.kafka.common.utils.ByteUtils;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The lanes' progress in Kafka: a compacted topic with one partition a lane, because the open transaction of another lane in
- * the same partition would hide the last record. A record is a version byte, the batch's number and the jobs: ids as
- * differences, then one digest each.
+ * the same partition would hide the last record. {@link ProgressFormat} tells what is in a record.
  */
 final class ProgressTopic {
 
-    private static final byte VERSION = 1;
-    private static final int ENTRY_BYTES_MAX = ByteUtils.sizeOfVarlong(Long.MIN_VALUE) + Long.BYTES;
-
-    /** What a record of progress has beside its entries, at most: its own batch, key and numbers. */
+    /** What a record of progress has beside its value, at most: its own batch, key and numbers. */
     private static final int OVERHEAD_BYTES = 200;
 
     /** How far before the end is looked first: a record, its marker, and some aborted ones. */
     private static final long WINDOW_FIRST = 16;
+
+    /** Batches of less would be slow; the start says so. */
+    private static final int JOBS_MAX_SMALL = 1_000;
+
+    private static final Logger log = LoggerFactory.getLogger(ProgressTopic.class);
 
     private static final Duration POLL_MAX = Duration.ofMillis(200);
 
@@ -42,23 +42,67 @@ final class ProgressTopic {
     private final KafkaClientSettings settings;
     private final Cluster cluster;
 
-    /** So many have a progress that is a record which the producer takes. */
-    private final int jobsMax;
+    /** So many have a progress that is a record which the producer takes, and the topic, as far as is known. */
+    private volatile int jobsMax;
 
     ProgressTopic(String topic, KafkaClientSettings settings, Cluster cluster) {
         this.topic = topic;
         this.settings = settings;
         this.cluster = cluster;
-        this.jobsMax = Math.max(1, (settings.recordBytesMax() - OVERHEAD_BYTES) / ENTRY_BYTES_MAX);
+        this.jobsMax = jobsMax(settings.recordBytesMax());
     }
 
-    /** The first of the jobs, so many that their progress is a record that the producer takes; at least one. */
+    private static int jobsMax(int recordBytesMax) {
+        return Math.max(1, ProgressFormat.jobsMax(recordBytesMax - OVERHEAD_BYTES));
+    }
+
+    /**
+     * Says how large a record the topic takes.
+     *
+     * @throws OutsideException if the progress of one job would be too large
+     */
+    void takes(int bytes) {
+        int least = ProgressFormat.bytesMax(1) + OVERHEAD_BYTES;
+        if (bytes < least) {
+            throw new OutsideException(
+                    OutsideException.Side.KAFKA,
+                    "cannot use topic " + topic + " for progress: it takes records of at most " + bytes
+                            + " bytes, and needs " + least + " or more; raise its max.message.bytes or segment.bytes",
+                    null);
+        }
+        jobsMax = jobsMax(Math.min(bytes, settings.recordBytesMax()));
+        if (jobsMax < JOBS_MAX_SMALL) {
+            log.warn(
+                    "topic {} takes records of at most {} bytes, and the Kafka client sends at most {}: a batch has at most {}"
+                            + " jobs for that. Raise max.message.bytes of the topic or kafka.max.request.size for more.",
+                    topic,
+                    bytes,
+                    settings.recordBytesMax(),
+                    jobsMax);
+        }
+    }
+
+    /** The progress of so many jobs was too large after all: somebody lowered the topic's limit since. */
+    synchronized void tookNot(int jobs) {
+        if (jobs > jobsMax) {
+            return; // another lane has found out before
+        }
+        jobsMax = Math.max(1, jobs / 2);
+        log.warn(
+                "topic {} does not take the progress of {} jobs: from now on a batch has at most {}. Raise its"
+                        + " max.message.bytes and start again for more.",
+                topic,
+                jobs,
+                jobsMax);
+    }
+
+    /** The first of the jobs, so many that their progress is a record that is taken; at least one. */
     List<Job> fitting(List<Job> jobs) {
         return jobs.subList(0, Math.min(jobsMax, jobs.size()));
     }
 
     ProducerRecord<byte[], byte[]> record(int lane, long batch, List<Job> jobs) {
-        return new ProducerRecord<>(topic, lane, ("lane " + lane).getBytes(UTF_8), encode(batch, jobs));
+        return new ProducerRecord<>(topic, lane, ("lane " + lane).getBytes(UTF_8), ProgressFormat.encode(batch, jobs));
     }
 
     /**
@@ -67,6 +111,7 @@ final class ProgressTopic {
      * @param fenced whether nobody else can write any more: then everything up to the end must be readable; else what
      *     is still open is left out
      * @throws OutsideException if Kafka does not answer in time
+     * @throws LaneHaltedException if the last record is no progress
      */
     Progress read(int lane, boolean fenced) {
         TopicPartition partition = new TopicPartition(topic, lane);
@@ -79,7 +124,7 @@ final class ProgressTopic {
                 long from = Math.max(begin, end - window);
                 ConsumerRecord<byte[], byte[]> last = lastBetween(consumer, partition, from, end);
                 if (last != null) {
-                    return decode(last.value());
+                    return progress(last);
                 }
                 if (from == begin) {
                     return Progress.NONE;
@@ -87,6 +132,17 @@ final class ProgressTopic {
             }
         } catch (KafkaException e) {
             throw unreadable(lane, KafkaErrors.words(settings.publishTimeout(), e), e);
+        }
+    }
+
+    private static Progress progress(ConsumerRecord<byte[], byte[]> record) {
+        try {
+            return ProgressFormat.decode(record.value());
+        } catch (ProgressFormat.UnreadableException e) {
+            throw new LaneHaltedException("the record at offset " + record.offset() + " of partition "
+                    + record.partition() + " of topic " + record.topic() + " is no progress of this lane ("
+                    + e.getMessage() + "): somebody else wrote to that topic, or a newer release did. Run that release,"
+                    + " or take the right to write there from whoever has it beside the enqueuer");
         }
     }
 
@@ -122,10 +178,10 @@ final class ProgressTopic {
         try (KafkaConsumer<byte[], byte[]> uncommitted = reader(partition, "read_uncommitted")) {
             uncommitted.seek(partition, stable);
             ConsumerRecords<byte[], byte[]> open = uncommitted.poll(settings.publishTimeout());
-            return "Kafka has ended the transaction of batch "
+            return "Kafka has ended the transaction of "
                     + (open.isEmpty()
-                            ? "?"
-                            : decode(open.iterator().next().value()).batch())
+                            ? "some batch"
+                            : "batch " + progress(open.iterator().next()).batch())
                     + ", but not in this partition, where it is open at offset " + stable
                     + "; see \"Transactions that Kafka forgets to end\" in docs/guarantees.md";
         }
@@ -136,41 +192,5 @@ final class ProgressTopic {
                 OutsideException.Side.KAFKA,
                 "could not read the progress of lane " + lane + " in topic " + topic + " (" + reason + ")",
                 cause);
-    }
-
-    static byte[] encode(long batch, List<Job> jobs) {
-        ByteBuffer buffer = ByteBuffer.allocate(32 + jobs.size() * ENTRY_BYTES_MAX);
-        buffer.put(VERSION);
-        ByteUtils.writeVarlong(batch, buffer);
-        ByteUtils.writeVarint(jobs.size(), buffer);
-        long before = 0;
-        for (Job job : jobs) {
-            ByteUtils.writeVarlong(job.id() - before, buffer);
-            before = job.id();
-        }
-        jobs.forEach(job -> buffer.putLong(JobRef.digest(job.jobId())));
-        byte[] bytes = new byte[buffer.flip().remaining()];
-        buffer.get(bytes);
-        return bytes;
-    }
-
-    static Progress decode(byte[] bytes) {
-        ByteBuffer buffer = ByteBuffer.wrap(bytes);
-        byte version = buffer.get();
-        if (version != VERSION) {
-            throw new KafkaException("progress is written in format " + version + ", this release reads " + VERSION);
-        }
-        long batch = ByteUtils.readVarlong(buffer);
-        long[] ids = new long[ByteUtils.readVarint(buffer)];
-        long before = 0;
-        for (int i = 0; i < ids.length; i++) {
-            before += ByteUtils.readVarlong(buffer);
-            ids[i] = before;
-        }
-        List<JobRef> jobs = new ArrayList<>(ids.length);
-        for (long id : ids) {
-            jobs.add(new JobRef(id, buffer.getLong()));
-        }
-        return new Progress(batch, jobs);
     }
 }

@@ -3,16 +3,20 @@ package io.stagedjobs.enqueuer.kafka;
 import io.stagedjobs.enqueuer.Job;
 import io.stagedjobs.enqueuer.OutsideException;
 import io.stagedjobs.enqueuer.Refusal;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.common.KafkaFuture;
+import org.apache.kafka.common.TopicPartitionInfo;
 import org.apache.kafka.common.acl.AclOperation;
 import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.common.errors.AuthorizationException;
@@ -21,9 +25,18 @@ import org.jspecify.annotations.Nullable;
 /**
  * Which topics exist and may be written, and what they take. Asked before the first record of a batch is sent, because the
  * producer itself would wait {@code max.block.ms} for a missing topic, and would let a broker create it with its defaults.
- * Safe for use by many threads.
+ *
+ * <p>Many topics are asked about in one request, and each has an answer of its own: one that fails or comes late keeps no
+ * other topic's jobs back. A late answer is there for the next who asks. What is known stays true until a batch with that
+ * topic meets trouble. Safe for use by many threads.
  */
 final class Topics {
+
+    /**
+     * So many partitions one batch writes to at most, and so many topics are asked about at once. Each costs a transaction a
+     * record and a marker of its own, and each topic that is new to a producer a question of the producer's.
+     */
+    private static final int PARTITIONS_MAX = 200;
 
     /** The broker's own default; for topics whose configuration we may not read. */
     private static final int MESSAGE_BYTES_DEFAULT = 1_048_588;
@@ -33,58 +46,135 @@ final class Topics {
 
     private static final int UTF8_BYTES_MAX = 4;
 
-    private record Limits(int messageBytesMax, boolean keyNeeded) {}
+    private record Limits(int messageBytesMax, boolean keyNeeded, int partitions, int inSyncMin) {}
+
+    /** A question that was sent, with its two answers. */
+    private record Question(
+            long askedAt,
+            @Nullable KafkaFuture<TopicDescription> description,
+            @Nullable KafkaFuture<Config> config) {}
 
     private final Cluster cluster;
     private final int requestBytesMax;
+    private final Duration askMax;
+    private final int partitionsMax;
     private final Map<String, Limits> known = new ConcurrentHashMap<>();
 
-    /** @param requestBytesMax the largest record that the producer takes */
-    Topics(Cluster cluster, int requestBytesMax) {
-        this.cluster = cluster;
-        this.requestBytesMax = requestBytesMax;
+    /** What was asked and not answered in time; lanes wait for the same answers. */
+    private final Map<String, Question> open = new ConcurrentHashMap<>();
+
+    Topics(Cluster cluster, KafkaClientSettings settings) {
+        this(cluster, settings, PARTITIONS_MAX);
     }
 
-    /** The topics of one batch as they were found. */
+    /** @param partitionsMax instead of {@link #PARTITIONS_MAX} */
+    Topics(Cluster cluster, KafkaClientSettings settings, int partitionsMax) {
+        this.partitionsMax = partitionsMax;
+        this.cluster = cluster;
+        this.requestBytesMax = settings.recordBytesMax();
+        this.askMax = settings.askMax();
+    }
+
+    /** The topics of some jobs as they were found. */
     final class Found {
 
         /** Those that cannot be written to now, and why. */
         final Map<String, Refusal> refused = new HashMap<>();
 
+        private final List<Job> jobs;
         private final Map<String, Limits> limits = new HashMap<>();
 
-        private Found() {}
+        private Found(List<Job> jobs) {
+            this.jobs = jobs;
+        }
 
         /**
-         * The first of the jobs of other topics, in their order, that may share a request. A job that its topic might refuse
-         * goes alone, so that a refusal takes nothing along and what follows of its key has not been sent yet.
+         * The first of the jobs, in their order, that may share a transaction; without those of topics that are refused, or
+         * of which nothing is known yet. A job that its topic might refuse goes alone, so that a refusal takes nothing along
+         * and what follows of its key has not been sent yet.
          */
-        List<Job> together(List<Job> jobs) {
-            List<Job> accepted = jobs.stream()
-                    .filter(job -> !refused.containsKey(job.topic()))
-                    .toList();
-            for (int i = 0; i < accepted.size(); i++) {
-                Limits limit = limits.get(accepted.get(i).topic());
-                if (limit == null || mightRefuse(limit, accepted.get(i))) {
-                    return accepted.subList(0, Math.max(1, i));
+        List<Job> together() {
+            List<Job> together = new ArrayList<>(jobs.size());
+            Map<String, Set<String>> keysOf = new HashMap<>();
+            int partitions = 0;
+            for (Job job : jobs) {
+                Limits limit = limits.get(job.topic());
+                if (limit == null) {
+                    continue;
                 }
+                Set<String> keys = keysOf.computeIfAbsent(job.topic(), topic -> new HashSet<>());
+                if (keys.size() < limit.partitions && keys.add(String.valueOf(job.key()))) {
+                    partitions++;
+                }
+                if (partitions > partitionsMax) {
+                    break;
+                }
+                if (mightRefuse(limit, job)) {
+                    return together.isEmpty() ? List.of(job) : together;
+                }
+                together.add(job);
             }
-            return accepted;
+            return together;
         }
     }
 
     /**
-     * Looks the topics of some jobs up.
+     * Looks the topics of a batch up, as many of its first jobs as may share a transaction at most.
+     *
+     * @throws OutsideException if the cluster says nothing of any of them in time
+     */
+    Found find(List<Job> jobs) {
+        Set<String> topics = new LinkedHashSet<>();
+        int first = 0;
+        while (first < jobs.size()
+                && (topics.size() < partitionsMax
+                        || topics.contains(jobs.get(first).topic()))) {
+            topics.add(jobs.get(first++).topic());
+        }
+        Found found = new Found(jobs.subList(0, first));
+        OutsideException unanswered = find(topics, found);
+        if (unanswered != null && found.limits.isEmpty() && found.refused.isEmpty()) {
+            throw unanswered;
+        }
+        return found;
+    }
+
+    /**
+     * Which of these topics cannot be written to now, and why. Those of which nothing is known yet are among them.
      *
      * @throws OutsideException if the cluster does not answer in time
      */
-    Found find(List<Job> jobs) {
-        return find(jobs.stream().map(Job::topic).collect(Collectors.toSet()));
+    Map<String, Refusal> refused(Set<String> topics) {
+        Map<String, Refusal> refused = new HashMap<>();
+        List<String> names = List.copyOf(topics);
+        for (int i = 0; i < names.size(); i += partitionsMax) {
+            Set<String> some = Set.copyOf(names.subList(i, Math.min(i + partitionsMax, names.size())));
+            Found found = new Found(List.of());
+            OutsideException unanswered = find(some, found);
+            if (unanswered != null) {
+                if (found.limits.isEmpty() && found.refused.isEmpty()) {
+                    throw unanswered;
+                }
+                Refusal unknown = KafkaErrors.unavailable(String.valueOf(unanswered.getMessage()));
+                some.stream()
+                        .filter(topic -> !found.limits.containsKey(topic))
+                        .forEach(topic -> refused.put(topic, unknown));
+            }
+            refused.putAll(found.refused);
+        }
+        return refused;
     }
 
-    /** As {@link #find(List)}, by the topics' names. */
-    Found find(Set<String> topics) {
-        Found found = new Found();
+    /** Asks anew about the topics of these jobs: after any trouble one of them may be gone, or have no leader. */
+    void forget(Collection<Job> jobs) {
+        for (Job job : jobs) {
+            known.remove(job.topic());
+            open.remove(job.topic());
+        }
+    }
+
+    /** @return the failure of a topic that has no answer; null if each has one */
+    private @Nullable OutsideException find(Set<String> topics, Found found) {
         Set<String> unknown = new HashSet<>();
         for (String topic : topics) {
             Limits limits = known.get(topic);
@@ -94,59 +184,120 @@ final class Topics {
                 found.limits.put(topic, limits);
             }
         }
-        if (!unknown.isEmpty()) {
-            lookUp(unknown, found);
-            known.putAll(found.limits);
-        }
-        return found;
-    }
-
-    private void lookUp(Set<String> topics, Found found) {
+        OutsideException unanswered = null;
         long deadline = cluster.lookUpDeadline();
-        Map<String, KafkaFuture<TopicDescription>> descriptions = cluster.describe(topics);
-        Map<String, KafkaFuture<Config>> configs = cluster.configurations(topics);
-        descriptions.forEach((topic, description) -> {
-            Refusal refusal = refusal(topic, description, deadline);
-            if (refusal == null) {
-                found.limits.put(topic, limits(topic, configs.get(topic), deadline));
-            } else {
-                found.refused.put(topic, refusal);
+        for (Map.Entry<String, Question> asked : ask(unknown).entrySet()) {
+            String topic = asked.getKey();
+            try {
+                Limits limits = limits(topic, asked.getValue(), deadline);
+                found.limits.put(topic, limits);
+                known.put(topic, limits);
+                open.remove(topic, asked.getValue());
+            } catch (RefusedException e) {
+                found.refused.put(topic, e.refusal);
+                open.remove(topic, asked.getValue());
+            } catch (OutsideException e) {
+                unanswered = e;
+                if (!KafkaErrors.isTimeout(e.getCause() == null ? e : e.getCause())) {
+                    open.remove(topic, asked.getValue());
+                }
             }
-        });
-    }
-
-    /** Asks again before the next batch: after any failure a topic may be gone. */
-    void forget() {
-        known.clear();
-    }
-
-    private @Nullable Refusal refusal(String topic, KafkaFuture<TopicDescription> description, long deadline) {
-        try {
-            Set<AclOperation> allowed = cluster.answer("describe topic " + topic, description, deadline)
-                    .authorizedOperations();
-            return allowed == null || allowed.contains(AclOperation.WRITE) ? null : KafkaErrors.FORBIDDEN;
-        } catch (OutsideException e) {
-            return KafkaErrors.refusalOfTopic(e.getCause() == null ? e : e.getCause())
-                    .orElseThrow(() -> e);
         }
+        if (unanswered != null && found.limits.isEmpty() && found.refused.isEmpty()) {
+            cluster.notAnswered(unanswered);
+        }
+        return unanswered;
+    }
+
+    /** Sends one question for all topics about which none is on its way. */
+    private Map<String, Question> ask(Set<String> topics) {
+        Map<String, Question> questions = new HashMap<>();
+        Set<String> toAsk = new HashSet<>();
+        for (String topic : topics) {
+            Question asked = open.get(topic);
+            if (asked == null || System.nanoTime() - asked.askedAt > askMax.toNanos()) {
+                toAsk.add(topic);
+            } else {
+                questions.put(topic, asked);
+            }
+        }
+        if (!toAsk.isEmpty()) {
+            long now = System.nanoTime();
+            Map<String, KafkaFuture<TopicDescription>> descriptions = cluster.describe(toAsk);
+            Map<String, KafkaFuture<Config>> configs = cluster.configurations(toAsk);
+            for (String topic : toAsk) {
+                Question question = new Question(now, descriptions.get(topic), configs.get(topic));
+                questions.put(topic, question);
+                open.put(topic, question);
+            }
+        }
+        return questions;
+    }
+
+    /** A topic takes nothing now. */
+    private static final class RefusedException extends Exception {
+        final Refusal refusal;
+
+        RefusedException(Refusal refusal) {
+            super(refusal.detail());
+            this.refusal = refusal;
+        }
+    }
+
+    private Limits limits(String topic, Question asked, long deadline) throws RefusedException {
+        TopicDescription description;
+        try {
+            description = cluster.await("describe topic " + topic, asked.description, deadline);
+        } catch (OutsideException e) {
+            Refusal refusal = KafkaErrors.refusalOfTopic(e.getCause() == null ? e : e.getCause())
+                    .orElseThrow(() -> e);
+            throw new RefusedException(refusal);
+        }
+        Set<AclOperation> allowed = description.authorizedOperations();
+        if (allowed != null && !allowed.contains(AclOperation.WRITE)) {
+            throw new RefusedException(KafkaErrors.FORBIDDEN);
+        }
+        Limits limits = limits(description, asked.config, deadline);
+        for (TopicPartitionInfo partition : description.partitions()) {
+            if (partition.leader() == null || partition.leader().isEmpty()) {
+                throw new RefusedException(
+                        KafkaErrors.unavailable("its partition " + partition.partition() + " has no leader"));
+            }
+            if (partition.isr().size() < limits.inSyncMin) {
+                throw new RefusedException(KafkaErrors.unavailable("its partition " + partition.partition() + " has "
+                        + partition.isr().size() + " replica(s) in sync, and its min.insync.replicas is "
+                        + limits.inSyncMin));
+            }
+        }
+        return limits;
     }
 
     /** Who may not read the configuration takes it for Kafka's default: whether a job is refused is the broker's to say. */
-    private Limits limits(String topic, @Nullable KafkaFuture<Config> config, long deadline) {
+    private Limits limits(TopicDescription description, @Nullable KafkaFuture<Config> config, long deadline) {
+        int partitions = description.partitions().size();
         try {
-            Config found = cluster.answer("tell the configuration of topic " + topic, config, deadline);
-            int bytesMax = Integer.parseInt(
-                    found.get(TopicConfig.MAX_MESSAGE_BYTES_CONFIG).value());
-            int segment =
-                    Integer.parseInt(found.get(TopicConfig.SEGMENT_BYTES_CONFIG).value());
-            String policy = found.get(TopicConfig.CLEANUP_POLICY_CONFIG).value();
-            return new Limits(Math.min(bytesMax, segment), policy.contains(TopicConfig.CLEANUP_POLICY_COMPACT));
+            Config found = cluster.await("tell the configuration of topic " + description.name(), config, deadline);
+            return new Limits(
+                    recordBytesMax(found),
+                    found.get(TopicConfig.CLEANUP_POLICY_CONFIG).value().contains(TopicConfig.CLEANUP_POLICY_COMPACT),
+                    partitions,
+                    number(found, TopicConfig.MIN_IN_SYNC_REPLICAS_CONFIG));
         } catch (OutsideException e) {
             if (e.getCause() instanceof AuthorizationException) {
-                return new Limits(MESSAGE_BYTES_DEFAULT, false);
+                return new Limits(MESSAGE_BYTES_DEFAULT, false, partitions, 1);
             }
             throw e;
         }
+    }
+
+    /** The largest record that a topic takes. */
+    static int recordBytesMax(Config config) {
+        return Math.min(
+                number(config, TopicConfig.MAX_MESSAGE_BYTES_CONFIG), number(config, TopicConfig.SEGMENT_BYTES_CONFIG));
+    }
+
+    private static int number(Config config, String name) {
+        return Integer.parseInt(config.get(name).value());
     }
 
     private boolean mightRefuse(Limits limits, Job job) {

@@ -14,12 +14,15 @@ import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.TransactionListing;
+import org.apache.kafka.clients.admin.TransactionState;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A cluster of three nodes that loses one under an enqueuer of the mode exactly-once. */
 @Tag("long")
@@ -54,13 +57,17 @@ class ClusterFaultsTest {
     }
 
     private Command.Daemon enqueuer() {
+        return enqueuer("exactly-once");
+    }
+
+    private Command.Daemon enqueuer(String delivery) {
         return new Command.Daemon(
                 outbox,
                 "enqueuer",
                 Command.with(
                         Command.environment(outbox),
                         "STAGED_JOBS_DELIVERY",
-                        "exactly-once",
+                        delivery,
                         "STAGED_JOBS_BATCH_SIZE",
                         "100"));
     }
@@ -102,6 +109,49 @@ class ClusterFaultsTest {
                 .description(transactionalId)
                 .get(30, TimeUnit.SECONDS)
                 .coordinatorId();
+    }
+
+    /** Nothing was under way to it when its only broker died: a transaction that was cannot be ended before it is back. */
+    @ParameterizedTest
+    @ValueSource(strings = {"exactly-once", "at-least-once"})
+    void a_topic_without_a_leader_is_held_and_the_others_flow(String delivery) throws Exception {
+        String sick = "sick-" + outbox.database.name();
+        kafka.admin()
+                .createTopics(
+                        Set.of(new NewTopic(sick, Map.of(0, List.of(2))).configs(Map.of("min.insync.replicas", "1"))))
+                .all()
+                .get(30, TimeUnit.SECONDS);
+        String healthy = kafka.newTopic("healthy", 3);
+        Checker ofSick = new Checker(outbox, sick);
+        Checker ofHealthy = new Checker(outbox, healthy);
+        enqueuer(delivery);
+        ofSick.stage(KEYS / 10, 1);
+        ofHealthy.stage(KEYS, 1);
+        ofHealthy.awaitDrained();
+        Eventually.until(
+                "Kafka has ended every transaction",
+                () -> kafka.admin().listTransactions().all().get(30, TimeUnit.SECONDS).stream()
+                        .noneMatch(transaction -> transaction.state() == TransactionState.PREPARE_COMMIT));
+        kafka.kill(2);
+        try {
+            ofSick.stage(KEYS / 10, JOBS_OF_A_KEY);
+            ofHealthy.stage(KEYS, JOBS_OF_A_KEY);
+            Duration drained = ofHealthy.awaitDrained();
+            System.out.printf("%s: sick topic held, the others drained within %d ms%n", delivery, drained.toMillis());
+            assertThat(outbox.aside())
+                    .hasSize(KEYS / 10 * JOBS_OF_A_KEY)
+                    .allMatch(job -> job.endsWith(" held: topic unavailable"));
+        } finally {
+            kafka.startAgain(2);
+        }
+        Eventually.until("nothing is held", () -> outbox.aside().isEmpty());
+        if (delivery.equals("exactly-once")) {
+            ofSick.assertExactlyOnce();
+            ofHealthy.assertExactlyOnce();
+        } else {
+            ofSick.assertAtLeastOnce();
+            ofHealthy.assertAtLeastOnce();
+        }
     }
 
     @Test

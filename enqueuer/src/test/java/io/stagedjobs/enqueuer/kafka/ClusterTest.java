@@ -9,6 +9,8 @@ import io.stagedjobs.testkit.TestKafka;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Set;
+import org.apache.kafka.clients.admin.TopicDescription;
+import org.apache.kafka.common.KafkaFuture;
 import org.junit.jupiter.api.Test;
 
 class ClusterTest {
@@ -37,6 +39,31 @@ class ClusterTest {
             Eventually.until("Kafka answers again", () -> answers(cluster, topic));
             assertThat(described(cluster, topic)).isEqualTo(topic);
         }
+    }
+
+    /** A lane may outlive its enqueuer for a while, and hear only then that nobody answers any more. */
+    @Test
+    void after_its_end_it_connects_to_nobody_any_more() throws Exception {
+        long before = adminClients();
+        try (TestKafka kafka = TestKafka.startEmbeddedBehindProxy(Map.of())) {
+            String topic = kafka.newTopic("asked", 1);
+            Cluster cluster = new Cluster(new KafkaClientSettings(
+                    Map.of("bootstrap.servers", kafka.proxy().address()), Duration.ofMillis(100)));
+            Eventually.until("Kafka answers", () -> answers(cluster, topic));
+            kafka.proxy().stall();
+            KafkaFuture<TopicDescription> asked =
+                    cluster.describe(Set.of(topic)).get(topic);
+            cluster.close();
+            assertThatThrownBy(() -> cluster.answer("describe", asked, System.nanoTime() + 10_000_000_000L))
+                    .isInstanceOf(OutsideException.class);
+            Eventually.until("no client is left", () -> adminClients() == before);
+        }
+    }
+
+    private static long adminClients() {
+        return Thread.getAllStackTraces().keySet().stream()
+                .filter(thread -> thread.getName().equals("kafka-admin-client-thread | staged-jobs-enqueuer"))
+                .count();
     }
 
     private static boolean answers(Cluster cluster, String topic) {

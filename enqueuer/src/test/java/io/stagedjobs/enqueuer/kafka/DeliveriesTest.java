@@ -8,12 +8,19 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.Future;
 import java.util.stream.IntStream;
+import org.apache.kafka.clients.producer.Callback;
 import org.apache.kafka.clients.producer.MockProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.InvalidTimestampException;
 import org.apache.kafka.common.errors.InvalidTopicException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A transaction in which one record is refused: the producer fails those that it has not sent yet with the same error. */
 class DeliveriesTest {
@@ -27,13 +34,41 @@ class DeliveriesTest {
                 .toList();
     }
 
+    private static CloudEvents.Records records(List<Job> jobs) {
+        return new CloudEvents("/tests").records(jobs);
+    }
+
     /** All of the jobs are answered with one error. */
     private static Outcome failed(List<Job> jobs, RuntimeException error) {
         try (MockProducer<byte[], byte[]> producer =
                 new MockProducer<>(false, null, new ByteArraySerializer(), new ByteArraySerializer())) {
-            Deliveries deliveries = Deliveries.send(jobs, null, producer, new CloudEvents("/tests"), LATER);
+            Deliveries deliveries = Deliveries.send(records(jobs), null, producer, LATER);
             jobs.forEach(job -> producer.errorNext(error));
             return deliveries.outcome(Map.of());
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(classes = {InvalidTopicException.class, IllegalStateException.class, KafkaException.class})
+    void what_the_producer_does_not_even_take_ends_the_batch_and_nothing_after_it_is_sent(
+            Class<? extends RuntimeException> kind) throws Exception {
+        RuntimeException refusal = kind.getConstructor(String.class).newInstance("not taken");
+        try (MockProducer<byte[], byte[]> producer =
+                new MockProducer<>(true, null, new ByteArraySerializer(), new ByteArraySerializer()) {
+                    @Override
+                    public synchronized Future<RecordMetadata> send(
+                            ProducerRecord<byte[], byte[]> record, Callback callback) {
+                        if (record.topic().equals("bad") && history().size() == 1) {
+                            throw refusal;
+                        }
+                        return super.send(record, callback);
+                    }
+                }) {
+            Outcome outcome = Deliveries.send(records(jobs("good", "bad", "good", "bad")), null, producer, LATER)
+                    .outcome(Map.of());
+            assertThat(producer.history()).hasSize(1);
+            assertThat(outcome.published()).hasSize(1);
+            assertThat(outcome.failure()).contains("did not take");
         }
     }
 

@@ -1,0 +1,125 @@
+package io.stagedjobs.enqueuer.kafka;
+
+import io.stagedjobs.enqueuer.Job;
+import io.stagedjobs.enqueuer.Progress;
+import io.stagedjobs.enqueuer.Progress.JobRef;
+import java.nio.BufferUnderflowException;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The bytes of a progress: a version, the batch's number, how many jobs it has, their ids as differences, then one digest of
+ * eight bytes for each. Numbers are of variable length: zigzag, then seven bits a byte, the lowest first. Kept in Kafka by one
+ * release and read by the next, so that it rests on no library.
+ */
+final class ProgressFormat {
+
+    private static final byte VERSION = 1;
+
+    /** 64 bits, seven a byte. */
+    private static final int NUMBER_BYTES_MAX = 10;
+
+    private static final int HEAD_BYTES_MAX = 1 + 2 * NUMBER_BYTES_MAX;
+    private static final int ENTRY_BYTES_MIN = 1 + Long.BYTES;
+    private static final int ENTRY_BYTES_MAX = NUMBER_BYTES_MAX + Long.BYTES;
+
+    private static final int LOW_BITS = 0x7f;
+    private static final int MORE_FOLLOWS = 0x80;
+
+    /** Some bytes are no progress that this release knows; the message says why, to end a sentence with. */
+    static final class UnreadableException extends Exception {
+        UnreadableException(String why) {
+            super(why);
+        }
+    }
+
+    private ProgressFormat() {}
+
+    /** The most bytes that the progress of so many jobs has. */
+    static int bytesMax(int jobs) {
+        return HEAD_BYTES_MAX + jobs * ENTRY_BYTES_MAX;
+    }
+
+    /** Of how many jobs the progress surely has no more bytes than that; less than 1 if of none. */
+    static int jobsMax(int bytes) {
+        return (bytes - HEAD_BYTES_MAX) / ENTRY_BYTES_MAX;
+    }
+
+    static byte[] encode(long batch, List<Job> jobs) {
+        ByteBuffer buffer = ByteBuffer.allocate(bytesMax(jobs.size()));
+        buffer.put(VERSION);
+        putNumber(buffer, batch);
+        putNumber(buffer, jobs.size());
+        long before = 0;
+        for (Job job : jobs) {
+            putNumber(buffer, job.id() - before);
+            before = job.id();
+        }
+        jobs.forEach(job -> buffer.putLong(JobRef.digest(job.jobId())));
+        byte[] bytes = new byte[buffer.flip().remaining()];
+        buffer.get(bytes);
+        return bytes;
+    }
+
+    static Progress decode(byte @Nullable [] bytes) throws UnreadableException {
+        if (bytes == null) {
+            throw new UnreadableException("it has no value");
+        }
+        ByteBuffer buffer = ByteBuffer.wrap(bytes);
+        try {
+            Progress progress = decode(buffer);
+            if (buffer.hasRemaining()) {
+                throw new UnreadableException("it has " + buffer.remaining() + " more byte(s) than its jobs need");
+            }
+            return progress;
+        } catch (BufferUnderflowException e) {
+            throw new UnreadableException("it ends too soon, after " + bytes.length + " byte(s)");
+        }
+    }
+
+    private static Progress decode(ByteBuffer buffer) throws UnreadableException {
+        byte version = buffer.get();
+        if (version != VERSION) {
+            throw new UnreadableException("it is in format " + version + ", this release reads " + VERSION);
+        }
+        long batch = number(buffer);
+        long jobs = number(buffer);
+        if (jobs < 0 || jobs > buffer.remaining() / ENTRY_BYTES_MIN) {
+            throw new UnreadableException("it says to have " + jobs + " jobs in " + buffer.remaining() + " byte(s)");
+        }
+        long[] ids = new long[(int) jobs];
+        long before = 0;
+        for (int i = 0; i < ids.length; i++) {
+            before += number(buffer);
+            ids[i] = before;
+        }
+        List<JobRef> refs = new ArrayList<>(ids.length);
+        for (long id : ids) {
+            refs.add(new JobRef(id, buffer.getLong()));
+        }
+        return new Progress(batch, refs);
+    }
+
+    private static void putNumber(ByteBuffer buffer, long number) {
+        long left = (number << 1) ^ (number >> 63); // small ones stay small, negative ones too
+        while ((left & ~LOW_BITS) != 0) {
+            buffer.put((byte) ((left & LOW_BITS) | MORE_FOLLOWS));
+            left >>>= 7;
+        }
+        buffer.put((byte) left);
+    }
+
+    private static long number(ByteBuffer buffer) throws UnreadableException {
+        long number = 0;
+        for (int bits = 0; bits < 7 * NUMBER_BYTES_MAX; bits += 7) {
+            byte next = buffer.get();
+            number |= (long) (next & LOW_BITS) << bits;
+            if ((next & MORE_FOLLOWS) == 0) {
+                return (number >>> 1) ^ -(number & 1);
+            }
+        }
+        throw new UnreadableException("it has a number that is too long");
+    }
+}
