@@ -120,7 +120,7 @@ final class CloudEvents {
         }
         List<Header> headers = new ArrayList<>();
         try (JsonParser parser = JSON.createParser(json)) {
-            parser.nextToken(); // the object's start: the table's CHECK lets nothing else in
+            parser.nextToken(); // the object's start: the table takes nothing else
             for (String name = parser.nextFieldName(); name != null; name = parser.nextFieldName()) {
                 headers.add(header(name, parser.nextTextValue()));
             }
