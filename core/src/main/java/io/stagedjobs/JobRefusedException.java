@@ -3,7 +3,7 @@ package io.stagedjobs;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A job breaks a rule that Kafka or the table's CHECK constraints set, so that it could never be published. It was not
+ * A job breaks a rule that Kafka or the table sets, so that it could never be published. It was not
  * staged; where the database refused it, the caller's transaction can only be rolled back. Trying again cannot help:
  * the code or the data that made the job is to be mended.
  */

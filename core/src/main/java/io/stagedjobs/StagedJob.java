@@ -7,6 +7,7 @@ import java.nio.charset.CharacterCodingException;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -19,13 +20,14 @@ import org.jspecify.annotations.Nullable;
  * is checked by the table, whose limit the operator sets.
  *
  * @param id identity of the job for the whole world; becomes the CloudEvents id
- * @param topic Kafka topic: 1 to 249 of {@code A-Z a-z 0-9 . _ -}, not {@code .} or {@code ..}
+ * @param topic Kafka topic: 1 to 249 of {@code A-Z a-z 0-9 . _ -}, not {@code .} or {@code ..}, none of Kafka's internal
+ *     ones, and none whose name begins with {@code staged-jobs-progress-}
  * @param key ordering key and Kafka key, at most {@value #KEY_BYTES_MAX} bytes of UTF-8; null for a job without order
  * @param name what happened, 1 to {@value #NAME_LENGTH_MAX} characters, for example {@code user.created}; becomes the
  *     CloudEvents type
  * @param payload the record's value, byte for byte; null for a tombstone
- * @param headers the job's own headers, at most {@value #HEADERS_BYTES_MAX} bytes as JSON; no name starts with
- *     {@code ce_}. A {@code content-type} here replaces the default {@code application/json}.
+ * @param headers the job's own headers, at most {@value #HEADERS_BYTES_MAX} bytes as JSON; no name has more than
+ *     {@value #HEADER_NAME_BYTES_MAX} bytes or starts with {@code ce_}. A {@code content-type} here replaces the default {@code application/json}.
  */
 public record StagedJob(
         UUID id,
@@ -38,9 +40,13 @@ public record StagedJob(
     static final int NAME_LENGTH_MAX = 255;
     static final int KEY_BYTES_MAX = 4096;
     static final int HEADERS_BYTES_MAX = 100_000;
+    static final int HEADER_NAME_BYTES_MAX = 255;
 
     private static final Pattern TOPIC = Pattern.compile("[A-Za-z0-9._-]{1,249}");
     private static final String RESERVED_PREFIX = "ce_";
+    private static final String PROGRESS_PREFIX = "staged-jobs-progress-";
+    private static final Set<String> INTERNAL_TOPICS =
+            Set.of("__consumer_offsets", "__transaction_state", "__share_group_state", "__cluster_metadata");
 
     /** Checks the rules above; throws JobRefusedException if one is broken. */
     public StagedJob {
@@ -48,6 +54,10 @@ public record StagedJob(
         if (!TOPIC.matcher(topic).matches() || topic.equals(".") || topic.equals("..")) {
             throw new JobRefusedException("cannot stage a job for topic " + quote(topic)
                     + ": Kafka takes 1 to 249 letters, digits, '.', '_' and '-', but not '.' or '..'");
+        }
+        if (topic.startsWith(PROGRESS_PREFIX) || INTERNAL_TOPICS.contains(topic)) {
+            throw new JobRefusedException("cannot stage a job for topic " + quote(topic) + ": only "
+                    + (topic.startsWith(PROGRESS_PREFIX) ? "the enqueuer" : "Kafka") + " itself writes to it");
         }
         checkText("name", name);
         if (name.isEmpty() || name.codePointCount(0, name.length()) > NAME_LENGTH_MAX) {
@@ -59,7 +69,10 @@ public record StagedJob(
                     + " bytes, at most " + KEY_BYTES_MAX + " are allowed");
         }
         headers.forEach((header, value) -> {
-            checkText("header name", header);
+            if (checkText("header name", header) > HEADER_NAME_BYTES_MAX) {
+                throw new JobRefusedException("cannot stage a job whose header " + quote(header)
+                        + " has a name of more than " + HEADER_NAME_BYTES_MAX + " bytes");
+            }
             checkText("header " + quote(header), value);
             if (header.startsWith(RESERVED_PREFIX)) {
                 throw new JobRefusedException("cannot stage a job with its own header " + quote(header)

@@ -32,6 +32,7 @@ class GrantsTest {
     static void grant() throws IOException {
         fixture = new SchemaFixture("grants");
         fixture.dsl().execute("CREATE ROLE " + ROLE + " LOGIN PASSWORD 'secret'");
+        fixture.dsl().execute("REVOKE EXECUTE ON FUNCTION staged_jobs_before_insert() FROM PUBLIC");
         String manual = Files.readString(Path.of("../docs/operations.md"));
         for (String name : new String[] {"application", "idempotency"}) {
             Matcher block = Pattern.compile("```sql grants-" + name + "\\n(.*?)```", Pattern.DOTALL)

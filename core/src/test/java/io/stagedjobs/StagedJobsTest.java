@@ -267,6 +267,34 @@ class StagedJobsTest {
                 .hasMessageNotContaining("\n");
     }
 
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "staged-jobs-progress-1",
+                "__consumer_offsets",
+                "__transaction_state",
+                "__share_group_state",
+                "__cluster_metadata"
+            })
+    void a_topic_that_only_kafka_or_the_enqueuer_writes_to_is_refused(String topic) {
+        assertThatThrownBy(() -> StagedJob.builder(topic, "x").build())
+                .isInstanceOf(JobRefusedException.class)
+                .hasMessageContainingAll(topic, "itself writes to it");
+    }
+
+    @Test
+    void a_headers_name_has_a_size() {
+        assertThat(StagedJob.builder("t", "n")
+                        .header("é".repeat(127), "v")
+                        .build()
+                        .headers())
+                .hasSize(1);
+        assertThatThrownBy(() ->
+                        StagedJob.builder("t", "n").header("é".repeat(128), "v").build())
+                .isInstanceOf(JobRefusedException.class)
+                .hasMessageContaining("more than 255 bytes");
+    }
+
     @Test
     void a_topic_of_250_characters_is_refused() {
         assertThat(StagedJob.builder("t".repeat(249), "x").build().topic()).hasSize(249);

@@ -8,8 +8,10 @@ import java.io.UncheckedIOException;
 import java.sql.Connection;
 import java.sql.Statement;
 import java.util.List;
+import java.util.function.Consumer;
 import org.jooq.DSLContext;
 import org.jooq.SQLDialect;
+import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DSL;
 
 /**
@@ -25,6 +27,10 @@ public final class Schema {
 
     /** Largest payload in bytes that the table takes unless {@link #limitPayload} says otherwise. */
     public static final int PAYLOAD_BYTES_MAX_DEFAULT = 900_000;
+
+    private static final int PAYLOAD_BYTES_MAX = 100_000_000;
+    private static final int LOCK_TRIES = 20;
+    private static final String LOCK_NOT_AVAILABLE = "55P03";
 
     private static final List<String> MIGRATIONS = List.of(
             "V001__staged_jobs.sql", "V002__exactly_once.sql", "V003__parked_jobs.sql", "V004__idempotency_keys.sql");
@@ -143,30 +149,95 @@ public final class Schema {
     }
 
     /**
-     * Sets the largest payload that the table takes, in a transaction of its own. Jobs that wait already are not concerned,
-     * nor are those that were moved aside and return. Kafka's own limits (the topics' {@code max.message.bytes}, the enqueuer's {@code max.request.size}) are the
-     * operator's to raise along.
+     * Sets the largest payload that the table takes, in a transaction of its own. Jobs that wait already are not
+     * concerned, nor are those that were moved aside and return. Kafka's own limits (the topics' {@code
+     * max.message.bytes}, the enqueuer's {@code max.request.size}) are the operator's to raise along.
      *
      * @param bytes 1 to 100 000 000
+     * @param waiting is given a line for a person while somebody else keeps the table locked
+     * @throws SchemaException if the table stays locked; nothing was changed
      */
-    public void limitPayload(Connection connection, int bytes) {
-        if (bytes < 1 || bytes > 100_000_000) {
-            throw new IllegalArgumentException("the payload limit must be 1 to 100000000 bytes, not " + bytes);
+    public void limitPayload(Connection connection, int bytes, Consumer<String> waiting) {
+        if (bytes < 1 || bytes > PAYLOAD_BYTES_MAX) {
+            throw new IllegalArgumentException(
+                    "the payload limit must be 1 to " + PAYLOAD_BYTES_MAX + " bytes, not " + bytes);
         }
         requireCurrent(connection);
-        DSL.using(connection, SQLDialect.POSTGRES).transaction(transaction -> {
-            DSLContext dsl = transaction.dsl();
-            dsl.execute("LOCK TABLE " + qualified("staged_jobs") + " IN ACCESS EXCLUSIVE MODE");
+        withoutWriters(connection, waiting, dsl -> {
             // A job that was staged before keeps its right to be here: moved aside meanwhile, it returns under its old
             // id.
             long last = dsl.fetchSingle("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM "
                             + qualified("staged_jobs_id_seq"))
                     .get(0, long.class);
-            // NOT VALID spares reading the whole table under the lock; it binds every new row all the same.
-            dsl.execute("ALTER TABLE " + qualified("staged_jobs") + " DROP CONSTRAINT staged_jobs_payload_size,"
-                    + " ADD CONSTRAINT staged_jobs_payload_size CHECK (octet_length(payload) <= " + bytes + " OR id <= "
-                    + last + ") NOT VALID");
+            new StagingTrigger(StagingTrigger.read(dsl, this).lanes(), bytes, last).replace(dsl, this);
         });
+    }
+
+    /**
+     * How many lanes new jobs are spread over.
+     *
+     * @throws SchemaException with the way out, if the trigger that does so is missing or switched off
+     */
+    public int lanes(Connection connection) {
+        return StagingTrigger.read(DSL.using(connection, SQLDialect.POSTGRES), this)
+                .lanes();
+    }
+
+    /**
+     * Runs {@code change} in a transaction in which nobody else writes jobs: all that wrote before are committed or
+     * rolled back, all that come later wait. Whoever has the table locked is waited for, at most {@value #LOCK_TRIES}
+     * times for two seconds; in between others get their turn.
+     *
+     * @param waiting is given a line for a person, who locks the table
+     * @throws SchemaException if the table stays locked; nothing was changed
+     */
+    public void withoutWriters(Connection connection, Consumer<String> waiting, Consumer<DSLContext> change) {
+        DSLContext dsl = DSL.using(connection, SQLDialect.POSTGRES);
+        String told = "";
+        for (int tries = 1; ; tries++) {
+            try {
+                dsl.transaction(transaction -> {
+                    // Longer than deadlock_timeout, after which an autovacuum gives way.
+                    transaction.dsl().execute("SET LOCAL lock_timeout = '2s'");
+                    transaction
+                            .dsl()
+                            .execute("LOCK TABLE " + qualified("staged_jobs") + " IN SHARE ROW EXCLUSIVE MODE");
+                    change.accept(transaction.dsl());
+                });
+                return;
+            } catch (DataAccessException e) {
+                if (!LOCK_NOT_AVAILABLE.equals(e.sqlState())) {
+                    throw e;
+                }
+                String holders = holders(dsl);
+                if (tries == LOCK_TRIES) {
+                    throw new SchemaException("could not lock table staged_jobs in " + LOCK_TRIES + " tries: " + holders
+                            + ". Nothing was changed. Have these transactions ended, then try again.");
+                }
+                if (!holders.equals(told)) {
+                    waiting.accept("waiting for table staged_jobs: " + holders);
+                    told = holders;
+                }
+            }
+        }
+    }
+
+    /** Who writes to the table or has it locked, in words. */
+    private String holders(DSLContext dsl) {
+        List<String> holders = dsl.fetch(
+                        "SELECT DISTINCT coalesce('process ' || l.pid || ' (' || coalesce(a.usename, '?') || ', \"'"
+                                + " || coalesce(left(regexp_replace(a.application_name, '[^ -~]', '?', 'g'), 60), '')"
+                                + " || '\", ' || coalesce(a.state, '?') || coalesce(', transaction open for '"
+                                + " || extract(epoch FROM clock_timestamp() - a.xact_start)::bigint || ' s', '') || ')',"
+                                + " 'a prepared transaction, see pg_prepared_xacts')"
+                                + " FROM pg_catalog.pg_locks AS l LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid"
+                                + " WHERE l.relation = to_regclass(?) AND l.granted AND l.mode IN ('RowExclusiveLock',"
+                                + " 'ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock',"
+                                + " 'AccessExclusiveLock') AND l.pid IS DISTINCT FROM pg_backend_pid() AND l.database ="
+                                + " (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) LIMIT 5",
+                        qualified("staged_jobs"))
+                .getValues(0, String.class);
+        return holders.isEmpty() ? "whoever had it locked is gone by now" : String.join("; ", holders);
     }
 
     private static void requireCapableServer(DSLContext dsl) {

@@ -8,12 +8,15 @@ import io.stagedjobs.testkit.TestPostgres;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import org.flywaydb.core.Flyway;
 import org.jooq.DSLContext;
 import org.jooq.SQLDialect;
@@ -24,6 +27,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.postgresql.util.PSQLException;
+import org.postgresql.util.ServerErrorMessage;
 
 class SchemaTest {
 
@@ -139,13 +144,13 @@ class SchemaTest {
     void the_payload_limit_can_be_raised_and_lowered() throws SQLException {
         migrate(Schema.PUBLIC);
         try (Connection connection = database.connect()) {
-            Schema.PUBLIC.limitPayload(connection, 2_000_000);
+            Schema.PUBLIC.limitPayload(connection, 2_000_000, line -> {});
             dsl.execute("INSERT INTO staged_jobs (topic, job_name, payload) VALUES ('t', 'n', ?)", new byte[2_000_000]);
-            Schema.PUBLIC.limitPayload(connection, 10);
+            Schema.PUBLIC.limitPayload(connection, 10, line -> {});
             assertThatThrownBy(() -> dsl.execute(
                             "INSERT INTO staged_jobs (topic, job_name, payload) VALUES ('t', 'n', ?)", new byte[11]))
                     .hasMessageContaining("staged_jobs_payload_size");
-            assertThatThrownBy(() -> Schema.PUBLIC.limitPayload(connection, 0))
+            assertThatThrownBy(() -> Schema.PUBLIC.limitPayload(connection, 0, line -> {}))
                     .isInstanceOf(IllegalArgumentException.class);
         }
     }
@@ -156,7 +161,7 @@ class SchemaTest {
         dsl.execute("INSERT INTO staged_jobs (topic, job_name, payload) VALUES ('t', 'n', ?)", new byte[100]);
         long id = dsl.fetchSingle("DELETE FROM staged_jobs RETURNING id").get(0, long.class);
         try (Connection connection = database.connect()) {
-            Schema.PUBLIC.limitPayload(connection, 10);
+            Schema.PUBLIC.limitPayload(connection, 10, line -> {});
         }
         dsl.execute(
                 "INSERT INTO staged_jobs (id, topic, job_name, payload) OVERRIDING SYSTEM VALUE VALUES (?, 't', 'n', ?)",
@@ -193,8 +198,8 @@ class SchemaTest {
         migrate(Schema.PUBLIC);
         assertThatThrownBy(() -> dsl.execute("INSERT INTO staged_jobs (id, topic, job_name) VALUES (1, 't', 'n')"))
                 .isInstanceOf(DataAccessException.class);
-        assertThatThrownBy(() -> dsl.execute("INSERT INTO staged_jobs (lane, topic, job_name) VALUES (1, 't', 'n')"))
-                .isInstanceOf(DataAccessException.class);
+        dsl.execute("INSERT INTO staged_jobs (lane, topic, job_key, job_name) VALUES (77, 'users', '1', 'n')");
+        assertThat(dsl.fetchValue("SELECT lane::int FROM staged_jobs")).isEqualTo(LANES_OF_FIVE_KEYS.get(0));
     }
 
     @ParameterizedTest
@@ -216,6 +221,14 @@ class SchemaTest {
                 "'t', 'n', null, '[]'                   | staged_jobs_headers_strings",
                 "'t', 'n', null, '\"a\"'                | staged_jobs_headers_strings",
                 "'t', 'n', null, 'null'                 | staged_jobs_headers_strings",
+                "'t', 'n', null, '{\"a\": []}'          | staged_jobs_headers_strings",
+                "'t', 'n', null, '{\"a\": [\"b\"]}'     | staged_jobs_headers_strings",
+                "'t', 'n', null, jsonb_build_object(repeat('é', 128), 'v') | staged_jobs_header_name_size",
+                "'t', 'n', null, jsonb_build_object('a', repeat('v', 100000)) | staged_jobs_headers_size",
+                "'__consumer_offsets', 'n', null, null  | staged_jobs_topic_reserved",
+                "'__transaction_state', 'n', null, null | staged_jobs_topic_reserved",
+                "'__share_group_state', 'n', null, null | staged_jobs_topic_reserved",
+                "'__cluster_metadata', 'n', null, null  | staged_jobs_topic_reserved",
             })
     void what_kafka_can_never_take_is_refused_by_the_table(String values, String constraint) throws SQLException {
         migrate(Schema.PUBLIC);
@@ -250,24 +263,115 @@ class SchemaTest {
     @Test
     void the_lane_of_a_key_is_what_it_always_was() throws SQLException {
         migrate(Schema.PUBLIC);
-        assertThat(dsl.fetch("SELECT staged_jobs_lane('users', k, 1) FROM unnest(ARRAY['1', '2', '3', 'é', '']) AS k")
-                        .getValues(0, int.class))
+        dsl.execute(
+                "INSERT INTO staged_jobs (topic, job_key, job_name)"
+                        + " SELECT 'users', k, 'n' FROM unnest(ARRAY['1', '2', '3', 'é', '']) WITH ORDINALITY AS k (k, n) ORDER BY n");
+        assertThat(dsl.fetch("SELECT lane FROM staged_jobs ORDER BY id").getValues(0, int.class))
                 .isEqualTo(LANES_OF_FIVE_KEYS);
-        assertThat(dsl.fetch("SELECT staged_jobs_lane('users', NULL, id) FROM generate_series(7, 9) AS id")
+        dsl.execute("INSERT INTO staged_jobs (id, topic, job_name) OVERRIDING SYSTEM VALUE"
+                + " SELECT n, 'users', 'n' FROM generate_series(1007, 1009) AS n");
+        assertThat(dsl.fetch("SELECT lane FROM staged_jobs WHERE id > 1000 ORDER BY id")
                         .getValues(0, int.class))
                 .containsExactly(7, 0, 1);
     }
 
-    /** The table writes the function's expression out, for speed. */
-    @Test
-    void the_table_computes_the_lane_as_the_function_does() throws SQLException {
+    @ParameterizedTest
+    @ValueSource(strings = {"infinity", "-infinity", "0001-12-31 23:59:59+00 BC", "10000-01-01 00:00:00+00"})
+    void a_time_that_no_record_can_carry_is_refused(String time) throws SQLException {
         migrate(Schema.PUBLIC);
-        dsl.execute(
-                "INSERT INTO staged_jobs (topic, job_key, job_name)"
-                        + " SELECT 'topic-' || n % 7, CASE WHEN n % 3 > 0 THEN 'é' || n END, 'n' FROM generate_series(1, 500) AS n");
-        assertThat(dsl.fetchCount(
-                        DSL.table("staged_jobs"), DSL.condition("lane = staged_jobs_lane(topic, job_key, id)")))
-                .isEqualTo(500);
+        assertThatThrownBy(() -> dsl.execute(
+                        "INSERT INTO staged_jobs (topic, job_name, staged_at) VALUES ('t', 'n', ?::timestamptz)", time))
+                .hasMessageContaining("staged_jobs_staged_at_range");
+    }
+
+    @Test
+    void a_row_that_is_refused_is_not_shown() throws SQLException {
+        migrate(Schema.PUBLIC);
+        for (String values : List.of(
+                "NULL, 'n', 'secret', 'x'",
+                "'t', NULL, 'secret', 'x'",
+                "'t', repeat('n', 256), 'secret', 'x'",
+                "'t', 'n', 'secret', convert_to(repeat('secret', 200000), 'UTF8')")) {
+            assertThatThrownBy(() -> dsl.execute(
+                            "INSERT INTO staged_jobs (topic, job_name, job_key, payload) VALUES (" + values + ")"))
+                    .rootCause()
+                    .isInstanceOfSatisfying(PSQLException.class, e -> {
+                        ServerErrorMessage server = e.getServerErrorMessage();
+                        assertThat(server.getSQLState()).isIn("23502", "23514");
+                        assertThat(server.getTable()).isEqualTo("staged_jobs");
+                        assertThat(server.toString()).doesNotContain("secret");
+                    });
+        }
+    }
+
+    @Test
+    void the_earliest_and_the_latest_time_that_a_record_can_carry_are_taken() throws SQLException {
+        migrate(Schema.PUBLIC);
+        dsl.execute("INSERT INTO staged_jobs (topic, job_name, staged_at) VALUES ('t', 'n', '0001-01-01 00:00:00+00'),"
+                + " ('t', 'n', '9999-12-31 23:59:59.999999+00')");
+        assertThat(dsl.fetchCount(DSL.table("staged_jobs"))).isEqualTo(2);
+    }
+
+    @Test
+    void headers_at_their_bounds_are_taken() throws SQLException {
+        migrate(Schema.PUBLIC);
+        for (String headers : List.of(
+                "'{}'",
+                "'{\"a\": \"ce_value\"}'",
+                "'{\"\": \"\"}'",
+                "jsonb_build_object(repeat('é', 127), repeat('v', 90000))")) {
+            dsl.execute("INSERT INTO staged_jobs (topic, job_name, headers) VALUES ('t', 'n', " + headers + ")");
+        }
+        assertThat(dsl.fetchCount(DSL.table("staged_jobs"))).isEqualTo(4);
+    }
+
+    /** What drivers send: a text, a varchar, json, jsonb, and literals without a type. */
+    @ParameterizedTest
+    @ValueSource(strings = {"%s", "%s::text", "%s::varchar", "%s::json", "%s::jsonb"})
+    void a_job_is_staged_by_function_whatever_type_its_payload_has(String payload) throws SQLException {
+        migrate(Schema.PUBLIC);
+        String json = "{\"p\":\"C:\\\\new\", \"q\":\"say \\\"ü\\\"\\n\"}";
+        dsl.connection(connection -> {
+            try (var statement = connection.createStatement()) {
+                statement.execute("SELECT stage_job('t', 'n', " + payload.formatted("'" + json + "'") + ")");
+                statement.execute("SELECT stage_job('t', 'n', " + payload.formatted("'" + json + "'")
+                        + ", 'k', '{\"h\": \"v\"}')");
+            }
+        });
+        assertThat(dsl.fetch("SELECT convert_from(payload, 'UTF8')::jsonb = ?::jsonb FROM staged_jobs", json)
+                        .getValues(0, boolean.class))
+                .containsExactly(true, true);
+    }
+
+    @Test
+    void an_open_writer_delays_a_change_of_the_payload_limit_and_is_named() throws Exception {
+        migrate(Schema.PUBLIC);
+        List<String> told = Collections.synchronizedList(new ArrayList<>());
+        CountDownLatch toldOnce = new CountDownLatch(1);
+        try (Connection writer = database.connect();
+                Connection connection = database.connect()) {
+            writer.setAutoCommit(false);
+            DSL.using(writer, SQLDialect.POSTGRES)
+                    .execute("SET application_name = 'the writer'; INSERT INTO staged_jobs (topic, job_name, payload)"
+                            + " VALUES ('t', 'n', 'longer than ten')");
+            ExecutorService thread = Executors.newSingleThreadExecutor();
+            try {
+                Future<?> change = thread.submit(() -> Schema.PUBLIC.limitPayload(connection, 10, line -> {
+                    told.add(line);
+                    toldOnce.countDown();
+                }));
+                assertThat(toldOnce.await(30, TimeUnit.SECONDS)).isTrue();
+                writer.commit();
+                change.get(30, TimeUnit.SECONDS);
+            } finally {
+                thread.shutdownNow();
+            }
+        }
+        assertThat(told).hasSize(1);
+        assertThat(told.get(0)).contains("waiting for table staged_jobs", "the writer", "idle in transaction");
+        assertThatThrownBy(() -> dsl.execute(
+                        "INSERT INTO staged_jobs (topic, job_name, payload) VALUES ('t', 'n', 'longer than ten')"))
+                .hasMessageContaining("staged_jobs_payload_size");
     }
 
     private static final List<Integer> LANES_OF_FIVE_KEYS = List.of(7, 7, 0, 7, 3);

@@ -17,6 +17,9 @@ final class Meters implements AutoCloseable {
     /** A timer costs as much as publishing a job does; those of one batch are published at one moment. */
     private static final int LAGS_PER_BATCH_MAX = 100;
 
+    /** Far from what a timer can count up. */
+    private static final Duration LAG_MAX = Duration.ofDays(30);
+
     private final MeterRegistry registry;
     private final AtomicLong publishedHere = new AtomicLong();
     private final Counter published;
@@ -77,10 +80,14 @@ final class Meters implements AutoCloseable {
         batchSize.record(jobs.size());
         int every = 1 + (jobs.size() - 1) / LAGS_PER_BATCH_MAX;
         for (int i = 0; i < jobs.size(); i += every) {
-            Duration since =
-                    Duration.between(jobs.get(i).stagedAt(), settled.deleted().at());
-            lag.record(since.isNegative() ? Duration.ZERO : since); // somebody has set the database's clock back
+            lag.record(bounded(
+                    Duration.between(jobs.get(i).stagedAt(), settled.deleted().at())));
         }
+    }
+
+    /** Whoever inserts a job may give it any time, and the database's clock may be set back. */
+    private static Duration bounded(Duration since) {
+        return since.isNegative() ? Duration.ZERO : since.compareTo(LAG_MAX) > 0 ? LAG_MAX : since;
     }
 
     long published() {

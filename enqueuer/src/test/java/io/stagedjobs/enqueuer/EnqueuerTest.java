@@ -68,6 +68,21 @@ class EnqueuerTest {
         assertThat(namesByKey.values()).allSatisfy(names -> assertThat(names).isEqualTo(inOrder));
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"exactly-once", "at-least-once"})
+    void a_publication_of_all_tables_does_not_keep_jobs_from_being_published_once(String delivery) throws Exception {
+        outbox.dsl().execute("CREATE PUBLICATION everything FOR ALL TABLES");
+        outbox.dsl()
+                .execute(
+                        "INSERT INTO staged_jobs (topic, job_key, job_name)"
+                                + " SELECT ?, 'k' || n % 7, 'job.' || n FROM generate_series(1, 100) AS n",
+                        topic);
+        outbox.enqueuer(delivery.equals("exactly-once") ? outbox.exactlyOnce() : outbox.publisher(Map.of()))
+                .start();
+        Eventually.until("nothing waits", () -> outbox.waiting() == 0);
+        assertThat(outbox.namesIn(topic)).hasSize(100).doesNotHaveDuplicates();
+    }
+
     /** Each writer has keys of its own; every third transaction is rolled back and done again. */
     private void writeEverything() throws Exception {
         ExecutorService writers = Executors.newFixedThreadPool(WRITERS);

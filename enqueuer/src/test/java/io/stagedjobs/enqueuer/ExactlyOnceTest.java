@@ -405,7 +405,7 @@ class ExactlyOnceTest {
                         && thread.getName().contains("staged-jobs-" + outbox.database.name() + "-" + lane));
         stage("2");
         LaneRunner heir = runner(publisher);
-        assertThat(heir.runOnce()).hasValue(Duration.ofSeconds(10));
+        assertThat(heir.runOnce()).extracting(Step::kind).isEqualTo(Step.Kind.HALTED);
         assertThat(outbox.namesIn(topic)).containsExactly("1");
         assertThat(outbox.waiting()).isEqualTo(1);
     }

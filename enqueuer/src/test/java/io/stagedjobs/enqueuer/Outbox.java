@@ -87,6 +87,15 @@ public final class Outbox implements AutoCloseable {
                         name);
     }
 
+    /** Puts a row into lane 0 past the table's trigger, as its owner can. */
+    public void stageUnchecked(String columns, Object... values) {
+        dsl().execute("ALTER TABLE staged_jobs DISABLE TRIGGER staged_jobs_before_insert");
+        dsl().execute(
+                        "INSERT INTO staged_jobs (lane, " + columns + ") VALUES (0" + ", ?".repeat(values.length) + ")",
+                        values);
+        dsl().execute("ALTER TABLE staged_jobs ENABLE ALWAYS TRIGGER staged_jobs_before_insert");
+    }
+
     public long waiting() {
         return dsl().fetchSingle("SELECT count(*) FROM staged_jobs").get(0, long.class);
     }
@@ -98,7 +107,11 @@ public final class Outbox implements AutoCloseable {
     }
 
     public int laneOf(String topic, String key) {
-        return dsl().fetchSingle("SELECT staged_jobs_lane(?, ?, 0)", topic, key).get(0, int.class);
+        return dsl().fetchSingle(
+                        "SELECT (hashtextextended(?::text COLLATE \"C\", hashtextextended(?::text COLLATE \"C\", 0))"
+                                + " & 9223372036854775807) % (SELECT count(*) FROM staged_job_lanes)",
+                        key, topic)
+                .get(0, int.class);
     }
 
     /** Some key whose jobs of that topic are in that lane, none of the given ones. */

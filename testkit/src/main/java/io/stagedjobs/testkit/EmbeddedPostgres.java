@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -29,6 +30,8 @@ final class EmbeddedPostgres implements AutoCloseable {
     private static final Duration START_MAX = Duration.ofSeconds(60);
     private static final Duration STOP_MAX = Duration.ofSeconds(60);
     private static final Pattern READY = Pattern.compile("database system is ready to accept");
+    private static final Pattern VERSION = Pattern.compile("PostgreSQL\\) (\\d+)");
+    private static final int BUILTIN_LOCALES_SINCE = 17;
     private static final int NOBODY = 65_534;
 
     /**
@@ -213,18 +216,19 @@ final class EmbeddedPostgres implements AutoCloseable {
         Path passwordFile = directory.path().resolve("password");
         Files.writeString(passwordFile, PASSWORD);
         own(passwordFile);
-        run(
-                "initdb",
+        List<String> options = new ArrayList<>(List.of(
                 "--pgdata=" + dataDirectory(),
                 "--username=" + USERNAME,
                 "--pwfile=" + passwordFile,
                 "--auth=scram-sha-256",
                 "--encoding=UTF8",
                 "--locale=C",
-                "--locale-provider=builtin",
-                "--builtin-locale=C.UTF-8",
                 "--no-sync",
-                "--no-instructions");
+                "--no-instructions"));
+        if (majorVersion() >= BUILTIN_LOCALES_SINCE) {
+            options.addAll(List.of("--locale-provider=builtin", "--builtin-locale=C.UTF-8"));
+        }
+        run("initdb", options.toArray(String[]::new));
         Map<String, String> all = new LinkedHashMap<>();
         all.put("listen_addresses", "127.0.0.1");
         all.put("port", "" + port);
@@ -256,6 +260,18 @@ final class EmbeddedPostgres implements AutoCloseable {
                 throw new IllegalStateException(
                         program + " of the embedded PostgreSQL ended with exit code " + exitCode + ". " + child.tail());
             }
+        }
+    }
+
+    private int majorVersion() {
+        List<String> command = List.of(program("postgres"), "--version");
+        try (ChildProcess asked = ChildProcess.start("postgres", command, Map.of())) {
+            asked.awaitExit(START_MAX);
+            Matcher version = VERSION.matcher(String.join(" ", asked.output()));
+            if (!version.find()) {
+                throw new IllegalStateException("the embedded PostgreSQL does not tell its version: " + asked.tail());
+            }
+            return Integer.parseInt(version.group(1));
         }
     }
 

@@ -40,7 +40,10 @@ public final class TestPostgres implements AutoCloseable {
             "jdbc:postgresql://(?<host>[^/:?,\\[]+|\\[[0-9a-fA-F:]+])(:(?<port>[0-9]+))?/(?<name>[^/?]+)(\\?.*)?");
 
     private static final int DEFAULT_PORT = 5432;
-    private static final String IMAGE = "postgres:18";
+    /** -Dpostgres.version names the version of embedded servers; containers are of the same line. */
+    private static final String IMAGE =
+            "postgres:" + System.getProperty("postgres.version", "18").replaceFirst("\\..*", "");
+
     private static final Duration CONTAINER_START_MAX = Duration.ofMinutes(5);
 
     /** What is left of a name of 63 bytes beside the random end. */

@@ -4,59 +4,12 @@
 -- Flyway (default schema) can both apply this file. The functions keep that schema: a caller's search_path cannot
 -- redirect them. Function bodies are quoted, since not every client splits BEGIN ATOMIC … END correctly.
 
--- The lane of a job: jobs of one (topic, job_key) always share a lane, jobs without a key are spread by their id.
--- hashtextextended is what hash partitioning uses: its values are stable across PostgreSQL releases.
--- The collation is named so that they do not depend on the database's own either.
-CREATE FUNCTION staged_jobs_lane(topic text, job_key text, id bigint) RETURNS smallint
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN (CASE
-        WHEN job_key IS NULL THEN id & 7
-        ELSE hashtextextended(job_key COLLATE "C", hashtextextended(topic COLLATE "C", 0)) & 7
-    END)::smallint;
-
-COMMENT ON FUNCTION staged_jobs_lane(text, text, bigint) IS
-    'Staged Jobs: which of the 8 lanes (0 to 7) moves a job. Changing the number of lanes is a migration.';
-
--- Whether a job is what Kafka takes. What it never can is refused here, where it fails the business transaction that made it; an
--- error names the rule that is broken. One condition in PL/pgSQL, which keeps its plans: PostgreSQL prepares a
--- table's conditions anew for every statement, and these took half of an INSERT's time.
-CREATE FUNCTION staged_jobs_is_fine(topic text, job_key text, job_name text, headers jsonb) RETURNS boolean
-    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-    SET search_path = pg_catalog
-    AS $$
-DECLARE
-    broken text := CASE
-        WHEN length(topic) NOT BETWEEN 1 AND 249
-            OR translate(topic, 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.', '') <> ''
-            OR topic IN ('.', '..') THEN 'staged_jobs_topic_name'
-        -- The enqueuer may write to its own topic: nobody may have it do so by staging a job.
-        WHEN topic LIKE 'staged-jobs-progress-%' THEN 'staged_jobs_topic_reserved'
-        WHEN length(job_name) NOT BETWEEN 1 AND 255 THEN 'staged_jobs_job_name_size'
-        WHEN octet_length(job_key) > 4096 THEN 'staged_jobs_job_key_size'
-        WHEN octet_length(headers::text) > 100000 THEN 'staged_jobs_headers_size'
-        WHEN jsonb_typeof(headers) <> 'object'
-            OR jsonb_path_exists(headers, '$.* ? (@.type() != "string")') THEN 'staged_jobs_headers_strings'
-        WHEN jsonb_path_exists(headers, '$.keyvalue() ? (@.key starts with "ce_")', '{}', true)
-            THEN 'staged_jobs_headers_prefix'
-    END;
-BEGIN
-    IF broken IS NOT NULL THEN
-        RAISE check_violation USING
-            MESSAGE = 'new row for relation "staged_jobs" violates check constraint "' || broken || '"',
-            TABLE = 'staged_jobs', CONSTRAINT = broken;
-    END IF;
-    RETURN true;
-END
-$$;
-
 -- Jobs that wait to be published. Rows are inserted by applications and deleted by the enqueuer, never updated.
--- (lane, id) is the only index: the enqueuer reads one lane in id order.
+-- (lane, id) is the only index: the enqueuer reads one lane in id order. The table has no conditions of its own:
+-- PostgreSQL would prepare them anew for every INSERT, and its errors would show the row.
 CREATE TABLE staged_jobs (
-    -- As staged_jobs_lane says. Written out, because PostgreSQL would look into a function anew for every statement.
-    lane      smallint    NOT NULL GENERATED ALWAYS AS ((CASE
-        WHEN job_key IS NULL THEN id & 7
-        ELSE hashtextextended(job_key COLLATE "C", hashtextextended(topic COLLATE "C", 0)) & 7
-    END)::smallint) STORED,
+    -- Which of the lanes moves the job. Written by the trigger below, whatever the INSERT says.
+    lane      smallint    NOT NULL,
     -- The position. Always drawn from the sequence, one by one (CACHE 1): inside one key, a job that was staged after
     -- another one's commit has the higher id.
     id        bigint      NOT NULL GENERATED ALWAYS AS IDENTITY (CACHE 1),
@@ -68,13 +21,117 @@ CREATE TABLE staged_jobs (
     headers   jsonb       NULL,
     staged_at timestamptz NOT NULL DEFAULT clock_timestamp(),
 
-    CONSTRAINT staged_jobs_pkey PRIMARY KEY (lane, id),
-    CONSTRAINT staged_jobs_rules CHECK (staged_jobs_is_fine(topic, job_key, job_name, headers)),
-    CONSTRAINT staged_jobs_payload_size CHECK (octet_length(payload) <= 900000)
+    CONSTRAINT staged_jobs_pkey PRIMARY KEY (lane, id)
 );
 
 COMMENT ON TABLE staged_jobs IS
     'Staged Jobs: insert here inside your business transaction; the enqueuer publishes to Kafka and deletes.';
+
+-- Gives each job its lane, and refuses what could never be published: that fails the business transaction which made
+-- it. An error names the rule as PostgreSQL names a broken constraint, and shows nothing of the row.
+--
+-- Arguments: the number of lanes, the largest payload in bytes, and the last id for which that limit does not count: a
+-- job that was staged under a larger limit and moved aside may return. `staged-jobs migrate` changes them.
+--
+-- The lane: jobs of one (topic, job_key) always share one, jobs without a key are spread by their id.
+-- hashtextextended is what hash partitioning uses: its values are stable across PostgreSQL releases. The collation is
+-- named so that they do not depend on the database's own either.
+CREATE FUNCTION staged_jobs_before_insert() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    missing text;
+    broken text;
+    written text;
+BEGIN
+    IF TG_ARGV[0] = '1' THEN
+        NEW.lane := 0;
+    ELSE
+        NEW.lane := (CASE
+            WHEN NEW.job_key IS NULL THEN NEW.id
+            ELSE hashtextextended(NEW.job_key COLLATE "C", hashtextextended(NEW.topic COLLATE "C", 0))
+        END & 9223372036854775807) % TG_ARGV[0]::bigint;
+    END IF;
+
+    -- Nearly every job passes here, in one expression; the rules are those below. What is null does not pass.
+    IF NEW.headers IS NULL
+        AND length(NEW.topic) BETWEEN 1 AND 249
+        AND NEW.topic COLLATE "C" !~ '[^A-Za-z0-9._-]'
+        AND NOT starts_with(NEW.topic, 'staged-jobs-progress-')
+        AND NEW.topic NOT IN ('.', '..', '__consumer_offsets', '__transaction_state', '__share_group_state',
+            '__cluster_metadata')
+        AND length(NEW.job_name) BETWEEN 1 AND 255
+        AND (NEW.job_key IS NULL OR octet_length(NEW.job_key) <= 4096)
+        AND (NEW.payload IS NULL OR octet_length(NEW.payload) <= TG_ARGV[1]::int)
+        AND NEW.staged_at BETWEEN '0001-01-01 00:00:00+00' AND '9999-12-31 23:59:59.999999+00'
+        AND NEW.job_id IS NOT NULL
+    THEN
+        RETURN NEW;
+    END IF;
+
+    missing := CASE
+        WHEN NEW.topic IS NULL THEN 'topic'
+        WHEN NEW.job_name IS NULL THEN 'job_name'
+        WHEN NEW.job_id IS NULL THEN 'job_id'
+        WHEN NEW.staged_at IS NULL THEN 'staged_at'
+    END;
+    IF missing IS NOT NULL THEN
+        RAISE not_null_violation USING
+            MESSAGE = 'null value in column "' || missing
+                || '" of relation "staged_jobs" violates not-null constraint',
+            SCHEMA = TG_TABLE_SCHEMA, TABLE = 'staged_jobs', COLUMN = missing;
+    END IF;
+
+    broken := CASE
+        WHEN length(NEW.topic) NOT BETWEEN 1 AND 249
+            OR NEW.topic COLLATE "C" ~ '[^A-Za-z0-9._-]'
+            OR NEW.topic IN ('.', '..') THEN 'staged_jobs_topic_name'
+        -- The enqueuer may write to its own topic: nobody may have it do so by staging a job. Nor to Kafka's own.
+        WHEN starts_with(NEW.topic, 'staged-jobs-progress-')
+            OR NEW.topic IN ('__consumer_offsets', '__transaction_state', '__share_group_state', '__cluster_metadata')
+            THEN 'staged_jobs_topic_reserved'
+        WHEN length(NEW.job_name) NOT BETWEEN 1 AND 255 THEN 'staged_jobs_job_name_size'
+        WHEN octet_length(NEW.job_key) > 4096 THEN 'staged_jobs_job_key_size'
+        WHEN octet_length(NEW.payload) > TG_ARGV[1]::int AND NEW.id > TG_ARGV[2]::bigint
+            THEN 'staged_jobs_payload_size'
+        -- What RFC 3339 can say: a record carries the time in that form.
+        WHEN NEW.staged_at NOT BETWEEN '0001-01-01 00:00:00+00' AND '9999-12-31 23:59:59.999999+00'
+            THEN 'staged_jobs_staged_at_range'
+    END;
+    IF broken IS NULL AND NEW.headers IS NOT NULL THEN
+        written := NEW.headers::text;
+        broken := CASE
+            WHEN octet_length(written) > 100000 THEN 'staged_jobs_headers_size'
+            WHEN jsonb_typeof(NEW.headers) <> 'object' THEN 'staged_jobs_headers_strings'
+            -- Strict: a lax path looks into arrays.
+            WHEN jsonb_path_exists(NEW.headers, 'strict $.* ? (@.type() != "string")')
+                THEN 'staged_jobs_headers_strings'
+            -- Only looked for where the text has such a beginning of a name or a value.
+            WHEN strpos(written, '"ce_') > 0
+                AND jsonb_path_exists(NEW.headers, 'strict $.keyvalue() ? (@.key starts with "ce_")')
+                THEN 'staged_jobs_headers_prefix'
+            WHEN octet_length(written) > 255
+                AND EXISTS (SELECT FROM jsonb_object_keys(NEW.headers) AS header WHERE octet_length(header) > 255)
+                THEN 'staged_jobs_header_name_size'
+        END;
+    END IF;
+    IF broken IS NOT NULL THEN
+        RAISE check_violation USING
+            MESSAGE = 'new row for relation "staged_jobs" violates check constraint "' || broken || '"',
+            SCHEMA = TG_TABLE_SCHEMA, TABLE = 'staged_jobs', CONSTRAINT = broken;
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+COMMENT ON FUNCTION staged_jobs_before_insert() IS
+    'Staged Jobs: gives a job its lane and refuses what could never be published.';
+
+CREATE TRIGGER staged_jobs_before_insert BEFORE INSERT ON staged_jobs
+    FOR EACH ROW EXECUTE FUNCTION staged_jobs_before_insert(8, 900000, 0);
+
+-- Also for rows that logical replication brings: this database counts its own lanes.
+ALTER TABLE staged_jobs ENABLE ALWAYS TRIGGER staged_jobs_before_insert;
 
 -- A queue table is all churn: vacuum soon, by count and not by share of the table, and without pauses.
 ALTER TABLE staged_jobs SET (
@@ -106,7 +163,30 @@ CREATE FUNCTION stage_job(topic text, job_name text, payload jsonb, job_key text
     SELECT fresh.job_id FROM fresh
     $$;
 
+-- The same for what drivers send as text or json.
+CREATE FUNCTION stage_job(topic text, job_name text, payload text, job_key text DEFAULT NULL, headers text DEFAULT NULL)
+    RETURNS uuid
+    LANGUAGE sql VOLATILE
+    SET search_path FROM CURRENT
+    AS $$
+    SELECT stage_job(stage_job.topic, stage_job.job_name, stage_job.payload::jsonb, stage_job.job_key,
+                     stage_job.headers::jsonb)
+    $$;
+
+CREATE FUNCTION stage_job(topic text, job_name text, payload json, job_key text DEFAULT NULL, headers json DEFAULT NULL)
+    RETURNS uuid
+    LANGUAGE sql VOLATILE
+    SET search_path FROM CURRENT
+    AS $$
+    SELECT stage_job(stage_job.topic, stage_job.job_name, stage_job.payload::jsonb, stage_job.job_key,
+                     stage_job.headers::jsonb)
+    $$;
+
 COMMENT ON FUNCTION stage_job(text, text, jsonb, text, jsonb) IS
+    'Staged Jobs: stages a JSON job in the current transaction and returns its id.';
+COMMENT ON FUNCTION stage_job(text, text, text, text, text) IS
+    'Staged Jobs: stages a JSON job in the current transaction and returns its id.';
+COMMENT ON FUNCTION stage_job(text, text, json, text, json) IS
     'Staged Jobs: stages a JSON job in the current transaction and returns its id.';
 
 -- One row a lane: who moves it, and which ownership that is. The enqueuer locks the row for each batch.

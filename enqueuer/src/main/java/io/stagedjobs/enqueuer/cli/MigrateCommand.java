@@ -78,7 +78,7 @@ final class MigrateCommand implements Callable<Integer> {
 
     private void limitPayload(Schema schema, Connection connection, int bytes) {
         try {
-            schema.limitPayload(connection, bytes);
+            schema.limitPayload(connection, bytes, this::print);
         } catch (IllegalArgumentException e) {
             throw new SettingsException(List.of("--payload-max is wrong: " + e.getMessage()));
         }
@@ -90,5 +90,6 @@ final class MigrateCommand implements Callable<Integer> {
 
     private void print(String line) {
         spec.commandLine().getOut().println(line);
+        spec.commandLine().getOut().flush();
     }
 }

@@ -26,6 +26,10 @@ final class JobRows {
 
     private static final long MICROS_PER_SECOND = 1_000_000;
     private static final long NANOS_PER_MICRO = 1_000;
+    private static final long MICROS_MIN =
+            (Instant.parse("0001-01-01T00:00:00Z").getEpochSecond() - EPOCH_SECONDS) * MICROS_PER_SECOND;
+    private static final long MICROS_MAX =
+            (Instant.parse("+10000-01-01T00:00:00Z").getEpochSecond() - EPOCH_SECONDS) * MICROS_PER_SECOND - 1;
 
     private final ResultSet rows;
     private final Repeated topic = new Repeated();
@@ -57,7 +61,9 @@ final class JobRows {
                 time(ByteBuffer.wrap(rows.getBytes(8)).getLong()));
     }
 
-    private static Instant time(long micros) {
+    /** A time that RFC 3339 cannot say, which the table refuses, becomes the nearest one that it can. */
+    private static Instant time(long sent) {
+        long micros = Math.max(MICROS_MIN, Math.min(sent, MICROS_MAX));
         return Instant.ofEpochSecond(
                 EPOCH_SECONDS + Math.floorDiv(micros, MICROS_PER_SECOND),
                 Math.floorMod(micros, MICROS_PER_SECOND) * NANOS_PER_MICRO);

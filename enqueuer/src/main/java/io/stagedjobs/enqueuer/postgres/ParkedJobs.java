@@ -139,8 +139,9 @@ public final class ParkedJobs {
         bindings.add(limit);
         return Transactions.asked("read jobs moved aside", () -> dsl.fetch(
                         "SELECT id, job_id, state, reason, error, topic, job_key, job_name, headers::text,"
-                                + " octet_length(payload), staged_at, parked_at,"
-                                + " extract(epoch FROM clock_timestamp() - parked_at) FROM " + parked + " AS p WHERE "
+                                + " octet_length(payload), " + Statements.written("staged_at") + ", "
+                                + Statements.written("parked_at") + ", " + Statements.secondsSince("parked_at")
+                                + " FROM " + parked + " AS p WHERE "
                                 + selection.condition("p") + " ORDER BY id LIMIT ?",
                         bindings.toArray())
                 .map(ParkedJobs::entry));

@@ -230,10 +230,22 @@ final class Statements {
         countAsideBounded = countBounded(parked);
         countAsideEstimated = countEstimated(parked);
         // Primary key, the first row of each lane.
-        oldestAge = "SELECT coalesce(max(extract(epoch FROM clock_timestamp() - first.staged_at)), 0) FROM " + lanes
+        oldestAge = "SELECT coalesce(max(" + secondsSince("first.staged_at") + "), 0) FROM " + lanes
                 + " AS l CROSS JOIN LATERAL (SELECT staged_at FROM " + jobs + " AS j WHERE j.lane = l.lane"
                 + " ORDER BY id LIMIT 1) AS first";
         // spotless:on
+    }
+
+    /** An age that is finite for whatever time the column has, and never negative. */
+    static String secondsSince(String column) {
+        return "extract(epoch FROM clock_timestamp() - least(greatest(" + column
+                + ", '0001-01-01 00:00:00+00'), clock_timestamp()))";
+    }
+
+    /** A time as RFC 3339 has it, or as PostgreSQL has it where that is impossible. */
+    static String written(String column) {
+        return "coalesce(to_char(" + column + " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), " + column
+                + "::text)";
     }
 
     /** That a is an earlier parked job of the key (topic and job_key) of b: index parked_jobs_key. False without a key. */

@@ -44,7 +44,7 @@ public final class StatusReader {
                                     + " FROM " + lanes + " AS l LEFT JOIN " + enqueuers + " AS e"
                                     + " ON e.enqueuer = l.owner AND e.seen_at >= clock_timestamp() - ? * interval '1 ms'"
                                     + " LEFT JOIN (SELECT lane, count(*) AS jobs,"
-                                    + " extract(epoch FROM clock_timestamp() - min(staged_at)) AS age FROM " + jobs
+                                    + " " + Statements.secondsSince("min(staged_at)") + " AS age FROM " + jobs
                                     + " GROUP BY lane) AS w ON w.lane = l.lane ORDER BY l.lane",
                             takeoverAfter.toMillis())
                     .map(row -> new Lane(

@@ -14,6 +14,7 @@ import io.stagedjobs.enqueuer.postgres.Database;
 import io.stagedjobs.enqueuer.postgres.Deployment;
 import io.stagedjobs.enqueuer.postgres.PostgresLanes;
 import io.stagedjobs.enqueuer.postgres.PostgresMembership;
+import io.stagedjobs.enqueuer.postgres.TableChecks;
 import io.stagedjobs.enqueuer.postgres.WakeUpListener;
 import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
@@ -60,6 +61,7 @@ public final class Wiring implements AutoCloseable {
         String delivery = settings.get(Setting.DELIVERY).toString();
         Deployment deployment;
         try (Connection connection = connect(settings)) {
+            TableChecks.requireNothingInTheWay(connection, schema);
             deployment = Deployment.read(connection, schema, delivery);
             publisher = publisher(settings, source, deployment, registry);
             joinOrClose(publisher, connection, schema, delivery);

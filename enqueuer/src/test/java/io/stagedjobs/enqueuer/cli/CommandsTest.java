@@ -19,6 +19,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.apache.kafka.clients.admin.FeatureUpdate;
 import org.apache.kafka.clients.admin.UpdateFeaturesOptions;
+import org.jooq.impl.DSL;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -104,6 +105,41 @@ class CommandsTest {
                 .isEqualTo(2);
         assertThat(json.get("oldestAgeSeconds").asDouble()).isPositive();
         assertThat(json.get("enqueuers")).isEmpty();
+    }
+
+    @Test
+    void jobs_with_times_that_no_clock_has_told_blind_nobody() throws Exception {
+        for (String time : new String[] {
+            "infinity", "-infinity", "0044-03-15 12:00:00+00 BC", "20000-01-01 00:00:00+00", "0001-01-01 00:00:00+00"
+        }) {
+            outbox.stageUnchecked("topic, job_name, staged_at", topic, "waits", DSL.field("?::timestamptz", time));
+        }
+        outbox.dsl()
+                .execute("INSERT INTO parked_jobs (lane, id, job_id, topic, job_name, staged_at, state, reason)"
+                        + " SELECT lane, id - 100, gen_random_uuid(), topic, job_name, staged_at, 'parked', 'too large'"
+                        + " FROM staged_jobs");
+        assertThat(Command.run(environment, "status").out()).contains("5 jobs waiting");
+        for (String command : new String[] {"status --json", "parked list", "parked list --json"}) {
+            assertThat(Command.run(environment, command.split(" ")).exitCode()).isZero();
+        }
+        assertThat(outbox.lanes().membership().backlog().jobs()).isEqualTo(5);
+        assertThat(Command.run(environment, "drain").out()).contains("published 5 jobs");
+        assertThat(outbox.read(topic))
+                .extracting(record -> Outbox.header(record, "ce_time"))
+                .containsExactlyInAnyOrder(
+                        "9999-12-31T23:59:59.999999Z",
+                        "0001-01-01T00:00:00Z",
+                        "0001-01-01T00:00:00Z",
+                        "9999-12-31T23:59:59.999999Z",
+                        "0001-01-01T00:00:00Z");
+    }
+
+    @Test
+    void an_enqueuer_does_not_start_where_something_may_keep_rows_from_being_deleted() {
+        outbox.stage(topic, "k", "job");
+        outbox.dsl().execute("CREATE RULE keep AS ON DELETE TO staged_jobs DO INSTEAD NOTHING");
+        Command.assertStartRefused(environment, "rule keep on staged_jobs", "published again and again");
+        assertThat(outbox.read(topic)).isEmpty();
     }
 
     @Test
