@@ -87,11 +87,16 @@ public final class Outbox implements AutoCloseable {
                         name);
     }
 
-    /** Puts a row into lane 0 past the table's trigger, as its owner can. */
+    /** As {@link #stageUncheckedIn}, into lane 0. */
     public void stageUnchecked(String columns, Object... values) {
+        stageUncheckedIn(0, columns, values);
+    }
+
+    /** Puts a row into a lane past the table's trigger, as its owner can. */
+    public void stageUncheckedIn(int lane, String columns, Object... values) {
         dsl().execute("ALTER TABLE staged_jobs DISABLE TRIGGER staged_jobs_before_insert");
         dsl().execute(
-                        "INSERT INTO staged_jobs (lane, " + columns + ") VALUES (0" + ", ?".repeat(values.length) + ")",
+                        "INSERT INTO staged_jobs (lane, " + columns + ") VALUES (" + lane + ", ?".repeat(values.length) + ")",
                         values);
         dsl().execute("ALTER TABLE staged_jobs ENABLE ALWAYS TRIGGER staged_jobs_before_insert");
     }

@@ -93,7 +93,9 @@ public final class AdminServer implements AutoCloseable {
         context.status(problems.isEmpty() ? 200 : 503);
         json(
                 context,
-                problems.isEmpty() ? Map.of("status", "ready") : Map.of("status", "not ready", "problems", problems));
+                problems.isEmpty()
+                        ? Map.of("status", health.standsBy() ? "ready, standing by" : "ready")
+                        : Map.of("status", "not ready", "problems", problems));
     }
 
     private boolean authorized(Context context) {

@@ -3,6 +3,7 @@ package io.stagedjobs.enqueuer.cli;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.stagedjobs.enqueuer.postgres.StatusReader;
+import io.stagedjobs.enqueuer.postgres.StatusReader.Instance;
 import io.stagedjobs.enqueuer.postgres.StatusReader.Status;
 import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
@@ -91,9 +92,16 @@ final class StatusCommand implements Callable<Integer> {
                         instance.delivery(),
                         instance.startedSecondsAgo(),
                         instance.seenSecondsAgo(),
-                        instance.alive() ? "" : "  (gone without leaving)"));
+                        remark(instance)));
         if (status.enqueuers().isEmpty()) {
             out.println("no enqueuer runs; start one with `staged-jobs run`");
         }
+    }
+
+    private static String remark(Instance instance) {
+        if (!instance.alive()) {
+            return "  (gone without leaving)";
+        }
+        return instance.lanes() == 0 ? "  (stands by)" : "";
     }
 }

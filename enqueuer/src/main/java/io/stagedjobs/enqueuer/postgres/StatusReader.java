@@ -57,8 +57,9 @@ public final class StatusReader {
                             "SELECT enqueuer, name, delivery,"
                                     + " extract(epoch FROM clock_timestamp() - started_at),"
                                     + " extract(epoch FROM clock_timestamp() - seen_at),"
-                                    + " seen_at >= clock_timestamp() - ? * interval '1 ms'"
-                                    + " FROM " + enqueuers + " ORDER BY started_at",
+                                    + " seen_at >= clock_timestamp() - ? * interval '1 ms',"
+                                    + " (SELECT count(*) FROM " + lanes + " AS l WHERE l.owner = e.enqueuer)"
+                                    + " FROM " + enqueuers + " AS e ORDER BY started_at",
                             takeoverAfter.toMillis())
                     .map(row -> new Instance(
                             row.get(0, String.class),
@@ -66,7 +67,8 @@ public final class StatusReader {
                             row.get(2, String.class),
                             row.get(3, double.class),
                             row.get(4, double.class),
-                            row.get(5, boolean.class)));
+                            row.get(5, boolean.class),
+                            row.get(6, int.class)));
             return new Status(
                     schema.version(connection),
                     byLane.stream().mapToLong(Lane::backlog).sum(),
@@ -186,7 +188,17 @@ public final class StatusReader {
      */
     public record Lane(int lane, @Nullable String owner, long generation, long backlog, double oldestAgeSeconds) {}
 
-    /** An enqueuer; one that is not alive ended without leaving. */
+    /**
+     * An enqueuer; one that is not alive ended without leaving.
+     *
+     * @param lanes how many it owns; none if it stands by
+     */
     public record Instance(
-            String id, String name, String delivery, double startedSecondsAgo, double seenSecondsAgo, boolean alive) {}
+            String id,
+            String name,
+            String delivery,
+            double startedSecondsAgo,
+            double seenSecondsAgo,
+            boolean alive,
+            int lanes) {}
 }

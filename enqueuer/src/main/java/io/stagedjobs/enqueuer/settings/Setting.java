@@ -63,7 +63,7 @@ public record Setting<T>(
     public static final Setting<Duration> BATCH_INTERVAL = duration(
             "batch.interval",
             "least time from the beginning of a batch to that of the next while no backlog waits",
-            Duration.ofMillis(0),
+            Duration.ofMillis(1),
             Duration.ofSeconds(10),
             "8ms");
     public static final Setting<Duration> POLL_INTERVAL = duration(

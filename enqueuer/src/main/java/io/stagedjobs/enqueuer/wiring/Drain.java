@@ -21,6 +21,10 @@ import java.util.stream.Collectors;
 public final class Drain {
 
     private static final long LOOK_EVERY_MILLIS = 50;
+
+    /** While only held jobs are left: to count them and to ask Kafka costs more than to look for a job. */
+    private static final long LOOK_AT_HELD_EVERY_MILLIS = 500;
+
     private static final Duration LOOK_AROUND_AFTER = Duration.ofSeconds(2);
 
     /**
@@ -79,7 +83,7 @@ public final class Drain {
         List<StatusReader.Aside> aside = reader.aside(lastId);
         long left = staged.stream().mapToLong(StatusReader.Topic::backlog).sum()
                 + aside.stream().mapToLong(StatusReader.Aside::jobs).sum();
-        return new Result(Math.max(0, before - left), reasons(staged, aside, drained ? Map.of() : health.problems()));
+        return new Result(Math.max(0, before - left), reasons(staged, aside, drained ? Map.of() : health.problems(), health.standsBy()));
     }
 
     /** False if nothing moved for too long. While nothing moves here, another enqueuer may be at work: that is looked at too. */
@@ -88,7 +92,11 @@ public final class Drain {
         List<?> left = List.of();
         long movedAt = System.nanoTime();
         long lookedAt = movedAt;
-        while (reader.anyWaiting(lastId) || anyReturns()) {
+        while (true) {
+            boolean waiting = reader.anyWaiting(lastId);
+            if (!waiting && !anyReturns()) {
+                return true;
+            }
             long now = System.nanoTime();
             if (wiring.enqueuer().published() != published) {
                 published = wiring.enqueuer().published();
@@ -103,9 +111,8 @@ public final class Drain {
             if (now - movedAt > patience.toNanos()) {
                 return false;
             }
-            TimeUnit.MILLISECONDS.sleep(LOOK_EVERY_MILLIS);
+            TimeUnit.MILLISECONDS.sleep(waiting ? LOOK_EVERY_MILLIS : LOOK_AT_HELD_EVERY_MILLIS);
         }
-        return true;
     }
 
     /** Whether some topic of held jobs takes jobs now, so that they are about to return. */
@@ -123,20 +130,24 @@ public final class Drain {
     }
 
     private List<String> reasons(
-            List<StatusReader.Topic> staged, List<StatusReader.Aside> aside, Map<?, String> problems) {
+            List<StatusReader.Topic> staged,
+            List<StatusReader.Aside> aside,
+            Map<String, String> problems,
+            boolean standsBy) {
         List<String> reasons = new ArrayList<>();
+        if (!staged.isEmpty() || !aside.isEmpty()) {
+            problems.forEach((where, problem) -> reasons.add(where + ": " + problem));
+        }
         for (StatusReader.Topic topic : staged) {
             reasons.add(StatusReader.jobs(topic.backlog()) + " of topic " + topic.topic()
                     + " left staged: nothing was published for " + patience.toSeconds()
-                    + " s; another enqueuer may own their lanes, see `staged-jobs status`");
+                    + (standsBy ? " s; another enqueuer owns the lanes" : " s")
+                    + ", see `staged-jobs status`");
         }
         for (StatusReader.Aside group : aside) {
             reasons.add(StatusReader.jobs(group.jobs()) + " of topic " + group.topic() + " "
                     + (group.held() ? "held" : "parked, see `staged-jobs parked list`") + ": " + group.reason()
                     + (group.error().isEmpty() ? "" : ": " + group.error()));
-        }
-        if (!reasons.isEmpty()) {
-            reasons.addAll(problems.values());
         }
         return reasons;
     }

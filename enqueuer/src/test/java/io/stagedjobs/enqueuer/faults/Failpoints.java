@@ -139,14 +139,14 @@ final class Failpoints {
                     return call.run();
                 }
                 boolean delete = sql.startsWith("DELETE FROM") && sql.contains("\"staged_jobs\"");
-                boolean read = sql.startsWith("SELECT id, ") && sql.contains("\"staged_jobs\"");
+                boolean claim = sql.startsWith("SELECT generation") && sql.contains("SELECT id, ");
                 if (sql.contains("FOR NO KEY UPDATE")) {
                     reach(Point.K0_BEFORE_SELECT);
                 } else if (delete) {
                     reach(Point.K7_KAFKA_COMMITTED);
                 }
                 Object result = call.run();
-                if (read) {
+                if (claim && real.getResultSet().isBeforeFirst()) { // it has locked the lane: a job waits
                     sent.set(0);
                     reach(Point.K1_AFTER_LOCK_AND_SELECT);
                 } else if (delete) {

@@ -117,7 +117,7 @@ class TestEnqueuerTest {
                 .isInstanceOf(AssertionError.class)
                 .hasMessageContainingAll(
                         "1 job of topic " + topic + " left staged: nothing was published for",
-                        "another enqueuer may own their lanes");
+                        "another enqueuer owns the lanes");
     }
 
     /** By an enqueuer that seems to live for another hour. */
