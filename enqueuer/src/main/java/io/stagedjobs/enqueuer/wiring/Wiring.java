@@ -35,8 +35,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Wiring implements AutoCloseable {
 
-    /** One connection a lane, one each for the heartbeat and the lookout, and one to spare. */
-    private static final int CONNECTIONS_MAX = 11;
+    /** Beside one connection a lane: one each for the heartbeat and the lookout, and one to spare. */
+    private static final int CONNECTIONS_MORE = 3;
 
     private static final Duration STOP_MAX = Duration.ofSeconds(10);
 
@@ -68,7 +68,7 @@ public final class Wiring implements AutoCloseable {
             throw new IllegalStateException("could not close the connection", e);
         }
         health.reached(OutsideException.Side.KAFKA);
-        pool = database.pool(CONNECTIONS_MAX, registry);
+        pool = database.pool(deployment.lanes() + CONNECTIONS_MORE, registry);
         Lanes lanes = new PostgresLanes(
                 pool,
                 schema,
