@@ -29,6 +29,9 @@ public final class Schema {
     public static final int PAYLOAD_BYTES_MAX_DEFAULT = 900_000;
 
     private static final int PAYLOAD_BYTES_MAX = 100_000_000;
+    /** The most lanes that there may be. */
+    public static final int LANES_MAX = 64;
+
     private static final int LOCK_TRIES = 20;
     private static final String LOCK_NOT_AVAILABLE = "55P03";
 
@@ -163,7 +166,7 @@ public final class Schema {
                     "the payload limit must be 1 to " + PAYLOAD_BYTES_MAX + " bytes, not " + bytes);
         }
         requireCurrent(connection);
-        withoutWriters(connection, waiting, dsl -> {
+        withoutWriters(connection, waiting, List.of(), dsl -> {
             // A job that was staged before keeps its right to be here: moved aside meanwhile, it returns under its old
             // id.
             long last = dsl.fetchSingle("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM "
@@ -184,14 +187,37 @@ public final class Schema {
     }
 
     /**
+     * Spreads new jobs, and those that wait or were moved aside, over so many lanes.
+     *
+     * @param transaction one of {@link #withoutWriters}, in which no enqueuer is at work
+     * @param lanes 1 to {@value #LANES_MAX}
+     */
+    public void spread(DSLContext transaction, int lanes) {
+        StagingTrigger before = StagingTrigger.read(transaction, this);
+        new StagingTrigger(lanes, before.payloadBytesMax(), before.unlimitedUpToId()).replace(transaction, this);
+        for (String table : List.of("staged_jobs", "parked_jobs")) {
+            transaction.execute(
+                    "UPDATE " + qualified(table) + " SET lane = " + laneOf(lanes) + " WHERE lane <> " + laneOf(lanes));
+        }
+    }
+
+    /** A job's lane, as the trigger computes it. */
+    private static String laneOf(int lanes) {
+        return "(CASE WHEN job_key IS NULL THEN id ELSE hashtextextended(job_key COLLATE \"C\","
+                + " hashtextextended(topic COLLATE \"C\", 0)) END & 9223372036854775807) % " + lanes;
+    }
+
+    /**
      * Runs {@code change} in a transaction in which nobody else writes jobs: all that wrote before are committed or
      * rolled back, all that come later wait. Whoever has the table locked is waited for, at most {@value #LOCK_TRIES}
      * times for two seconds; in between others get their turn.
      *
      * @param waiting is given a line for a person, who locks the table
-     * @throws SchemaException if the table stays locked; nothing was changed
+     * @param alone other tables of this schema, which nobody else may even read meanwhile; they are locked first
+     * @throws SchemaException if a table stays locked; nothing was changed
      */
-    public void withoutWriters(Connection connection, Consumer<String> waiting, Consumer<DSLContext> change) {
+    public void withoutWriters(
+            Connection connection, Consumer<String> waiting, List<String> alone, Consumer<DSLContext> change) {
         DSLContext dsl = DSL.using(connection, SQLDialect.POSTGRES);
         String told = "";
         for (int tries = 1; ; tries++) {
@@ -199,6 +225,9 @@ public final class Schema {
                 dsl.transaction(transaction -> {
                     // Longer than deadlock_timeout, after which an autovacuum gives way.
                     transaction.dsl().execute("SET LOCAL lock_timeout = '2s'");
+                    for (String table : alone) {
+                        transaction.dsl().execute("LOCK TABLE " + qualified(table) + " IN ACCESS EXCLUSIVE MODE");
+                    }
                     transaction
                             .dsl()
                             .execute("LOCK TABLE " + qualified("staged_jobs") + " IN SHARE ROW EXCLUSIVE MODE");
@@ -209,21 +238,24 @@ public final class Schema {
                 if (!LOCK_NOT_AVAILABLE.equals(e.sqlState())) {
                     throw e;
                 }
-                String holders = holders(dsl);
+                String holders = holders(dsl, alone);
                 if (tries == LOCK_TRIES) {
-                    throw new SchemaException("could not lock table staged_jobs in " + LOCK_TRIES + " tries: " + holders
+                    throw new SchemaException("could not lock " + String.join(", ", alone)
+                            + (alone.isEmpty() ? "" : " and ") + "staged_jobs in " + LOCK_TRIES + " tries: " + holders
                             + ". Nothing was changed. Have these transactions ended, then try again.");
                 }
                 if (!holders.equals(told)) {
-                    waiting.accept("waiting for table staged_jobs: " + holders);
+                    waiting.accept("waiting for "
+                            + (alone.isEmpty() ? "table " : "tables " + String.join(", ", alone) + " and ")
+                            + "staged_jobs: " + holders);
                     told = holders;
                 }
             }
         }
     }
 
-    /** Who writes to the table or has it locked, in words. */
-    private String holders(DSLContext dsl) {
+    /** Who writes to the table, uses the others or has one of them locked, in words. */
+    private String holders(DSLContext dsl, List<String> alone) {
         List<String> holders = dsl.fetch(
                         "SELECT DISTINCT coalesce('process ' || l.pid || ' (' || coalesce(a.usename, '?') || ', \"'"
                                 + " || coalesce(left(regexp_replace(a.application_name, '[^ -~]', '?', 'g'), 60), '')"
@@ -231,10 +263,12 @@ public final class Schema {
                                 + " || extract(epoch FROM clock_timestamp() - a.xact_start)::bigint || ' s', '') || ')',"
                                 + " 'a prepared transaction, see pg_prepared_xacts')"
                                 + " FROM pg_catalog.pg_locks AS l LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid"
-                                + " WHERE l.relation = to_regclass(?) AND l.granted AND l.mode IN ('RowExclusiveLock',"
+                                + " WHERE l.granted AND (l.relation = ANY (?::regclass[]) OR l.relation = to_regclass(?)"
+                                + " AND l.mode IN ('RowExclusiveLock',"
                                 + " 'ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock',"
-                                + " 'AccessExclusiveLock') AND l.pid IS DISTINCT FROM pg_backend_pid() AND l.database ="
+                                + " 'AccessExclusiveLock')) AND l.pid IS DISTINCT FROM pg_backend_pid() AND l.database ="
                                 + " (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) LIMIT 5",
+                        alone.stream().map(this::qualified).toArray(String[]::new),
                         qualified("staged_jobs"))
                 .getValues(0, String.class);
         return holders.isEmpty() ? "whoever had it locked is gone by now" : String.join("; ", holders);

@@ -188,7 +188,7 @@ class SchemaTest {
         var row = dsl.fetchSingle("SELECT * FROM staged_jobs");
         assertThat(row.get("job_id")).isNotNull();
         assertThat(row.get("id", long.class)).isPositive();
-        assertThat(row.get("lane", int.class)).isBetween(0, 7);
+        assertThat(row.get("lane", int.class)).isZero();
         assertThat(row.get("staged_at")).isNotNull();
         assertThat(row.get("headers")).isNull();
     }
@@ -196,6 +196,7 @@ class SchemaTest {
     @Test
     void nobody_chooses_a_position_or_a_lane() throws SQLException {
         migrate(Schema.PUBLIC);
+        Schema.PUBLIC.spread(dsl, 8);
         assertThatThrownBy(() -> dsl.execute("INSERT INTO staged_jobs (id, topic, job_name) VALUES (1, 't', 'n')"))
                 .isInstanceOf(DataAccessException.class);
         dsl.execute("INSERT INTO staged_jobs (lane, topic, job_key, job_name) VALUES (77, 'users', '1', 'n')");
@@ -245,6 +246,7 @@ class SchemaTest {
     @Test
     void jobs_of_one_key_share_a_lane_and_jobs_without_a_key_are_spread() throws SQLException {
         migrate(Schema.PUBLIC);
+        Schema.PUBLIC.spread(dsl, 8);
         dsl.execute("INSERT INTO staged_jobs (topic, job_key, job_name)"
                 + " SELECT 't', 'key ' || i % 100, 'n' FROM generate_series(1, 1000) AS i");
         assertThat(dsl.fetchValue("SELECT max(lanes) FROM"
@@ -263,6 +265,7 @@ class SchemaTest {
     @Test
     void the_lane_of_a_key_is_what_it_always_was() throws SQLException {
         migrate(Schema.PUBLIC);
+        Schema.PUBLIC.spread(dsl, 8);
         dsl.execute(
                 "INSERT INTO staged_jobs (topic, job_key, job_name)"
                         + " SELECT 'users', k, 'n' FROM unnest(ARRAY['1', '2', '3', 'é', '']) WITH ORDINALITY AS k (k, n) ORDER BY n");
@@ -282,6 +285,33 @@ class SchemaTest {
         assertThatThrownBy(() -> dsl.execute(
                         "INSERT INTO staged_jobs (topic, job_name, staged_at) VALUES ('t', 'n', ?::timestamptz)", time))
                 .hasMessageContaining("staged_jobs_staged_at_range");
+    }
+
+    @Test
+    void jobs_that_wait_or_are_moved_aside_are_spread_anew_as_new_ones_are() throws SQLException {
+        migrate(Schema.PUBLIC);
+        String stage = "INSERT INTO staged_jobs (topic, job_key, job_name)"
+                + " SELECT 'topic-' || n % 7, CASE WHEN n % 3 > 0 THEN 'é' || n END, 'n' FROM generate_series(1, 300) AS n";
+        dsl.execute(stage);
+        dsl.execute(
+                "INSERT INTO parked_jobs (lane, id, job_id, topic, job_key, job_name, staged_at, state, reason)"
+                        + " SELECT lane, id + 3000, job_id, topic, job_key, job_name, staged_at, 'parked', 'too large' FROM staged_jobs");
+        assertThat(dsl.fetchValue("SELECT count(DISTINCT lane) FROM staged_jobs"))
+                .isEqualTo(1L);
+        for (int lanes : new int[] {3, 64, 8, 1}) {
+            Schema.PUBLIC.spread(dsl, lanes);
+            dsl.execute(stage);
+            for (String table : List.of("staged_jobs", "parked_jobs")) {
+                assertThat(dsl.fetchValue("SELECT count(DISTINCT lane) FROM " + table))
+                        .isEqualTo((long) lanes);
+            }
+            assertThat(
+                            dsl.fetchValue(
+                                    "SELECT max(lanes) FROM (SELECT count(DISTINCT lane) AS lanes FROM (TABLE staged_jobs"
+                                            + " UNION ALL SELECT lane, id, job_id, topic, job_key, job_name, payload, headers, staged_at"
+                                            + " FROM parked_jobs) AS j WHERE job_key IS NOT NULL GROUP BY topic, job_key) AS k"))
+                    .isEqualTo(1L);
+        }
     }
 
     @Test

@@ -8,6 +8,7 @@ import io.stagedjobs.enqueuer.kafka.AtLeastOncePublisher;
 import io.stagedjobs.enqueuer.kafka.ExactlyOncePublisher;
 import io.stagedjobs.enqueuer.kafka.KafkaClientSettings;
 import io.stagedjobs.enqueuer.postgres.Database;
+import io.stagedjobs.enqueuer.postgres.Deployment;
 import io.stagedjobs.enqueuer.postgres.PostgresLanes;
 import io.stagedjobs.enqueuer.postgres.PostgresMembership;
 import io.stagedjobs.schema.Schema;
@@ -37,6 +38,7 @@ import org.jooq.impl.DSL;
 public final class Outbox implements AutoCloseable {
 
     public static final Duration TAKEOVER_AFTER = Duration.ofSeconds(3);
+    private static final int LANES = 8;
     private static final Duration PUBLISH_TIMEOUT = Duration.ofSeconds(4);
 
     public final TestDatabase database;
@@ -49,11 +51,14 @@ public final class Outbox implements AutoCloseable {
         this(TestPostgres.shared(), TestKafka.shared(), prefix);
     }
 
+    /** With eight lanes. */
     public Outbox(TestPostgres postgres, TestKafka kafka, String prefix) {
         this.database = postgres.newDatabase(prefix);
         this.kafka = kafka;
         try (Connection connection = database.connect()) {
             Schema.PUBLIC.migrate(connection);
+            Deployment.changeLanes(connection, Schema.PUBLIC, LANES, TAKEOVER_AFTER.toMillis(), line -> {});
+            dsl().execute("UPDATE staged_job_lanes SET generation = 0"); // as new
         } catch (SQLException e) {
             throw new IllegalStateException(e);
         }
@@ -96,7 +101,8 @@ public final class Outbox implements AutoCloseable {
     public void stageUncheckedIn(int lane, String columns, Object... values) {
         dsl().execute("ALTER TABLE staged_jobs DISABLE TRIGGER staged_jobs_before_insert");
         dsl().execute(
-                        "INSERT INTO staged_jobs (lane, " + columns + ") VALUES (" + lane + ", ?".repeat(values.length) + ")",
+                        "INSERT INTO staged_jobs (lane, " + columns + ") VALUES (" + lane + ", ?".repeat(values.length)
+                                + ")",
                         values);
         dsl().execute("ALTER TABLE staged_jobs ENABLE ALWAYS TRIGGER staged_jobs_before_insert");
     }
@@ -172,7 +178,7 @@ public final class Outbox implements AutoCloseable {
     public ExactlyOncePublisher exactlyOnce(Map<String, String> properties) {
         ExactlyOncePublisher publisher = keep(
                 new ExactlyOncePublisher(clients(properties), database.name(), "/tests", new SimpleMeterRegistry()));
-        publisher.check(8);
+        publisher.check(LANES);
         return publisher;
     }
 

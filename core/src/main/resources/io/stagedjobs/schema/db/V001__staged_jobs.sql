@@ -128,7 +128,7 @@ COMMENT ON FUNCTION staged_jobs_before_insert() IS
     'Staged Jobs: gives a job its lane and refuses what could never be published.';
 
 CREATE TRIGGER staged_jobs_before_insert BEFORE INSERT ON staged_jobs
-    FOR EACH ROW EXECUTE FUNCTION staged_jobs_before_insert(8, 900000, 0);
+    FOR EACH ROW EXECUTE FUNCTION staged_jobs_before_insert(1, 900000, 0);
 
 -- Also for rows that logical replication brings: this database counts its own lanes.
 ALTER TABLE staged_jobs ENABLE ALWAYS TRIGGER staged_jobs_before_insert;
@@ -197,7 +197,8 @@ CREATE TABLE staged_job_lanes (
     taken_at   timestamptz NULL
 ) WITH (fillfactor = 50, autovacuum_vacuum_threshold = 50, autovacuum_vacuum_scale_factor = 0.0);
 
-INSERT INTO staged_job_lanes (lane) SELECT generate_series(0, 7);
+-- One at first; `staged-jobs migrate --lanes` makes more.
+INSERT INTO staged_job_lanes (lane) VALUES (0);
 
 COMMENT ON TABLE staged_job_lanes IS 'Staged Jobs: the lanes and the enqueuers that own them.';
 

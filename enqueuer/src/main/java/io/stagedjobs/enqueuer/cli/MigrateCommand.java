@@ -41,6 +41,14 @@ final class MigrateCommand implements Callable<Integer> {
                     "gives the database this delivery mode and a new name for Kafka; drain and stop every enqueuer first")
     private @Nullable String changeDelivery;
 
+    @Option(
+            names = "--lanes",
+            paramLabel = "COUNT",
+            description =
+                    "spreads the jobs over so many lanes, 1 to 64 (1 at first), and gives the database a new name for"
+                            + " Kafka; drain and stop every enqueuer first")
+    private @Nullable Integer lanes;
+
     @Override
     public Integer call() throws SQLException {
         Settings settings = Cli.settings(spec);
@@ -56,6 +64,9 @@ final class MigrateCommand implements Callable<Integer> {
                                     + applied + " migration(s) applied");
             if (payloadMax != null) {
                 limitPayload(schema, connection, payloadMax);
+            }
+            if (lanes != null) {
+                changeLanes(settings, schema, connection, lanes);
             }
             if (changeDelivery != null) {
                 changeDelivery(settings, schema, connection, changeDelivery);
@@ -74,6 +85,23 @@ final class MigrateCommand implements Callable<Integer> {
         Deployment.change(
                 connection, schema, mode, settings.get(Setting.TAKEOVER_AFTER).toMillis());
         print("the delivery mode is " + mode + " now; start every enqueuer with STAGED_JOBS_DELIVERY=" + mode);
+    }
+
+    private void changeLanes(Settings settings, Schema schema, Connection connection, int count) {
+        try {
+            boolean changed = Deployment.changeLanes(
+                    connection,
+                    schema,
+                    count,
+                    settings.get(Setting.TAKEOVER_AFTER).toMillis(),
+                    this::print);
+            print(
+                    changed
+                            ? "jobs are spread over " + count + " lane(s) now; start the enqueuers"
+                            : "jobs are spread over " + count + " lane(s) already, nothing to do");
+        } catch (IllegalArgumentException e) {
+            throw new SettingsException(List.of("--lanes is wrong: " + e.getMessage()));
+        }
     }
 
     private void limitPayload(Schema schema, Connection connection, int bytes) {

@@ -99,7 +99,8 @@ public record Database(String url, Optional<String> username, Supplier<Optional<
                 "Check the role's name, pg_hba.conf on the server, and sslmode in STAGED_JOBS_DATABASE_URL.";
             case "28P01" -> "Check STAGED_JOBS_DATABASE_USERNAME and STAGED_JOBS_DATABASE_PASSWORD.";
             case "3D000" -> "Check the database's name in STAGED_JOBS_DATABASE_URL.";
-            case "53300" -> "Free connections or raise max_connections; an enqueuer uses at most twelve.";
+            case "53300" ->
+                "Free connections or raise max_connections; an enqueuer uses one for each lane and four more.";
             default -> "Check STAGED_JOBS_DATABASE_URL, and that PostgreSQL runs and can be reached from here.";
         };
     }

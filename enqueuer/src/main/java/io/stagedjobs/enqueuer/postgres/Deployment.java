@@ -2,7 +2,10 @@ package io.stagedjobs.enqueuer.postgres;
 
 import io.stagedjobs.enqueuer.OutsideException;
 import io.stagedjobs.schema.Schema;
+import io.stagedjobs.schema.SchemaException;
 import java.sql.Connection;
+import java.util.List;
+import java.util.function.Consumer;
 import org.jooq.DSLContext;
 import org.jooq.Record;
 import org.jooq.SQLDialect;
@@ -16,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param name unlike that of any other database, but for a copy of the cluster's files: PostgreSQL's system identifier, the
  *     database's number and {@code id}
- * @param id a random part that changes whenever the mode is chosen
+ * @param id a random part that changes whenever the mode or the number of lanes is chosen
  * @param lanes how many there are
  */
 public record Deployment(String name, String id, int lanes) {
@@ -36,6 +39,7 @@ public record Deployment(String name, String id, int lanes) {
                             + " (SELECT count(*) FROM " + schema.qualified("staged_job_lanes") + ") FROM "
                             + schema.qualified("staged_job_delivery") + " AS d");
             refuseOther(row.get(0, String.class), delivery);
+            refuseOtherLanes(connection, schema, row.get(4, int.class));
             return new Deployment(
                     row.get(2, String.class) + "-" + row.get(3, String.class) + "-" + row.get(1, String.class),
                     row.get(1, String.class),
@@ -73,6 +77,118 @@ public record Deployment(String name, String id, int lanes) {
         }
     }
 
+    /** Jobs in a lane that nobody moves would wait for ever. */
+    private static void refuseOtherLanes(Connection connection, Schema schema, int lanes) {
+        int spread = schema.lanes(connection);
+        if (spread != lanes || anyBeyond(DSL.using(connection, SQLDialect.POSTGRES), schema, lanes)) {
+            throw new OutsideException(
+                    OutsideException.Side.POSTGRESQL,
+                    "cannot move all jobs: there are " + lanes + " lanes (0 to " + (lanes - 1) + "), but "
+                            + (spread == lanes ? "a job lies beyond them" : "new jobs are spread over " + spread)
+                            + ", as after a restore of some of the tables. Nothing was changed. Stop every enqueuer and run"
+                            + " `staged-jobs migrate --lanes " + lanes + "`, which gives all jobs their lanes again.",
+                    null);
+        }
+    }
+
+    /** Whether a job lies in a lane that does not exist: primary keys, their first and last entries. */
+    private static boolean anyBeyond(DSLContext dsl, Schema schema, int lanes) {
+        String beyond = "EXISTS (SELECT FROM %1$s WHERE lane >= ?) OR EXISTS (SELECT FROM %1$s WHERE lane < 0)";
+        return dsl.fetchSingle(
+                        "SELECT " + beyond.formatted(schema.qualified("staged_jobs")) + " OR "
+                                + beyond.formatted(schema.qualified("parked_jobs")),
+                        lanes,
+                        lanes)
+                .get(0, boolean.class);
+    }
+
+    /**
+     * Changes the number of lanes, in a transaction of its own: waiting and moved-aside jobs get their new lanes. What Kafka
+     * and the database remembered of each other is forgotten, and Kafka will know the database under a new name.
+     *
+     * @param lanes 1 to {@value Schema#LANES_MAX}
+     * @param waiting is given a line for a person while somebody keeps a table locked
+     * @return whether anything was to be done
+     * @throws OutsideException if an enqueuer lives, or ended without leaving while jobs wait
+     * @throws SchemaException if the tables stay locked
+     */
+    public static boolean changeLanes(
+            Connection connection, Schema schema, int lanes, long takeoverAfterMillis, Consumer<String> waiting) {
+        if (lanes < 1 || lanes > Schema.LANES_MAX) {
+            throw new IllegalArgumentException(
+                    "the number of lanes must be 1 to " + Schema.LANES_MAX + ", not " + lanes);
+        }
+        String table = schema.qualified("staged_job_lanes");
+        try {
+            DSLContext asking = DSL.using(connection, SQLDialect.POSTGRES);
+            boolean so = asking.fetchSingle("SELECT count(*) = ? FROM " + table, lanes)
+                            .get(0, boolean.class)
+                    && schema.lanes(connection) == lanes
+                    && !anyBeyond(asking, schema, lanes);
+            if (so) {
+                return false;
+            }
+            schema.withoutWriters(connection, waiting, List.of("staged_job_lanes"), dsl -> {
+                refuseLiving(dsl, schema, "change the number of lanes", takeoverAfterMillis);
+                refuseUnsettled(dsl, schema);
+                schema.spread(dsl, lanes);
+                long generation = dsl.fetchSingle("SELECT coalesce(max(generation), 0) + 1 FROM " + table)
+                        .get(0, long.class);
+                dsl.execute("DELETE FROM " + table);
+                dsl.execute(
+                        "INSERT INTO " + table
+                                + " (lane, generation) SELECT lane, ? FROM generate_series(0, ?) AS lane",
+                        generation,
+                        lanes - 1);
+                beginAnew(dsl, schema);
+            });
+            return true;
+        } catch (DataAccessException e) {
+            throw e.getCause() instanceof OutsideException refused
+                    ? refused
+                    : Transactions.outside("change the number of lanes", e);
+        }
+    }
+
+    private static void refuseLiving(DSLContext dsl, Schema schema, String what, long takeoverAfterMillis) {
+        long living = dsl.fetchSingle(
+                        "SELECT count(*) FROM " + schema.qualified("staged_job_enqueuers")
+                                + " WHERE seen_at >= clock_timestamp() - ? * interval '1 ms'",
+                        takeoverAfterMillis)
+                .get(0, long.class);
+        if (living > 0) {
+            throw new OutsideException(
+                    OutsideException.Side.POSTGRESQL,
+                    "cannot " + what + " while enqueuers run: " + living + " did within the last "
+                            + takeoverAfterMillis / 1000
+                            + " s. Nothing was changed. Stop them all, then try again.",
+                    null);
+        }
+    }
+
+    /** An owner that was killed may have left a batch that Kafka holds and that is not deleted here: who forgets it repeats it. */
+    private static void refuseUnsettled(DSLContext dsl, Schema schema) {
+        String lanes = dsl.fetchSingle("SELECT string_agg(lane::text, ', ' ORDER BY lane) FROM "
+                        + schema.qualified("staged_job_lanes") + " WHERE owner IS NOT NULL AND EXISTS (SELECT FROM "
+                        + schema.qualified("staged_jobs") + ") AND EXISTS (SELECT FROM "
+                        + schema.qualified("staged_job_delivery") + " WHERE delivery = 'exactly-once')")
+                .get(0, String.class);
+        if (lanes != null) {
+            throw new OutsideException(
+                    OutsideException.Side.POSTGRESQL,
+                    "cannot change the number of lanes while jobs wait and the last owner of lanes " + lanes
+                            + " did not leave cleanly: Kafka may hold a batch of it that is not deleted here, and that would be"
+                            + " published again. Nothing was changed. Run `staged-jobs drain` first.",
+                    null);
+        }
+    }
+
+    /** What Kafka and the database know of each other is forgotten. */
+    private static void beginAnew(DSLContext dsl, Schema schema) {
+        dsl.execute("DELETE FROM " + schema.qualified("staged_job_batches"));
+        dsl.execute("UPDATE " + schema.qualified("staged_job_delivery") + " SET deployment = gen_random_uuid()");
+    }
+
     /**
      * Changes the mode, in a transaction of its own. What Kafka and the database remembered of each other is forgotten,
      * and Kafka will know the database under a new name.
@@ -85,26 +201,11 @@ public record Deployment(String name, String id, int lanes) {
                 DSLContext dsl = transaction.dsl();
                 dsl.execute("SET LOCAL lock_timeout = '5s'");
                 dsl.execute("LOCK TABLE " + schema.qualified("staged_job_lanes") + " IN ACCESS EXCLUSIVE MODE");
-                long living = dsl.fetchSingle(
-                                "SELECT count(*) FROM " + schema.qualified("staged_job_enqueuers")
-                                        + " WHERE seen_at >= clock_timestamp() - ? * interval '1 ms'",
-                                takeoverAfterMillis)
-                        .get(0, long.class);
-                if (living > 0) {
-                    throw new OutsideException(
-                            OutsideException.Side.POSTGRESQL,
-                            "cannot change the delivery mode while enqueuers run: " + living + " did within the last "
-                                    + takeoverAfterMillis / 1000
-                                    + " s. Nothing was changed. Stop them all, then try again.",
-                            null);
-                }
-                dsl.execute("DELETE FROM " + schema.qualified("staged_job_batches"));
+                refuseLiving(dsl, schema, "change the delivery mode", takeoverAfterMillis);
+                beginAnew(dsl, schema);
                 dsl.execute("UPDATE " + schema.qualified("staged_job_lanes")
                         + " SET owner = NULL, generation = generation + 1");
-                dsl.execute(
-                        "UPDATE " + schema.qualified("staged_job_delivery")
-                                + " SET delivery = ?, deployment = gen_random_uuid()",
-                        delivery);
+                dsl.execute("UPDATE " + schema.qualified("staged_job_delivery") + " SET delivery = ?", delivery);
             });
         } catch (DataAccessException e) {
             throw e.getCause() instanceof OutsideException refused

@@ -44,7 +44,8 @@ public final class PostgresMembership implements Membership {
             if (!dsl.fetchSingle(sql.sameDeployment, identity.deployment).get(0, boolean.class)) {
                 throw new OutsideException(
                         OutsideException.Side.POSTGRESQL,
-                        "the delivery mode was changed or chosen anew while this enqueuer was running; it takes no lane"
+                        "the delivery mode or the number of lanes was changed or chosen anew while this enqueuer was"
+                                + " running; it takes no lane"
                                 + " any more and has to be started again",
                         null);
             }

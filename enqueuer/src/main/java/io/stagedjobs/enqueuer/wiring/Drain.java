@@ -83,7 +83,9 @@ public final class Drain {
         List<StatusReader.Aside> aside = reader.aside(lastId);
         long left = staged.stream().mapToLong(StatusReader.Topic::backlog).sum()
                 + aside.stream().mapToLong(StatusReader.Aside::jobs).sum();
-        return new Result(Math.max(0, before - left), reasons(staged, aside, drained ? Map.of() : health.problems(), health.standsBy()));
+        return new Result(
+                Math.max(0, before - left),
+                reasons(staged, aside, drained ? Map.of() : health.problems(), health.standsBy()));
     }
 
     /** False if nothing moved for too long. While nothing moves here, another enqueuer may be at work: that is looked at too. */

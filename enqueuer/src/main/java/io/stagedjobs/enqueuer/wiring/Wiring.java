@@ -36,8 +36,11 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Wiring implements AutoCloseable {
 
-    /** One connection a lane, one each for the heartbeat and the lookout, and one to spare. */
-    private static final int CONNECTIONS_MAX = 20;
+    /** The lane's own transaction, and the one that reads ahead. */
+    private static final int CONNECTIONS_PER_LANE = 2;
+
+    /** For the heartbeat, for the backlog, to flush the log before PostgreSQL 17, and to ask who blocks. */
+    private static final int CONNECTIONS_MORE = 4;
 
     private static final Duration STOP_MAX = Duration.ofSeconds(10);
 
@@ -69,7 +72,10 @@ public final class Wiring implements AutoCloseable {
             throw new IllegalStateException("could not close the connection", e);
         }
         health.reached(OutsideException.Side.KAFKA);
-        pool = database.pool(CONNECTIONS_MAX, settings.get(Setting.PUBLISH_TIMEOUT), registry);
+        pool = database.pool(
+                CONNECTIONS_PER_LANE * deployment.lanes() + CONNECTIONS_MORE,
+                settings.get(Setting.PUBLISH_TIMEOUT),
+                registry);
         PostgresLanes lanes = new PostgresLanes(
                 pool,
                 schema,
