@@ -54,20 +54,17 @@ final class Limits {
             long start = System.nanoTime();
             int deleted = 0;
             try (PreparedStatement delete =
-                    connection.prepareStatement("DELETE FROM staged_jobs WHERE lane = ? AND id BETWEEN ? AND ?"
+                    connection.prepareStatement("DELETE FROM staged_jobs WHERE lane = 0 AND id BETWEEN ? AND ?"
                             + " RETURNING id, job_id, topic, job_key, job_name, payload, headers::text, staged_at")) {
-                for (int lane = 0; lane < PARTITIONS; lane++) {
-                    for (long id = 1; id <= jobs; id += (long) BATCH * PARTITIONS) {
-                        delete.setInt(1, lane);
-                        delete.setLong(2, id);
-                        delete.setLong(3, id + (long) BATCH * PARTITIONS - 1);
-                        try (ResultSet rows = delete.executeQuery()) {
-                            while (rows.next()) {
-                                deleted += rows.getBytes(6).length > 0 ? 1 : 0;
-                            }
+                for (long id = 1; id <= jobs; id += BATCH) {
+                    delete.setLong(1, id);
+                    delete.setLong(2, id + BATCH - 1);
+                    try (ResultSet rows = delete.executeQuery()) {
+                        while (rows.next()) {
+                            deleted += rows.getBytes(6).length > 0 ? 1 : 0;
                         }
-                        connection.commit();
                     }
+                    connection.commit();
                 }
             }
             double rate = deleted / ((System.nanoTime() - start) / 1e9);
