@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.ExecutorService;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.jspecify.annotations.Nullable;
@@ -33,6 +34,8 @@ public final class AtLeastOncePublisher implements Publisher {
     private final KafkaClientMetrics metrics;
     private final Topics topics;
     private final CloudEvents cloudEvents;
+    private final ExecutorService threads = Introductions.threads();
+    private final Introductions introductions;
 
     /**
      * Connects lazily: nothing is asked of the cluster here.
@@ -44,6 +47,7 @@ public final class AtLeastOncePublisher implements Publisher {
         this.producer = KafkaErrors.configured(() -> new KafkaProducer<>(settings.producer()));
         this.cluster = KafkaErrors.configured(() -> new Cluster(settings));
         this.topics = new Topics(cluster, settings);
+        this.introductions = new Introductions(producer, threads, settings);
         this.cloudEvents = new CloudEvents(source);
         this.metrics = new KafkaClientMetrics(producer);
         metrics.bindTo(registry);
@@ -74,6 +78,7 @@ public final class AtLeastOncePublisher implements Publisher {
     @Override
     public void close() {
         metrics.close();
+        threads.shutdownNow();
         producer.close(Cluster.CLOSE_MAX);
         cluster.close();
     }
@@ -92,7 +97,7 @@ public final class AtLeastOncePublisher implements Publisher {
             long deadline = System.nanoTime() + settings.publishTimeout().toNanos();
             try {
                 Topics.Found found = topics.find(batch.jobs());
-                CloudEvents.Records sending = cloudEvents.records(found.together());
+                CloudEvents.Records sending = cloudEvents.records(introductions.met(found.together()));
                 if (sending.jobs().isEmpty()) {
                     return new Outcome(List.of(), found.refused, sending.refused(), null);
                 }

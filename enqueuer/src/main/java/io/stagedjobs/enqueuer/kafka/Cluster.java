@@ -112,6 +112,11 @@ final class Cluster implements AutoCloseable {
         return System.nanoTime() + lookUpMax.toNanos();
     }
 
+    /** How long a batch waits for the answers about its topics. */
+    long lookUpMaxNanos() {
+        return lookUpMax.toNanos();
+    }
+
     /**
      * Asks for the nodes.
      *

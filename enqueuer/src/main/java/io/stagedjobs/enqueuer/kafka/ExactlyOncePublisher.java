@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.ExecutorService;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -36,6 +37,7 @@ public final class ExactlyOncePublisher implements Publisher {
     private final ProgressTopic progressTopic;
     private final String progressTopicName;
     private final CloudEvents cloudEvents;
+    private final ExecutorService threads = Introductions.threads();
 
     /**
      * Connects lazily: nothing is asked of the cluster here.
@@ -129,6 +131,7 @@ public final class ExactlyOncePublisher implements Publisher {
 
     @Override
     public void close() {
+        threads.shutdownNow();
         cluster.close();
     }
 
@@ -137,11 +140,13 @@ public final class ExactlyOncePublisher implements Publisher {
         private final Producer<byte[], byte[]> producer;
         private final Progress progress;
         private final KafkaClientMetrics metrics;
+        private final Introductions introductions;
 
         TransactionalSession(int lane, Producer<byte[], byte[]> producer, Progress progress) {
             this.lane = lane;
             this.producer = producer;
             this.progress = progress;
+            this.introductions = new Introductions(producer, threads, settings);
             this.metrics = new KafkaClientMetrics(producer);
             metrics.bindTo(registry);
         }
@@ -157,7 +162,8 @@ public final class ExactlyOncePublisher implements Publisher {
             List<Job> sending = List.of();
             try {
                 Topics.Found found = topics.find(batch.jobs());
-                CloudEvents.Records records = cloudEvents.records(progressTopic.fitting(found.together()));
+                CloudEvents.Records records =
+                        cloudEvents.records(introductions.met(progressTopic.fitting(found.together())));
                 sending = records.jobs();
                 return sending.isEmpty()
                         ? new Outcome(List.of(), found.refused, records.refused(), null)

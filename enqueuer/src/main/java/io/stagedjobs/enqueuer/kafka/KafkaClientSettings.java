@@ -125,6 +125,11 @@ public record KafkaClientSettings(Map<String, String> operator, Duration publish
         return (int) Math.min(request, number(ProducerConfig.BUFFER_MEMORY_CONFIG, 32 << 20));
     }
 
+    /** How long the producer remembers a topic that it does not write to. */
+    Duration topicsRemembered() {
+        return Duration.ofMillis(number(ProducerConfig.METADATA_MAX_IDLE_CONFIG, 5 * 60 * 1000));
+    }
+
     private long number(String property, long kafkasDefault) {
         return Long.parseLong(
                 String.valueOf(producer().getOrDefault(property, kafkasDefault)).trim());

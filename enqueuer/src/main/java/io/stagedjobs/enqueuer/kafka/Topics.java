@@ -38,6 +38,12 @@ final class Topics {
      */
     private static final int PARTITIONS_MAX = 200;
 
+    /**
+     * A question without an answer for so many look-ups was asked over a connection that is none any more. A cluster that has
+     * much to say of many topics gets the time for it: a new connection would take the question back.
+     */
+    private static final int SILENCE_LOOK_UPS = 2;
+
     /** The broker's own default; for topics whose configuration we may not read. */
     private static final int MESSAGE_BYTES_DEFAULT = 1_048_588;
 
@@ -52,7 +58,20 @@ final class Topics {
     private record Question(
             long askedAt,
             @Nullable KafkaFuture<TopicDescription> description,
-            @Nullable KafkaFuture<Config> config) {}
+            @Nullable KafkaFuture<Config> config) {
+
+        long age() {
+            return System.nanoTime() - askedAt;
+        }
+
+        /** Whether no answer will come any more. */
+        boolean failed() {
+            return description == null
+                    || config == null
+                    || description.isCompletedExceptionally()
+                    || config.isCompletedExceptionally();
+        }
+    }
 
     private final Cluster cluster;
     private final int requestBytesMax;
@@ -185,6 +204,7 @@ final class Topics {
             }
         }
         OutsideException unanswered = null;
+        boolean connectionAtFault = false;
         long deadline = cluster.lookUpDeadline();
         for (Map.Entry<String, Question> asked : ask(unknown).entrySet()) {
             String topic = asked.getKey();
@@ -198,12 +218,15 @@ final class Topics {
                 open.remove(topic, asked.getValue());
             } catch (OutsideException e) {
                 unanswered = e;
-                if (!KafkaErrors.isTimeout(e.getCause() == null ? e : e.getCause())) {
+                if (asked.getValue().failed()) {
                     open.remove(topic, asked.getValue());
+                    connectionAtFault = true; // if the error is of that kind
+                } else if (asked.getValue().age() > SILENCE_LOOK_UPS * cluster.lookUpMaxNanos()) {
+                    connectionAtFault = true;
                 }
             }
         }
-        if (unanswered != null && found.limits.isEmpty() && found.refused.isEmpty()) {
+        if (unanswered != null && found.limits.isEmpty() && found.refused.isEmpty() && connectionAtFault) {
             cluster.notAnswered(unanswered);
         }
         return unanswered;
@@ -215,7 +238,7 @@ final class Topics {
         Set<String> toAsk = new HashSet<>();
         for (String topic : topics) {
             Question asked = open.get(topic);
-            if (asked == null || System.nanoTime() - asked.askedAt > askMax.toNanos()) {
+            if (asked == null || asked.age() > askMax.toNanos()) {
                 toAsk.add(topic);
             } else {
                 questions.put(topic, asked);
