@@ -15,6 +15,8 @@ import java.util.UUID;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** One lane, step by step, on a real PostgreSQL and a real broker. */
 class LaneRunnerTest {
@@ -350,6 +352,51 @@ class LaneRunnerTest {
         outbox.stage(topic, KEY, "job");
         LaneRunner runner = outbox.runner(lane, fresh, publisher);
         assertThat(runner.runOnce().kind()).isEqualTo(Kind.MOVED);
+        assertThat(outbox.waiting()).isZero();
+    }
+
+    private void onDelete(String body) {
+        outbox.dsl()
+                .execute("CREATE FUNCTION on_delete() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN " + body + " END$$");
+        outbox.dsl()
+                .execute("CREATE TRIGGER on_delete BEFORE DELETE ON staged_jobs FOR EACH ROW"
+                        + " EXECUTE FUNCTION on_delete()");
+    }
+
+    private Publisher publisher(String delivery) {
+        return delivery.equals("exactly-once") ? outbox.exactlyOnce() : publisher;
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"exactly-once", "at-least-once"})
+    void rows_that_the_database_keeps_from_being_deleted_halt_the_lane_and_are_published_once(String delivery) {
+        onDelete("RETURN NULL;");
+        outbox.stage(topic, KEY, "job");
+        LaneRunner runner = runner(publisher(delivery));
+        for (int i = 0; i < 3; i++) {
+            Step step = runner.runOnce();
+            assertThat(step.kind()).isEqualTo(Kind.HALTED);
+            assertThat(step.reason()).contains("1 of 1 published jobs", "policy", "trigger", "rule");
+        }
+        outbox.dsl().execute("DROP TRIGGER on_delete ON staged_jobs");
+        assertThat(runner.runOnce().kind()).isEqualTo(Kind.IDLE);
+        assertThat(outbox.namesIn(topic)).containsExactly("job");
+        assertThat(outbox.waiting()).isZero();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"exactly-once", "at-least-once"})
+    void a_delete_that_postgresql_refuses_is_tried_again_before_anything_else_is_published(String delivery) {
+        onDelete("RAISE EXCEPTION 'refused';");
+        outbox.stage(topic, KEY, "job");
+        LaneRunner runner = runner(publisher(delivery));
+        for (int i = 0; i < 3; i++) {
+            assertThat(runner.runOnce().kind()).isEqualTo(Kind.FAILED);
+        }
+        outbox.dsl().execute("DROP TRIGGER on_delete ON staged_jobs");
+        outbox.stage(topic, KEY, "next");
+        assertThat(runner.runOnce().kind()).isEqualTo(Kind.MOVED);
+        assertThat(outbox.namesIn(topic)).containsExactly("job", "next");
         assertThat(outbox.waiting()).isZero();
     }
 }
