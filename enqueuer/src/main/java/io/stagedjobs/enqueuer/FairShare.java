@@ -1,12 +1,16 @@
 package io.stagedjobs.enqueuer;
 
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.List;
 import java.util.SortedSet;
 import java.util.TreeSet;
+import java.util.UUID;
 import java.util.stream.Collectors;
 
 /**
  * Decides which lanes this enqueuer should move. Every enqueuer computes the same quotas from the same census: the
- * lanes divided evenly, the remainder to the first ids. An owner keeps what it has up to its quota, so that lanes move
+ * lanes divided evenly, the remainder to those who have more than that already, then to the first ids. An owner keeps what it has up to its quota, so that lanes move
  * only when the number of enqueuers changes. While two enqueuers see different censuses they may both want a lane;
  * taking it is what decides.
  */
@@ -27,9 +31,12 @@ final class FairShare {
     }
 
     private static int quota(Membership.Census census) {
-        int lanes = census.owners().size();
-        int enqueuers = census.enqueuers().size();
-        int rank = census.enqueuers().indexOf(census.me());
-        return lanes / enqueuers + (rank < lanes % enqueuers ? 1 : 0);
+        int each = census.owners().size() / census.enqueuers().size();
+        int remainder = census.owners().size() % census.enqueuers().size();
+        // Who has one of the remainder keeps it: a newcomer takes nothing from an owner that has its share.
+        List<UUID> order = census.enqueuers().stream()
+                .sorted(Comparator.comparing(enqueuer -> Collections.frequency(census.owners(), enqueuer) <= each))
+                .toList();
+        return each + (order.indexOf(census.me()) < remainder ? 1 : 0);
     }
 }

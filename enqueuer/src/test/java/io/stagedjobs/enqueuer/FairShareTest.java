@@ -37,6 +37,14 @@ class FairShareTest {
     }
 
     @Test
+    void a_newcomer_takes_the_one_lane_from_nobody_whatever_its_id() {
+        List<UUID> both = enqueuers(2);
+        List<UUID> owners = List.of(both.get(1));
+        assertThat(share(both.get(1), owners, both)).containsExactly(0);
+        assertThat(share(both.get(0), owners, both)).isEmpty();
+    }
+
+    @Test
     void from_any_start_the_lanes_end_up_evenly_shared_and_then_stay_where_they_are() {
         Random random = new Random(42);
         for (int round = 0; round < 500; round++) {

@@ -26,8 +26,7 @@ class ThrottledBrokerTest {
     private static void throttle(TestKafka kafka, double bytesPerSecond) throws Exception {
         ClientQuotaEntity everybody =
                 new ClientQuotaEntity(Collections.singletonMap(ClientQuotaEntity.CLIENT_ID, null));
-        try (Admin admin =
-                Admin.create(Map.of(AdminClientConfig.BOOTSTRAP_SERVERS_CONFIG, kafka.bootstrapServers()))) {
+        try (Admin admin = Admin.create(Map.of(AdminClientConfig.BOOTSTRAP_SERVERS_CONFIG, kafka.bootstrapServers()))) {
             admin.alterClientQuotas(List.of(new ClientQuotaAlteration(
                             everybody, List.of(new ClientQuotaAlteration.Op("producer_byte_rate", bytesPerSecond)))))
                     .all()
@@ -47,8 +46,7 @@ class ThrottledBrokerTest {
                             "INSERT INTO staged_jobs (topic, job_key, job_name, payload) SELECT ?, 'k' || i % 100, 'job',"
                                     + " decode(repeat(md5(i::text) || md5((-i)::text), 10), 'hex')"
                                     + " FROM generate_series(1, ?) AS i",
-                            topic,
-                            JOBS);
+                            topic, JOBS);
             throttle(kafka, BYTES_PER_SECOND);
             try (Command.Daemon enqueuer = new Command.Daemon(
                     outbox,
