@@ -21,7 +21,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class ThrottledBrokerTest {
 
     private static final double BYTES_PER_SECOND = 300_000;
-    private static final int JOBS = 6_000;
+    private static final int JOBS = 3_000;
 
     private static void throttle(TestKafka kafka, double bytesPerSecond) throws Exception {
         ClientQuotaEntity everybody =
