@@ -11,7 +11,13 @@ import picocli.CommandLine.Command;
         name = "benchmarks/run",
         description = "Measures relays beside each other, on servers of their own.",
         mixinStandardHelpOptions = true,
-        subcommands = {DrainCommand.class, SteadyCommand.class, StartCommand.class, StagingCommand.class})
+        subcommands = {
+            DrainCommand.class,
+            SteadyCommand.class,
+            StartCommand.class,
+            StagingCommand.class,
+            CacheCommand.class
+        })
 public final class Benchmarks {
 
     private Benchmarks() {}

@@ -60,6 +60,12 @@ final class Scene {
     @Option(names = "--java", paramLabel = "HOME", description = "the Java of our relays; default: that of this run")
     String java = System.getProperty("java.home");
 
+    @Option(
+            names = "--cache",
+            description =
+                    "this tree's enqueuer records a cache first, and is measured with it; the baseline's without one")
+    boolean cache;
+
     @Option(names = "--setting", description = "of this tree's relay, NAME=VALUE without STAGED_JOBS_; repeatable")
     Map<String, String> settings = new HashMap<>();
 
@@ -89,6 +95,9 @@ final class Scene {
 
     /** Takes a measurement of each relay in turn, and that again and again, so that what drifts concerns all of them. */
     void inTurn(Measurement measurement) throws Exception {
+        if (cache) {
+            CacheCommand.record(java, CacheCommand.JOBS);
+        }
         for (int i = 0; i < repetitions; i++) {
             for (Relay relay : relays()) {
                 for (Beside beside : besides) {

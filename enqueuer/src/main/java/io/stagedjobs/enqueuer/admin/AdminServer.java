@@ -9,12 +9,22 @@ import io.javalin.http.Context;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.stagedjobs.enqueuer.Health;
 import io.stagedjobs.enqueuer.OutsideException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.net.UnknownHostException;
+import java.nio.channels.ServerSocketChannel;
 import java.security.MessageDigest;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
+import org.eclipse.jetty.server.Connector;
+import org.eclipse.jetty.server.HttpConfiguration;
+import org.eclipse.jetty.server.HttpConnectionFactory;
+import org.eclipse.jetty.server.Server;
+import org.eclipse.jetty.server.ServerConnector;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -27,8 +37,13 @@ public final class AdminServer implements AutoCloseable {
     private static final JsonMapper JSON = new JsonMapper();
     private static final String METRICS_FORMAT = "text/plain; version=0.0.4; charset=utf-8";
 
-    private final Javalin server;
+    private final ServerSocketChannel socket;
+    private final Health health;
+    private final PrometheusMeterRegistry registry;
+    private final Supplier<Object> status;
     private final Optional<String> token;
+
+    private @Nullable Javalin server;
 
     /**
      * Where to listen.
@@ -48,13 +63,36 @@ public final class AdminServer implements AutoCloseable {
         }
     }
 
-    /** Starts to listen; throws JavalinException, an unchecked one, if the port is taken. */
-    public AdminServer(Binding binding, Health health, PrometheusMeterRegistry registry, Supplier<Object> status) {
+    /**
+     * Takes the port, and answers nobody yet: whoever connects waits for {@link #start}.
+     *
+     * @throws IOException if the port is taken, or the host has no address here
+     */
+    public AdminServer(Binding binding, Health health, PrometheusMeterRegistry registry, Supplier<Object> status)
+            throws IOException {
+        this.health = health;
+        this.registry = registry;
+        this.status = status;
         this.token = binding.token;
-        this.server = Javalin.create(config -> {
+        this.socket = ServerSocketChannel.open();
+        try {
+            socket.bind(new InetSocketAddress(InetAddress.getByName(binding.host), binding.port));
+        } catch (IOException | RuntimeException e) {
+            socket.close();
+            throw e;
+        }
+    }
+
+    /** Starts to answer. */
+    public synchronized void start() {
+        if (!socket.isOpen()) {
+            return; // closed meanwhile
+        }
+        server = Javalin.create(config -> {
             config.startup.showJavalinBanner = false;
+            config.jetty.addConnector(this::connector);
             config.routes.get("/health/live", context -> json(context, Map.of("status", "live")));
-            config.routes.get("/health/ready", context -> ready(context, health));
+            config.routes.get("/health/ready", this::ready);
             config.routes.get("/metrics", context -> {
                 if (authorized(context)) {
                     context.contentType(METRICS_FORMAT).result(registry.scrape());
@@ -75,20 +113,37 @@ public final class AdminServer implements AutoCloseable {
                 json(context, Map.of("error", "unexpected failure; see the enqueuer's log"));
             });
         });
-        server.start(binding.host, binding.port);
+        server.start();
+    }
+
+    private Connector connector(Server jetty, HttpConfiguration http) {
+        ServerConnector connector = new ServerConnector(jetty, new HttpConnectionFactory(http));
+        try {
+            connector.open(socket);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return connector;
     }
 
     /** The port in use. */
     public int port() {
-        return server.port();
+        return socket.socket().getLocalPort();
     }
 
     @Override
-    public void close() {
-        server.stop();
+    public synchronized void close() {
+        if (server != null) {
+            server.stop();
+        }
+        try {
+            socket.close();
+        } catch (IOException e) {
+            log.debug("could not close the admin port", e);
+        }
     }
 
-    private static void ready(Context context, Health health) {
+    private void ready(Context context) {
         Map<String, String> problems = health.problems();
         context.status(problems.isEmpty() ? 200 : 503);
         json(

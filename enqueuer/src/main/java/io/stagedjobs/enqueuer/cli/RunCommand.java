@@ -14,6 +14,7 @@ import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.enqueuer.settings.SettingsException;
 import io.stagedjobs.enqueuer.wiring.Wiring;
+import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -46,20 +47,17 @@ final class RunCommand implements Callable<Integer> {
         AdminServer.Binding binding = binding(settings);
         Health health = new Health();
         PrometheusMeterRegistry registry = registry();
-        Wiring wiring = new Wiring(settings, health, registry);
-        AdminServer admin;
+        AdminServer admin = listen(binding, health, registry, settings);
+        Wiring wiring;
         try {
-            admin = new AdminServer(binding, health, registry, () -> StatusCommand.read(settings));
+            wiring = new Wiring(settings, health, registry);
         } catch (RuntimeException e) {
-            wiring.close();
-            throw new CommandFailedException(
-                    "could not listen on " + binding.host() + ":" + binding.port() + " ("
-                            + String.valueOf(e.getMessage()).replaceFirst("\\.$", "")
-                            + "). Nothing was started. Free the port or set STAGED_JOBS_ADMIN_PORT.",
-                    e);
+            admin.close();
+            throw e;
         }
         endOnSignal(wiring, admin);
         wiring.start();
+        admin.start(); // jobs do not wait for it
         log.info(
                 "enqueuer started, delivery {}, admin on http://{}:{}/",
                 settings.get(Setting.DELIVERY),
@@ -67,6 +65,18 @@ final class RunCommand implements Callable<Integer> {
                 admin.port());
         new CountDownLatch(1).await(); // the signal's thread ends the process
         return 0;
+    }
+
+    private static AdminServer listen(
+            AdminServer.Binding binding, Health health, PrometheusMeterRegistry registry, Settings settings) {
+        try {
+            return new AdminServer(binding, health, registry, () -> StatusCommand.read(settings));
+        } catch (IOException | RuntimeException e) {
+            throw new CommandFailedException(
+                    "could not listen on " + binding.host() + ":" + binding.port() + " (" + e.getMessage()
+                            + "). Nothing was started. Free the port or set STAGED_JOBS_ADMIN_PORT.",
+                    e);
+        }
     }
 
     /**

@@ -34,7 +34,11 @@ public final class Settings {
 
     /** Read by the launcher or the tests, not here. */
     private static final Set<String> NOT_OURS = Set.of(
-            "STAGED_JOBS_CONFIG_FILE", "STAGED_JOBS_JAVA_OPTS", "STAGED_JOBS_LOG_FORMAT", "STAGED_JOBS_LOG_LEVEL");
+            "STAGED_JOBS_CACHE",
+            "STAGED_JOBS_CONFIG_FILE",
+            "STAGED_JOBS_JAVA_OPTS",
+            "STAGED_JOBS_LOG_FORMAT",
+            "STAGED_JOBS_LOG_LEVEL");
 
     private static final String TEST_PREFIX = "STAGED_JOBS_TEST_";
 

@@ -5,15 +5,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.stagedjobs.enqueuer.Outbox;
 import io.stagedjobs.testkit.ChildProcess;
 import io.stagedjobs.testkit.Eventually;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** The launcher that the build leaves, run as an operator runs it. */
 class LauncherIT {
@@ -109,6 +113,54 @@ class LauncherIT {
                 .containsExactlyInAnyOrderElementsOf(IntStream.rangeClosed(1, jobs)
                         .mapToObj(Integer::toString)
                         .toList());
+    }
+
+    @Test
+    void with_a_recorded_cache_it_reads_its_classes_from_there_and_without_one_that_fits_it_runs_all_the_same(
+            @TempDir Path directory) throws Exception {
+        Path release = directory.resolve("staged jobs");
+        copy(LAUNCHER.getParent().getParent(), release);
+        String launcher = release.resolve("bin/staged-jobs").toString();
+        environment.put("STAGED_JOBS_JAVA_OPTS", "-Xlog:class+load:stderr");
+        String ourClass = Cli.class.getName() + "$Version source: ";
+
+        environment.put("STAGED_JOBS_CACHE", "record");
+        assertThat(answers(launcher)).anyMatch(line -> line.contains(ourClass + "file:"));
+        environment.remove("STAGED_JOBS_CACHE");
+        assertThat(answers(launcher)).anyMatch(line -> line.contains("source: shared objects file (top)"));
+
+        try (Stream<Path> recorded = Files.list(release.resolve("cache"))) {
+            for (Path cache : recorded.toList()) {
+                assertThat(cache.toFile().setWritable(true)).isTrue();
+                Files.writeString(cache, "no cache");
+            }
+        }
+        assertThat(answers(launcher)).noneMatch(line -> line.contains("source: shared objects file (top)"));
+    }
+
+    @Test
+    void a_cache_that_cannot_be_recorded_is_refused_before_anything_starts() {
+        environment.put("STAGED_JOBS_CACHE", "yes");
+        ChildProcess wrong = start("run");
+        assertThat(wrong.awaitExit(Duration.ofSeconds(60))).isEqualTo(2);
+        assertThat(wrong.stderr())
+                .containsExactly("staged-jobs: STAGED_JOBS_CACHE is neither record nor empty. Nothing was started.");
+    }
+
+    /** What the launcher says on stderr while it answers rightly on stdout. */
+    private List<String> answers(String launcher) {
+        ChildProcess version = outbox.keep(ChildProcess.start("launcher", List.of(launcher, "--version"), environment));
+        assertThat(version.awaitExit(Duration.ofSeconds(60))).isZero();
+        assertThat(version.stdout()).first().asString().startsWith("staged-jobs 0.");
+        return version.stderr();
+    }
+
+    private static void copy(Path from, Path to) throws IOException {
+        try (Stream<Path> files = Files.walk(from)) {
+            for (Path file : files.toList()) {
+                Files.copy(file, to.resolve(from.relativize(file).toString()), StandardCopyOption.COPY_ATTRIBUTES);
+            }
+        }
     }
 
     @Test
