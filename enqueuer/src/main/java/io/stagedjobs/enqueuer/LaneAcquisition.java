@@ -2,43 +2,60 @@ package io.stagedjobs.enqueuer;
 
 import io.stagedjobs.enqueuer.LaneTransaction.Deleted;
 import io.stagedjobs.enqueuer.LaneTransaction.Row;
+import io.stagedjobs.enqueuer.Lanes.Taken;
 import io.stagedjobs.enqueuer.Progress.JobRef;
 import io.stagedjobs.enqueuer.Step.Kind;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * How a lane becomes ours: take it, compare the two stores without disturbing anybody, fence the owner before, compare again
- * and reconcile. One thread.
+ * How a lane becomes ours, each time anew: take it, compare the two stores without disturbing anybody, fence the owner before,
+ * compare again and reconcile. Where Kafka cannot end the last transaction, go on under another channel if nobody can begin
+ * one under the old: decision 0028. One thread.
  */
-final class LaneAcquisition {
+class LaneAcquisition {
 
     private static final Logger log = LoggerFactory.getLogger(LaneAcquisition.class);
 
-    /**
-     * What came of it: an ownership, or the step that says why there is none.
-     *
-     * @param generation of the lane, 0 if it was not taken
-     */
+    /** What came of it: an ownership, or the step that says why there is none. */
     record Result(
-            long generation,
-            @Nullable LaneOwnership ownership,
-            @Nullable Step instead) {}
+            @Nullable LaneOwnership ownership, @Nullable Step instead) {
+
+        private static Result of(Step instead) {
+            return new Result(null, instead);
+        }
+    }
 
     private final int lane;
     private final Ports ports;
     private final Shared shared;
 
+    private long generation;
+    private int channel;
+    private boolean lastSessionWasOurs;
+
     LaneAcquisition(int lane, Ports ports, Shared shared) {
         this.lane = lane;
         this.ports = ports;
         this.shared = shared;
+    }
+
+    /** The generation that was taken last, 0 if none is known. */
+    long generation() {
+        return generation;
+    }
+
+    /**
+     * Whether the lane's last session was opened here, and every generation since was ours: whoever had a session before is
+     * fenced, and nobody has one after. A session is closed before the lane is acquired anew.
+     */
+    boolean lastSessionWasOurs() {
+        return lastSessionWasOurs;
     }
 
     /**
@@ -48,18 +65,25 @@ final class LaneAcquisition {
      * @throws OutsideException if a store does not do its part; the lane may be ours then, under a newer generation
      */
     Result acquire(List<Row> unsettled) {
-        OptionalLong taken = ports.lanes().take(lane);
-        if (taken.isEmpty()) {
-            return new Result(0, null, Step.of(Kind.NOT_OURS));
+        if (!take()) {
+            return Result.of(Step.of(Kind.NOT_OURS));
         }
-        long generation = taken.getAsLong();
-        Optional<Step> obstacle = compareWithoutFencing(generation);
+        Optional<Step> obstacle = compareWithoutFencing();
         if (obstacle.isPresent()) {
-            return new Result(generation, null, obstacle.get());
+            return Result.of(obstacle.get());
         }
-        Publisher.Session session = ports.publisher().open(lane, generation);
+        Publisher.Opened opened = open();
+        if (opened instanceof Publisher.Decided decided) {
+            obstacle = goOn(decided);
+            if (obstacle.isPresent()) {
+                return Result.of(obstacle.get());
+            }
+            opened = open();
+        }
+        Publisher.Session session = opened.orThrow();
+        lastSessionWasOurs = true;
         try {
-            Result result = reconcile(generation, session, unsettled);
+            Result result = reconcile(session, unsettled);
             if (result.ownership == null) {
                 session.close();
             } else {
@@ -72,12 +96,26 @@ final class LaneAcquisition {
         }
     }
 
+    /** A generation that is not one more than the last one known was preceded by somebody else's. */
+    private boolean take() {
+        Optional<Taken> taken = ports.lanes().take(lane);
+        long before = generation;
+        generation = taken.map(Taken::generation).orElse(0L);
+        lastSessionWasOurs &= generation == before + 1;
+        channel = taken.map(Taken::channel).orElse(0);
+        return taken.isPresent();
+    }
+
+    private Publisher.Opened open() {
+        return ports.publisher().open(lane, generation, channel);
+    }
+
     /**
      * Compares with what Kafka has committed so far, and changes nothing: a copy of a database that is found out here has not
      * disturbed the original. Kafka answers a commit before a reader can see it, and the owner before us may have settled that
      * batch already: one batch too few in Kafka proves nothing before the fencing.
      */
-    private Optional<Step> compareWithoutFencing(long generation) {
+    private Optional<Step> compareWithoutFencing() {
         Optional<Progress> progress = ports.publisher().peek(lane);
         if (progress.isEmpty()) {
             return Optional.empty();
@@ -95,18 +133,51 @@ final class LaneAcquisition {
         }
     }
 
+    /**
+     * Settles what Kafka has decided, and writes down the next channel. Nobody may be able to begin another transaction under
+     * this one: not whoever has published the batch that the database does not know, for it had to settle that before; nor
+     * we, if the last session was ours.
+     *
+     * @throws OutsideException if somebody may: then Kafka is waited for
+     */
+    private Optional<Step> goOn(Publisher.Decided decided) {
+        Optional<LaneTransaction> begun = ports.lanes().begin(lane, generation);
+        if (begun.isEmpty()) {
+            return Optional.of(Step.of(Kind.SUPERSEDED));
+        }
+        try (LaneTransaction transaction = begun.get()) {
+            boolean ahead = decided.progress().batch() > transaction.lastBatch();
+            Optional<String> contradiction = settle(transaction, decided.progress());
+            if (contradiction.isPresent()) {
+                return contradiction.map(Step::halted);
+            }
+            if (!ahead && !lastSessionWasOurs()) {
+                throw decided.failure();
+            }
+            transaction.useChannel(channel + 1);
+            transaction.commit();
+        }
+        channel++;
+        log.info(
+                "lane {} goes on under channel {}: its last transaction is decided, and cannot be ended now: {}",
+                lane,
+                channel,
+                decided.failure().getMessage());
+        return Optional.empty();
+    }
+
     /** Compares with what Kafka has committed for good, and deletes the rows of a batch that only Kafka knew. */
-    private Result reconcile(long generation, Publisher.Session session, List<Row> unsettled) {
+    private Result reconcile(Publisher.Session session, List<Row> unsettled) {
         Optional<Progress> progress = session.progress();
         Optional<LaneTransaction> begun = ports.lanes().begin(lane, generation);
         if (begun.isEmpty()) {
-            return new Result(generation, null, Step.of(Kind.SUPERSEDED));
+            return Result.of(Step.of(Kind.SUPERSEDED));
         }
         try (LaneTransaction transaction = begun.get()) {
             Optional<String> contradiction =
                     progress.isPresent() ? settle(transaction, progress.get()) : deleteAll(transaction, unsettled, 0);
             if (contradiction.isPresent()) {
-                return new Result(generation, null, Step.halted(contradiction.get()));
+                return Result.of(Step.halted(contradiction.get()));
             }
             SetAside aside = new SetAside(transaction.aside(), shared.limits(), shared.heldTopics(), shared.nanoTime());
             // Written in any case, so that this commit waits for a standby that is waited for: what is visible here may
@@ -115,7 +186,7 @@ final class LaneAcquisition {
             transaction.commit();
             LaneReader reader = new LaneReader(
                     lane, generation, transaction.era(), ports.lanes(), shared.horizon(), shared.background());
-            return new Result(generation, new LaneOwnership(ports.publisher(), session, reader, aside, progress), null);
+            return new Result(new LaneOwnership(ports.publisher(), session, reader, aside, progress), null);
         }
     }
 
@@ -147,8 +218,8 @@ final class LaneAcquisition {
         return transaction.present(progress.jobs().stream().map(JobRef::id).toList());
     }
 
-    private static Optional<String> compare(long settled, Progress progress, List<Row> left) {
+    private Optional<String> compare(long settled, Progress progress, List<Row> left) {
         Map<Long, Long> digests = left.stream().collect(Collectors.toMap(Row::id, row -> JobRef.digest(row.jobId())));
-        return Reconciliation.compare(settled, progress, digests);
+        return Reconciliation.compare(channel, settled, progress, digests);
     }
 }

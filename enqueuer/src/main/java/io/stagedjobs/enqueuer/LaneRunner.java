@@ -30,21 +30,26 @@ final class LaneRunner implements Runnable {
     private static final int WARN_EVERY_PARKED = 100;
 
     private final int lane;
-    private final Ports ports;
+    private final Lanes lanes;
+    private final LaneAcquisition acquisition;
     private final Shared shared;
     private final Observers observers;
     private final Pace pace;
     private final BatchSize batchSize;
     private final Rest rest = new Rest();
 
-    private long generation;
     private long parkedSoFar;
     private @Nullable LaneOwnership ownership;
     private List<Row> unsettled = List.of();
 
     LaneRunner(int lane, Ports ports, Shared shared, Observers observers, Pace pace) {
+        this(lane, ports.lanes(), new LaneAcquisition(lane, ports, shared), shared, observers, pace);
+    }
+
+    LaneRunner(int lane, Lanes lanes, LaneAcquisition acquisition, Shared shared, Observers observers, Pace pace) {
         this.lane = lane;
-        this.ports = ports;
+        this.lanes = lanes;
+        this.acquisition = acquisition;
         this.shared = shared;
         this.observers = observers;
         this.pace = pace;
@@ -89,8 +94,7 @@ final class LaneRunner implements Runnable {
     private Step step() {
         try {
             if (ownership == null) {
-                LaneAcquisition.Result acquired = new LaneAcquisition(lane, ports, shared).acquire(unsettled);
-                generation = acquired.generation();
+                LaneAcquisition.Result acquired = acquisition.acquire(unsettled);
                 if (acquired.ownership() == null) {
                     return Objects.requireNonNull(acquired.instead());
                 }
@@ -122,7 +126,7 @@ final class LaneRunner implements Runnable {
                 log.info(
                         "lane {} has a newer generation than {}, or a server that was started since; beginning again",
                         lane,
-                        generation);
+                        acquisition.generation());
             case FAILED -> failed(step);
             case HALTED -> halted(step);
             case NOT_OURS -> {}
@@ -193,7 +197,7 @@ final class LaneRunner implements Runnable {
         endOwnership();
         observers.health().laneWorks(lane); // whoever owns it now tells
         try {
-            ports.lanes().giveBack(lane, generation);
+            lanes.giveBack(lane, acquisition.generation());
         } catch (OutsideException e) {
             log.info("could not give lane {} back: {}. The next heartbeat does.", lane, e.getMessage());
         }

@@ -96,6 +96,9 @@ public interface LaneTransaction extends AutoCloseable {
     /** Puts the first held jobs of a topic back into the lane, with id, identity and time as they were. */
     PutBack putBack(String topic, BatchLimits limits);
 
+    /** Writes down under which channel the lane publishes from this commit on. */
+    void useChannel(int channel);
+
     /** Commits; if this throws, whether it took effect is unknown. */
     void commit();
 

@@ -3,7 +3,6 @@ package io.stagedjobs.enqueuer;
 import io.stagedjobs.enqueuer.LaneTransaction.Read;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.Set;
 
 /**
@@ -16,9 +15,9 @@ public interface Lanes {
     /**
      * Takes a lane that is free, ours or owned by an enqueuer that lives no more.
      *
-     * @return the new generation, empty if another live enqueuer owns the lane
+     * @return the new generation and the channel, which is read not before; empty if another live enqueuer owns the lane
      */
-    OptionalLong take(int lane);
+    Optional<Taken> take(int lane);
 
     /** Frees the lane if that generation still owns it. */
     void giveBack(int lane, long generation);
@@ -52,6 +51,13 @@ public interface Lanes {
      * @return empty if the server has another era, or one of the selection's exceptions is over
      */
     Optional<Read> readAhead(int lane, String era, Selection selection, List<Job> without);
+
+    /**
+     * See {@link #take}.
+     *
+     * @param channel of the lane; whoever has an older generation can change it no more
+     */
+    record Taken(long generation, int channel) {}
 
     /**
      * See {@link #readHorizon}.

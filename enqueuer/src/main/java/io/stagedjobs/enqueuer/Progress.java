@@ -1,5 +1,6 @@
 package io.stagedjobs.enqueuer;
 
+import java.util.Collection;
 import java.util.List;
 import java.util.UUID;
 
@@ -7,13 +8,27 @@ import java.util.UUID;
  * What Kafka last committed for a lane: written into the same Kafka transaction as the records of the batch, so that it is
  * there if and only if they are.
  *
+ * @param channel under which it was written
  * @param batch the number of the lane's last batch in Kafka; 0 if there was none
  * @param jobs the jobs of that batch, by id
  */
-public record Progress(long batch, List<JobRef> jobs) {
+public record Progress(int channel, long batch, List<JobRef> jobs) {
 
     /** Kafka has committed nothing of the lane. */
-    public static final Progress NONE = new Progress(0, List.of());
+    public static final Progress NONE = new Progress(0, 0, List.of());
+
+    /** The progress with which these jobs are published. */
+    public static Progress of(int channel, long batch, Collection<Job> jobs) {
+        return new Progress(
+                channel,
+                batch,
+                jobs.stream().map(job -> JobRef.of(job.id(), job.jobId())).toList());
+    }
+
+    /** The same under another channel. */
+    public Progress under(int another) {
+        return new Progress(another, batch, jobs);
+    }
 
     /**
      * A job by its position and a digest of its identity: both must match before a row may go.

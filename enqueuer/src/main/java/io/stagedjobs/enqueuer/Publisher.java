@@ -25,13 +25,15 @@ public interface Publisher extends AutoCloseable {
     Optional<Progress> peek(int lane);
 
     /**
-     * Starts publishing for one ownership of a lane. In a delivery mode that can fence, no earlier owner's record becomes
-     * visible after this returns.
+     * Starts publishing for one ownership of a lane. In a delivery mode that can fence, no record that an earlier owner
+     * publishes under this channel becomes visible after a session is returned, and the progress names the channel.
      *
-     * @throws OutsideException if Kafka cannot be reached in time
+     * @param channel under which the lane publishes, by the database; each is an owner of its own for Kafka
+     * @return a session, or what Kafka has decided where none can be opened
+     * @throws OutsideException if Kafka cannot be reached in time, or has not decided
      * @throws LaneHaltedException if what Kafka holds is no progress
      */
-    Session open(int lane, long generation);
+    Opened open(int lane, long generation, int channel);
 
     /**
      * Which of the topics cannot be written to now, and why; the others are left out.
@@ -43,8 +45,39 @@ public interface Publisher extends AutoCloseable {
     @Override
     void close();
 
+    /** What {@link #open} comes to. */
+    sealed interface Opened permits Session, Decided {
+
+        /**
+         * The session.
+         *
+         * @throws OutsideException if there is none
+         */
+        Session orThrow();
+    }
+
+    /**
+     * The lane's last transaction under the channel cannot be ended everywhere, so that no session can be opened and nobody
+     * is fenced; but what becomes of it is decided. Whether its owner can begin another one is for the caller to know.
+     *
+     * @param progress what Kafka holds of the lane, that transaction included
+     * @param failure why there is no session
+     */
+    record Decided(Progress progress, OutsideException failure) implements Opened {
+
+        @Override
+        public Session orThrow() {
+            throw failure;
+        }
+    }
+
     /** One ownership of one lane. */
-    interface Session extends AutoCloseable {
+    non-sealed interface Session extends Opened, AutoCloseable {
+
+        @Override
+        default Session orThrow() {
+            return this;
+        }
 
         /**
          * What Kafka has committed of this lane before the session was opened; empty if this delivery mode keeps no

@@ -13,13 +13,19 @@ final class Reconciliation {
      * Compares. The database writes a batch's number with the deletion of its rows, after Kafka committed them: Kafka may
      * be one batch ahead, and nothing else. Then the rows of that batch that are still there are to be deleted.
      *
+     * @param channel under which the lane publishes, by the database, which is told before Kafka is
      * @param settled number of the last batch that the database has deleted, 0 if none
      * @param kafka what Kafka committed last
      * @param present digests of those rows of {@code kafka} that are still in the table, by id
      * @return what cannot be true with both stores intact, in one line; empty if they agree. Where it is present, nothing
      *     may be published or deleted before a person has looked
      */
-    static Optional<String> compare(long settled, Progress kafka, Map<Long, Long> present) {
+    static Optional<String> compare(int channel, long settled, Progress kafka, Map<Long, Long> present) {
+        if (kafka.channel() > channel) {
+            return Optional.of("Kafka holds progress of channel " + kafka.channel()
+                    + ", but the database only knows channel " + channel
+                    + ": the database was put back to an earlier state, or it is a copy beside the original");
+        }
         if (kafka.batch() == 0 && settled > 0) {
             return Optional.of(
                     "the database has settled batch " + settled + ", but Kafka holds no progress of it: this is"

@@ -13,6 +13,8 @@
  *   <dd>Each lane has one owner at a time. An enqueuer that owns no lane stands by.
  *   <dt>generation
  *   <dd>Counts the ownerships of a lane. Whoever meets a newer generation than its own lets go.
+ *   <dt>channel
+ *   <dd>Under which of its names for Kafka a lane publishes. It grows when Kafka cannot end the lane's last transaction there.
  *   <dt>claim
  *   <dd>To lock a lane and read its next jobs: the {@link io.stagedjobs.enqueuer.Batch}.
  *   <dt>publish
@@ -50,6 +52,8 @@
  *           nothing; halt the lane if they contradict each other
  *           open the publisher, outside any transaction;             {@link io.stagedjobs.enqueuer.Publisher#open}
  *           this fences the lane's earlier producer (*)
+ *        *  if that cannot be: transaction: compare with what is     {@link io.stagedjobs.enqueuer.Publisher.Decided}
+ *           decided, settle it, write the next channel; open that    {@link io.stagedjobs.enqueuer.LaneTransaction#useChannel}
  *        *  read the progress to its end, now final                  {@link io.stagedjobs.enqueuer.Publisher.Session#progress}
  *           transaction 3: compare again, delete the rows of a       {@link io.stagedjobs.enqueuer.LaneTransaction#delete}
  *           batch that only Kafka knew, write its number (*); see    {@link io.stagedjobs.enqueuer.LaneTransaction#aside}
@@ -109,6 +113,9 @@
  *       its rows and does not publish them again.
  *   <li>An answer that never came, from either side: never guessed. Acquiring finds out which of the two it was.
  *   <li>An owner that was stopped and wakes up: its producer is fenced, or its generation is old, or both.
+ *   <li>A partition that cannot take the end of a transaction: nobody is fenced while it is away. The lane goes on under
+ *       another channel if nobody can begin a transaction under the old one, because Kafka is one batch ahead, or because the
+ *       last session there was this process's own; else it waits. Only after the commit of the channel is it used.
  *   <li>Numbers that cannot both be true, because a database was restored or copied, or Kafka lost something: the lane is
  *       halted ({@link io.stagedjobs.enqueuer.Reconciliation}). Comparing comes before fencing, so that a copy found out this
  *       way has not disturbed the original.

@@ -25,11 +25,19 @@ final class CalmWorld implements World {
 
     private final Random random = new Random(1);
     private Runnable meanwhile = () -> {};
+    private Runnable atNextCommit = () -> {};
+    private Fate ofNextCommit = Fate.DONE;
     private long nanoTime;
 
     /** Happens whenever a call has to wait. */
     void meanwhile(Runnable happens) {
         meanwhile = happens;
+    }
+
+    /** Happens just before the next commit is carried out, and decides what becomes of it. */
+    void atNextCommit(Runnable happens, Fate fate) {
+        atNextCommit = happens;
+        ofNextCommit = fate;
     }
 
     @Override
@@ -54,14 +62,20 @@ final class CalmWorld implements World {
 
     @Override
     public Fate fateOfCommit() {
-        return Fate.DONE;
+        Fate fate = ofNextCommit;
+        ofNextCommit = Fate.DONE;
+        return fate;
     }
 
     @Override
     public void step(String what, Object detail) {}
 
     @Override
-    public void commitStep(String what, Object detail) {}
+    public void commitStep(String what, Object detail) {
+        Runnable happens = atNextCommit;
+        atNextCommit = () -> {};
+        happens.run();
+    }
 
     @Override
     public boolean await(String what, BooleanSupplier condition, Duration atMost) {

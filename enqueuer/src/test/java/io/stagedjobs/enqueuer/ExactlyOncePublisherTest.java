@@ -7,8 +7,10 @@ import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
 
 /** A real Kafka, in mode exactly-once, keeps the contract that the simulator's model keeps. */
 class ExactlyOncePublisherTest implements PublisherContract {
@@ -81,6 +83,20 @@ class ExactlyOncePublisherTest implements PublisherContract {
         byte[] payload = new byte[payloadBytes];
         random.nextBytes(payload); // what can be compressed is not too large
         return new Job(++ids, UUID.randomUUID(), itsTopic, "k", "job", payload, null, Instant.EPOCH);
+    }
+
+    /** For readers' sake: what it had begun nobody else would end. */
+    @Test
+    void a_producer_of_a_lower_channel_is_fenced_a_moment_later() throws Exception {
+        try (Publisher.Session lower = publisher.open(LANE, 1, 0).orThrow()) {
+            another.open(LANE, 2, 1).orThrow().close();
+            AtomicLong batches = new AtomicLong();
+            Eventually.until(
+                    "it is fenced",
+                    () -> lower.publish(new Batch(batches.incrementAndGet(), List.of(job(topic))))
+                                    .failure()
+                            != null);
+        }
     }
 
     @Override

@@ -105,7 +105,7 @@ class ExactlyOnceTest {
     void the_number_of_a_batch_is_recorded_beside_an_old_snapshot_without_walking_over_the_numbers_before_it()
             throws Exception {
         int batches = 300;
-        long generation = lanes.take(lane).getAsLong();
+        long generation = lanes.take(lane).orElseThrow().generation();
         try (Connection report = outbox.transaction();
                 Statement statement = report.createStatement()) {
             report.setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);
@@ -305,7 +305,7 @@ class ExactlyOnceTest {
         LaneRunner zombie = runner(new WatchedPublisher(publisher) {
             @Override
             void publishing(Batch batch) {
-                publisher.open(lane, 99).close(); // somebody else has taken the lane
+                publisher.open(lane, 99, 0).orThrow().close(); // somebody else has taken the lane
             }
         });
         stage("1");
@@ -395,7 +395,7 @@ class ExactlyOnceTest {
             assertThatThrownBy(() -> publisher.peek(lane))
                     .isInstanceOf(LaneHaltedException.class)
                     .hasMessageContaining(words);
-            assertThatThrownBy(() -> publisher.open(lane, 2))
+            assertThatThrownBy(() -> publisher.open(lane, 2, 0))
                     .isInstanceOf(LaneHaltedException.class)
                     .hasMessageContaining(words);
         }
@@ -445,7 +445,7 @@ class ExactlyOnceTest {
             forgotten
                     .send(new ProducerRecord<>(progress.topic(), lane, last.key(), last.value()))
                     .get();
-            assertThatThrownBy(() -> publisher.open(lane, 2))
+            assertThatThrownBy(() -> publisher.open(lane, 2, 0))
                     .isInstanceOf(OutsideException.class)
                     .hasMessageContainingAll(
                             "lane " + lane, "transaction of batch 1", "open at offset 2", "guarantees.md");
@@ -495,12 +495,12 @@ class ExactlyOnceTest {
             stage("job." + i);
             runner.runOnce();
         }
-        try (Publisher.Session session = publisher.open(lane, 99)) {
+        try (Publisher.Session session = publisher.open(lane, 99, 0).orThrow()) {
             assertThat(session.progress())
                     .hasValueSatisfying(progress -> assertThat(progress.batch()).isEqualTo(12));
         }
         for (int i = 0; i < 10; i++) {
-            publisher.open(lane, 99).close();
+            publisher.open(lane, 99, 0).orThrow().close();
         }
         assertThat(publisher.peek(lane))
                 .hasValueSatisfying(progress -> assertThat(progress.batch()).isEqualTo(12));

@@ -26,12 +26,12 @@ enum Flaw {
                 }
 
                 @Override
-                void endBefore(Transaction last) {
+                boolean endBefore(Transaction last) {
                     if (last.state == State.OPEN) { // a producer's transactions come one after the other
                         late.remove(last);
                         decide(last);
                     }
-                    super.endBefore(last);
+                    return super.endBefore(last);
                 }
             };
         }
@@ -180,7 +180,9 @@ enum Flaw {
         ModelBroker broker(World world, Ledger ledger, ModelStore store, int lanes) {
             return new ModelBroker(world, ledger, store, lanes) {
                 @Override
-                void fence(World.Caller by, Lane lane) {}
+                boolean fence(World.Caller by, Id id) {
+                    return true;
+                }
             };
         }
     },
@@ -288,11 +290,96 @@ enum Flaw {
                 }
             };
         }
+    },
+
+    /** A lane goes on under another channel although the last session under this one may have been another process's. */
+    GOES_ON_AFTER_A_GAP_OF_GENERATIONS {
+        @Override
+        LaneAcquisition acquisition(int lane, Ports ports, Shared shared) {
+            return new LaneAcquisition(lane, ports, shared) {
+                @Override
+                boolean lastSessionWasOurs() {
+                    return true;
+                }
+            };
+        }
+    },
+
+    /** Whoever goes on under another channel does not wait until that is committed. */
+    USES_A_CHANNEL_BEFORE_IT_IS_COMMITTED {
+        @Override
+        ModelStore store(World world, Ledger ledger, int lanes) {
+            return new ModelStore(world, ledger, lanes) {
+                @Override
+                Transaction transaction(Session session) {
+                    return new Transaction(session) {
+                        @Override
+                        public void commit() {
+                            if (session.channel == null) {
+                                super.commit();
+                            } else {
+                                session.committing = true;
+                                session.broken = true;
+                            }
+                        }
+                    };
+                }
+            };
+        }
+    },
+
+    /** Who takes a lane reads its channel first, while the owner before may still change it. */
+    READS_THE_CHANNEL_BEFORE_IT_TAKES_THE_GENERATION {
+        @Override
+        ModelStore store(World world, Ledger ledger, int lanes) {
+            return new ModelStore(world, ledger, lanes) {
+                @Override
+                int channelOfTaken(Lane lane, int before) {
+                    return before;
+                }
+            };
+        }
+    },
+
+    /** An end counts as decided, and the progress as read, before the end has reached the progress. */
+    TAKES_A_PREPARED_END_FOR_DECIDED {
+        @Override
+        ModelBroker broker(World world, Ledger ledger, ModelStore store, int lanes) {
+            return new ModelBroker(world, ledger, store, lanes) {
+                @Override
+                boolean isDecided(Id id) {
+                    return id.last != null && id.last.state == State.DECIDED;
+                }
+
+                @Override
+                Progress readToEnd(Lane lane) {
+                    return lane.readable;
+                }
+            };
+        }
+    },
+
+    /** Nobody is told under which channel the progress was written: a copy of the database that knows less goes on. */
+    PROGRESS_DOES_NOT_NAME_ITS_CHANNEL {
+        @Override
+        ModelBroker broker(World world, Ledger ledger, ModelStore store, int lanes) {
+            return new ModelBroker(world, ledger, store, lanes) {
+                @Override
+                Progress shown(Progress progress) {
+                    return progress.under(0);
+                }
+            };
+        }
     };
 
     /** PostgreSQL under this protocol. */
     ModelStore store(World world, Ledger ledger, int lanes) {
         return new ModelStore(world, ledger, lanes);
+    }
+
+    /** How a lane is acquired under this protocol. */
+    LaneAcquisition acquisition(int lane, Ports ports, Shared shared) {
+        return new LaneAcquisition(lane, ports, shared);
     }
 
     /** Kafka under this protocol. */

@@ -153,7 +153,7 @@ class FloorTest {
 
     @Test
     void an_old_transaction_is_an_exception_until_it_is_over() throws Exception {
-        long generation = lanes.take(lane).orElseThrow();
+        long generation = lanes.take(lane).orElseThrow().generation();
         try (Connection writer = outbox.transaction()) {
             execute(writer, "SAVEPOINT part");
             Outbox.stage(writer, topic, KEY, "1");
@@ -180,7 +180,7 @@ class FloorTest {
 
     @Test
     void an_old_transaction_that_has_drawn_no_id_yet_is_not_over_either() throws Exception {
-        long generation = lanes.take(lane).orElseThrow();
+        long generation = lanes.take(lane).orElseThrow().generation();
         try (Connection writer = outbox.transaction()) {
             execute(writer, "LOCK TABLE staged_jobs IN ROW EXCLUSIVE MODE");
             horizon.look();

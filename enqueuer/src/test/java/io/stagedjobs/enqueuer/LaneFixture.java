@@ -80,7 +80,7 @@ interface LaneFixture {
     }
 
     default long taken() {
-        return lanes().take(LANE).orElseThrow();
+        return lanes().take(LANE).orElseThrow().generation();
     }
 
     /** Something to do in a transaction that has locked {@link #LANE}. */

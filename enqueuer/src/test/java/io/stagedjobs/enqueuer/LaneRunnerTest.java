@@ -217,22 +217,22 @@ class LaneRunnerTest {
 
     @Test
     void a_lane_of_a_live_enqueuer_cannot_be_taken_and_one_of_a_dead_enqueuer_can() throws Exception {
-        assertThat(lanes.take(lane)).hasValue(1);
+        assertThat(lanes.take(lane)).map(Lanes.Taken::generation).hasValue(1L);
         PostgresLanes other = outbox.lanes();
         other.membership().beat();
         assertThat(other.take(lane)).isEmpty();
         outbox.dsl().execute("UPDATE staged_job_enqueuers SET seen_at = seen_at - interval '1 hour'");
         other.membership().beat();
-        assertThat(other.take(lane)).hasValue(2);
+        assertThat(other.take(lane)).map(Lanes.Taken::generation).hasValue(2L);
         assertThat(lanes.begin(lane, 1)).isEmpty();
     }
 
     /** The connection is lost on the way and PostgreSQL does not know: its session would keep the lane locked. */
     @Test
     void a_transaction_of_ours_that_lost_its_connection_does_not_keep_us_from_taking_the_lane_again() {
-        long generation = lanes.take(lane).orElseThrow();
+        long generation = lanes.take(lane).orElseThrow().generation();
         LaneTransaction orphan = lanes.begin(lane, generation).orElseThrow();
-        assertThat(lanes.take(lane)).hasValue(generation + 1);
+        assertThat(lanes.take(lane)).map(Lanes.Taken::generation).hasValue(generation + 1);
         assertThatThrownBy(orphan::lastBatch).isInstanceOf(OutsideException.class);
         orphan.close();
     }

@@ -245,6 +245,21 @@ interface LaneTransactionContract extends LaneFixture {
     }
 
     @Test
+    default void the_channel_is_the_lanes_from_its_commit_on() {
+        assertThat(lanes().take(LANE)).map(Lanes.Taken::channel).hasValue(0);
+        try (LaneTransaction transaction = lanes().begin(LANE, taken()).orElseThrow()) {
+            transaction.useChannel(1);
+        }
+        assertThat(lanes().take(LANE)).map(Lanes.Taken::channel).hasValue(0);
+        committed(transaction -> {
+            transaction.useChannel(1);
+            return null;
+        });
+        assertThat(lanes().take(LANE)).map(Lanes.Taken::channel).hasValue(1);
+        assertThat(lanes().take(OTHER_LANE)).map(Lanes.Taken::channel).hasValue(0);
+    }
+
+    @Test
     default void what_is_not_committed_is_taken_back() {
         List<Row> jobs = staged(4, TOPIC, 10);
         moveAside(held(jobs.get(2)), parked(jobs.get(3)));
@@ -334,7 +349,7 @@ interface LaneTransactionContract extends LaneFixture {
         assertThat(committed(LaneTransaction::aside)).isEqualTo(new Stored(Set.of(TOPIC, OTHER_TOPIC), false));
         moveAside(parked(third));
         assertThat(committed(LaneTransaction::aside)).isEqualTo(new Stored(Set.of(TOPIC, OTHER_TOPIC), true));
-        long other = lanes().take(OTHER_LANE).orElseThrow();
+        long other = lanes().take(OTHER_LANE).orElseThrow().generation();
         try (LaneTransaction transaction = lanes().begin(OTHER_LANE, other).orElseThrow()) {
             assertThat(transaction.aside()).isEqualTo(new Stored(Set.of(), false));
         }

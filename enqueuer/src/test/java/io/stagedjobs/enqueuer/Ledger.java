@@ -102,6 +102,12 @@ final class Ledger {
     /** Kafka's decision: from now on a read_committed reader gets these records. */
     void kafkaCommitted(int lane, List<Job> records, List<Long> positions, Progress progress) {
         Progress last = lastInKafka.getOrDefault(lane, Progress.NONE);
+        if (records.isEmpty()) {
+            if (!last.under(progress.channel()).equals(progress)) {
+                broken("lane " + lane + " repeats another progress under channel " + progress.channel());
+            }
+            return;
+        }
         List<JobRef> refs =
                 records.stream().map(job -> JobRef.of(job.id(), job.jobId())).toList();
         if (progress == null || !progress.jobs().equals(refs)) {

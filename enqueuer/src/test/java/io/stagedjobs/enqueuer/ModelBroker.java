@@ -1,7 +1,6 @@
 package io.stagedjobs.enqueuer;
 
 import io.stagedjobs.enqueuer.OutsideException.Side;
-import io.stagedjobs.enqueuer.Progress.JobRef;
 import io.stagedjobs.enqueuer.Refusal.Reason;
 import io.stagedjobs.enqueuer.World.Caller;
 import io.stagedjobs.enqueuer.World.Fate;
@@ -17,47 +16,83 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
- * Kafka as the lane protocol sees it. Each lane has one transactional producer; opening it takes a new epoch, aborts what an
- * older one has open, and waits for what is decided already. A commit is decided first and becomes readable later. Requests that
- * belong to a transaction of an older epoch are refused (transactions version 2: an epoch a transaction).
+ * Kafka as the lane protocol sees it. Each lane has a transactional id for each of its channels. Opening one takes a new epoch,
+ * aborts what an older producer has open, and waits for what is decided already. An end is decided first; then its markers come,
+ * one partition at a time and none where it is sick. Until the last one nobody is fenced and nobody begins under that id. What is
+ * readable of the progress ends where a marker is missing. Requests that belong to a transaction of an older epoch are refused
+ * (transactions version 2: an epoch a transaction). Each topic has one partition; late requests of a closed producer are left out.
  */
 class ModelBroker {
 
     private static final Duration PUBLISH_TIMEOUT = Duration.ofSeconds(10);
     private static final Refusal MISSING = new Refusal(Reason.TOPIC_MISSING, "missing");
+    private static final Refusal SICK = new Refusal(Reason.TOPIC_UNAVAILABLE, "sick");
     private static final Refusal TOO_LARGE = new Refusal(Reason.TOO_LARGE, "too large");
+
+    /** What the progress' partition is called among the topics. */
+    static final String PROGRESS = "progress";
 
     enum State {
         OPEN,
-        /** Committed, though no reader can see it yet. */
+        /** Committed or aborted for good, though some partition does not know yet. */
         DECIDED,
         ENDED
     }
 
     static final class Transaction {
         final Caller client;
-        final Lane lane;
+        final Id id;
         final List<Job> records = new ArrayList<>();
         final List<Long> positions = new ArrayList<>();
+        /** The partitions that it has written to, and where the end is missing. */
+        final Set<String> partitions = new TreeSet<>();
+
         Progress progress;
         State state = State.OPEN;
+        boolean committed;
 
-        Transaction(Caller client, Lane lane) {
+        Transaction(Caller client, Id id) {
             this.client = client;
+            this.id = id;
+        }
+    }
+
+    /** A transactional id. */
+    static final class Id {
+        final Lane lane;
+        final int channel;
+        long epoch;
+        Transaction last;
+
+        Id(Lane lane, int channel) {
             this.lane = lane;
+            this.channel = channel;
+        }
+
+        boolean isEnded() {
+            return last == null || last.state == State.ENDED;
         }
     }
 
     static final class Lane {
         final int number;
-        long epoch;
-        /** Not yet readable to a read_committed reader, nor aborted. */
+        final List<Id> ids = new ArrayList<>();
+        /** Not ended everywhere. */
         final List<Transaction> pending = new ArrayList<>();
+        /** Those whose progress is not readable yet, in the order of their records there. */
+        final List<Transaction> unreadable = new ArrayList<>();
 
         Progress readable = Progress.NONE;
 
         Lane(int number) {
             this.number = number;
+        }
+
+        Id id(int channel) {
+            while (ids.size() <= channel) {
+                ids.add(new Id(this, ids.size()));
+            }
+            return ids.get(channel);
         }
     }
 
@@ -66,6 +101,7 @@ class ModelBroker {
     private final ModelStore store;
     private final List<Lane> lanes = new ArrayList<>();
     private final Map<String, Boolean> topics = new TreeMap<>();
+    private final Set<String> sick = new TreeSet<>();
     /** Transactions whose commit request is still on its way. */
     final List<Transaction> late = new ArrayList<>();
 
@@ -95,6 +131,27 @@ class ModelBroker {
 
     void allTopicsWritable() {
         topics.replaceAll((name, writable) -> true);
+        sick.clear();
+    }
+
+    /** The broker of a topic dies, or one is back. */
+    boolean changeHealth() {
+        if (!sick.isEmpty() && world.chance(0.4)) {
+            heal();
+        } else {
+            sicken(world.oneOf(List.copyOf(topics.keySet())));
+        }
+        return true;
+    }
+
+    void sicken(String topic) {
+        world.note("Kafka", "has lost the broker of", topic);
+        sick.add(topic);
+    }
+
+    void heal() {
+        world.note("Kafka", "has brokers again for", sick);
+        sick.clear();
     }
 
     /** A commit request arrives late, or never. */
@@ -112,17 +169,50 @@ class ModelBroker {
         return true;
     }
 
-    /** What was decided becomes readable. */
-    boolean writeMarkers() {
+    /** An end that is decided reaches one more partition. */
+    boolean writeMarker() {
         for (Lane lane : lanes) {
             for (Transaction transaction : lane.pending) {
-                if (transaction.state == State.DECIDED) {
-                    complete(transaction);
+                List<String> reached = reached(transaction);
+                if (!reached.isEmpty()) {
+                    mark(transaction, world.oneOf(reached));
                     return true;
                 }
             }
         }
         return false;
+    }
+
+    private List<String> reached(Transaction transaction) {
+        return transaction.state == State.DECIDED
+                ? transaction.partitions.stream()
+                        .filter(partition -> !sick.contains(partition))
+                        .toList()
+                : List.of();
+    }
+
+    private void mark(Transaction transaction, String partition) {
+        transaction.partitions.remove(partition);
+        if (transaction.partitions.isEmpty()) {
+            transaction.state = State.ENDED;
+            transaction.id.lane.pending.remove(transaction);
+        }
+        becomeReadable(transaction.id.lane);
+    }
+
+    private static void becomeReadable(Lane lane) {
+        while (!lane.unreadable.isEmpty()) {
+            Transaction first = lane.unreadable.get(0);
+            if (first.partitions.contains(PROGRESS)) {
+                return;
+            }
+            lane.readable = first.committed ? first.progress : lane.readable;
+            lane.unreadable.remove(0);
+        }
+    }
+
+    private void markWhatIsReached(Transaction transaction) {
+        reached(transaction).forEach(partition -> mark(transaction, partition));
     }
 
     /** The coordinator aborts a transaction that was open for too long, with a new epoch. */
@@ -131,7 +221,7 @@ class ModelBroker {
             for (Transaction transaction : lane.pending) {
                 if (transaction.state == State.OPEN) {
                     world.note("Kafka", "times out the transaction of", transaction.client);
-                    lane.epoch++;
+                    transaction.id.epoch++;
                     abort(transaction);
                     return true;
                 }
@@ -141,20 +231,34 @@ class ModelBroker {
     }
 
     void decide(Transaction transaction) {
-        transaction.state = State.DECIDED;
+        transaction.committed = true;
+        decided(transaction);
         ledger.kafkaCommitted(
-                transaction.lane.number, transaction.records, transaction.positions, transaction.progress);
+                transaction.id.lane.number, transaction.records, transaction.positions, transaction.progress);
     }
 
-    private void complete(Transaction transaction) {
-        transaction.state = State.ENDED;
-        transaction.lane.pending.remove(transaction);
-        transaction.lane.readable = transaction.progress;
+    void abort(Transaction transaction) {
+        decided(transaction);
     }
 
-    private void abort(Transaction transaction) {
-        transaction.state = State.ENDED;
-        transaction.lane.pending.remove(transaction);
+    private void decided(Transaction transaction) {
+        transaction.state = State.DECIDED;
+        if (transaction.partitions.isEmpty()) {
+            transaction.state = State.ENDED;
+            transaction.id.lane.pending.remove(transaction);
+        } else if (world.chance(0.6)) {
+            markWhatIsReached(transaction);
+        }
+    }
+
+    /** How many channels some lane has used. */
+    int channels() {
+        return lanes.stream().mapToInt(lane -> lane.ids.size()).max().orElse(0);
+    }
+
+    /** The channel that the last readable progress names. */
+    int channel(int lane) {
+        return lanes.get(lane).readable.channel();
     }
 
     // What an enqueuer asks.
@@ -163,24 +267,49 @@ class ModelBroker {
         return new Client(caller);
     }
 
-    /** Ends what an earlier producer has open, and waits for what is decided already. */
-    void fence(Caller by, Lane lane) {
-        lane.epoch++;
-        world.note(by, "fences lane " + lane.number + ", epoch", lane.epoch);
-        lane.pending.stream()
-                .filter(transaction -> transaction.state == State.OPEN)
-                .toList()
-                .forEach(ModelBroker.this::abort);
-        if (!world.await("waits for markers", lane.pending::isEmpty, PUBLISH_TIMEOUT)) {
-            throw outside("the transaction before did not end");
+    /**
+     * Ends what an earlier producer has open, which fences that one, and waits for the end. Where an end was decided before,
+     * nobody is fenced until it is everywhere.
+     *
+     * @return whether it is
+     */
+    boolean fence(Caller by, Id id) {
+        if (id.last != null && id.last.state == State.OPEN) {
+            id.epoch++;
+            abort(id.last);
         }
+        if (!world.await("waits for markers", id::isEnded, PUBLISH_TIMEOUT)) {
+            return false;
+        }
+        id.epoch++;
+        world.note(by, "fences lane " + id.lane.number + ", channel " + id.channel + ", epoch", id.epoch);
+        return true;
     }
 
-    /** A producer begins a transaction; it cannot before its last one is decided. */
-    void endBefore(Transaction last) {
-        if (last.state == State.DECIDED) {
-            complete(last);
+    /** A producer begins a transaction; it cannot before its last one is ended everywhere. */
+    boolean endBefore(Transaction last) {
+        if (world.chance(0.8)) {
+            markWhatIsReached(last);
         }
+        return world.await("waits for the end before", () -> last.state == State.ENDED, PUBLISH_TIMEOUT);
+    }
+
+    /** Whether what becomes of the last transaction is decided, and stands in the progress. */
+    boolean isDecided(Id id) {
+        return id.last != null && id.last.state == State.DECIDED && !id.last.partitions.contains(PROGRESS);
+    }
+
+    /** The progress, when nothing is open behind it. */
+    Progress readToEnd(Lane lane) {
+        if (!world.await("waits for the end of the progress", lane.unreadable::isEmpty, PUBLISH_TIMEOUT)) {
+            throw outside("the progress is not readable to its end");
+        }
+        return lane.readable;
+    }
+
+    /** The progress as an enqueuer sees it. */
+    Progress shown(Progress progress) {
+        return progress;
     }
 
     /** A commit request arrives, or does not; returns whether it was answered. */
@@ -190,9 +319,6 @@ class ModelBroker {
             case DONE, UNANSWERED -> decide(transaction);
             case LOST -> {}
             case LATE -> late.add(transaction);
-        }
-        if (transaction.state == State.DECIDED && world.chance(0.5)) {
-            complete(transaction);
         }
         return fate == Fate.DONE;
     }
@@ -217,25 +343,42 @@ class ModelBroker {
         public Optional<Progress> peek(int lane) {
             world.step("peeks at the progress of lane", lane);
             mayFail();
-            return Optional.of(lanes.get(lane).readable);
+            return Optional.of(shown(lanes.get(lane).readable));
         }
 
         @Override
-        public Session open(int number, long generation) {
-            Lane lane = lanes.get(number);
-            world.step("opens a producer for lane", number);
+        public Opened open(int number, long generation, int channel) {
+            Id id = lanes.get(number).id(channel);
+            world.step("opens a producer of channel " + channel + " for lane", number);
             Fate fate = world.fate();
             if (fate == Fate.LOST) {
                 throw outside("not reached");
             }
-            fence(me, lane);
+            if (!fence(me, id)) {
+                return decided(id);
+            }
             if (fate != Fate.DONE) {
                 throw outside("no answer");
             }
-            long epoch = lane.epoch;
+            long epoch = id.epoch;
             world.step("reads the progress with epoch", epoch);
             mayFail();
-            return new Producer(me, lane, epoch, lane.readable, known);
+            Progress last = readToEnd(id.lane);
+            Producer producer = new Producer(me, id, epoch, known);
+            producer.progress = shown(last.channel() < channel ? producer.repeats(last) : last);
+            return producer;
+        }
+
+        private Decided decided(Id id) {
+            OutsideException failure = outside("the transaction before did not end");
+            world.step("describes the last transaction of channel", id.channel);
+            mayFail();
+            if (!isDecided(id)) {
+                throw failure;
+            }
+            world.step("reads the progress although lane " + id.lane.number + " is not ended", "");
+            mayFail();
+            return new Decided(shown(readToEnd(id.lane)), failure);
         }
 
         @Override
@@ -259,7 +402,9 @@ class ModelBroker {
         Map<String, Refusal> refused = new HashMap<>();
         for (String topic : new TreeSet<>(asked)) {
             if (!known.contains(topic)) {
-                if (topics.get(topic)) {
+                if (sick.contains(topic)) {
+                    refused.put(topic, SICK);
+                } else if (topics.get(topic)) {
                     known.add(topic);
                 } else {
                     refused.put(topic, MISSING);
@@ -271,18 +416,31 @@ class ModelBroker {
 
     private final class Producer implements Publisher.Session {
         private final Caller me;
-        private final Lane lane;
+        private final Id id;
         private final long epoch;
-        private final Progress progress;
         private final Set<String> known;
+        private Progress progress;
         private Transaction last;
 
-        Producer(Caller me, Lane lane, long epoch, Progress progress, Set<String> known) {
+        Producer(Caller me, Id id, long epoch, Set<String> known) {
             this.me = me;
-            this.lane = lane;
+            this.id = id;
             this.epoch = epoch;
-            this.progress = progress;
             this.known = known;
+        }
+
+        /** The first transaction under a channel. */
+        Progress repeats(Progress before) {
+            world.step("repeats under channel " + id.channel + " the progress of batch", before.batch());
+            if (isFenced()) {
+                throw outside("fenced");
+            }
+            Transaction transaction = begin();
+            write(transaction, before.under(id.channel));
+            if (!committed(transaction)) {
+                throw outside("no answer to the commit");
+            }
+            return transaction.progress;
         }
 
         @Override
@@ -324,15 +482,25 @@ class ModelBroker {
                     world.step("sends", job.name());
                 }
                 if (transaction == null) {
+                    if (last != null && !endBefore(last)) {
+                        return failed("the transaction before did not end");
+                    }
                     if (isFenced()) {
                         return failed("fenced");
                     }
                     transaction = begin();
                 }
+                if (sick.contains(job.topic())) {
+                    if (world.chance(0.5)) {
+                        transaction.partitions.add(job.topic()); // its leader had asked the coordinator
+                    }
+                    return failed("not acknowledged");
+                }
                 if (isFenced() || transaction.state != State.OPEN || world.fate() != Fate.DONE) {
                     return failed("not acknowledged");
                 }
                 if (topics.get(job.topic()) && !ledger.of(job).isRefused()) {
+                    transaction.partitions.add(job.topic());
                     transaction.records.add(job);
                     transaction.positions.add(++positions);
                 } else if (!refusing || world.chance(0.5)) {
@@ -348,24 +516,26 @@ class ModelBroker {
             if (refusing) {
                 return takenBack(transaction, refusedTopics, refusedJobs);
             }
-            transaction.progress = new Progress(
-                    batch.number(),
-                    jobs.stream().map(job -> JobRef.of(job.id(), job.jobId())).toList());
+            write(transaction, Progress.of(id.channel, batch.number(), jobs));
             return committed(transaction) ? new Outcome(jobs, refusedBefore, Map.of(), null) : failed("commit");
         }
 
         private boolean isFenced() {
-            return epoch < lane.epoch;
+            return epoch < id.epoch;
         }
 
         private Transaction begin() {
-            if (last != null) {
-                endBefore(last);
-            }
-            ledger.kafkaTransactionBegins(lane.number, store);
-            last = new Transaction(me, lane);
-            lane.pending.add(last);
+            ledger.kafkaTransactionBegins(id.lane.number, store);
+            last = new Transaction(me, id);
+            id.last = last;
+            id.lane.pending.add(last);
             return last;
+        }
+
+        private void write(Transaction transaction, Progress itsProgress) {
+            transaction.progress = itsProgress;
+            transaction.partitions.add(PROGRESS);
+            id.lane.unreadable.add(transaction);
         }
 
         private Outcome takenBack(

@@ -1,5 +1,7 @@
 package io.stagedjobs.enqueuer;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import io.stagedjobs.enqueuer.Ledger.Fact;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -8,7 +10,9 @@ import java.util.List;
 import java.util.UUID;
 
 /** The simulator's Kafka keeps the contract of the real one. */
-class ModelBrokerTest implements PublisherContract {
+class ModelBrokerTest implements PublisherContract, ChannelContract {
+
+    private static final int LANE = PublisherContract.LANE;
 
     private final CalmWorld world = new CalmWorld();
     private final Ledger ledger = new Ledger();
@@ -20,7 +24,8 @@ class ModelBrokerTest implements PublisherContract {
     ModelBrokerTest() {
         broker.topic(topic(), true);
         broker.topic(missing(), false);
-        world.meanwhile(() -> broker.writeMarkers());
+        broker.topic(sick(), true);
+        world.meanwhile(this::writeMarkers);
     }
 
     @Override
@@ -36,6 +41,36 @@ class ModelBrokerTest implements PublisherContract {
     @Override
     public String topic() {
         return "topic";
+    }
+
+    @Override
+    public String healthy() {
+        return topic();
+    }
+
+    @Override
+    public String sick() {
+        return "sick";
+    }
+
+    @Override
+    public void leaveBehind(List<Job> jobs, boolean committed) {
+        Publisher.Session owner = another.open(LANE, 1, 0).orThrow();
+        world.atNextCommit(() -> broker.sicken(sick()), committed ? World.Fate.UNANSWERED : World.Fate.LOST);
+        assertThat(owner.publish(new Batch(1, jobs)).failure()).isNotNull();
+        owner.close();
+    }
+
+    @Override
+    public void mend() {
+        broker.heal();
+    }
+
+    private void writeMarkers() {
+        boolean more = true;
+        while (more) {
+            more = broker.writeMarker();
+        }
     }
 
     @Override

@@ -43,6 +43,7 @@ class ModelStore {
 
     static final class Lane {
         long generation;
+        int channel;
         Caller owner;
         long settled;
         Session holder;
@@ -70,6 +71,7 @@ class ModelStore {
         final Map<Long, AsideRow> aside = new LinkedHashMap<>();
         final List<Job> deleted = new ArrayList<>();
         Long settled;
+        Integer channel;
         /** What it is called among those who may commit a job; it is one of them once it has changed any. */
         final String writer = "lane transaction " + ++begun;
 
@@ -249,6 +251,7 @@ class ModelStore {
         });
         session.deleted.forEach(ledger::rowDeleted);
         lane.settled = session.settled == null ? lane.settled : Math.max(lane.settled, session.settled);
+        lane.channel = session.channel == null ? lane.channel : session.channel;
         flush();
     }
 
@@ -306,7 +309,30 @@ class ModelStore {
                         && one.topic().equals(other.topic()));
     }
 
+    // What a person does who should not.
+
+    /** Another server with the same state, whose lanes nobody owns. */
+    ModelStore copy() {
+        ModelStore copy = new ModelStore(world, ledger, lanes.size());
+        for (int i = 0; i < lanes.size(); i++) {
+            Lane lane = lanes.get(i);
+            Lane same = copy.lanes.get(i);
+            same.generation = lane.generation;
+            same.channel = lane.channel;
+            same.settled = lane.settled;
+            same.rows.putAll(lane.rows);
+            same.aside.putAll(lane.aside);
+        }
+        copy.sequence = sequence;
+        copy.sequenceFlushed = sequence;
+        return copy;
+    }
+
     // What a test asks.
+
+    int channel(int lane) {
+        return lanes.get(lane).channel;
+    }
 
     boolean has(int lane, long id) {
         return lanes.get(lane).rows.containsKey(id) || lanes.get(lane).aside.containsKey(id);
@@ -349,6 +375,11 @@ class ModelStore {
 
     boolean isOf(Lane lane, long generation) {
         return lane.generation == generation;
+    }
+
+    /** As it is when the generation is taken. */
+    int channelOfTaken(Lane lane, int before) {
+        return lane.channel;
     }
 
     void awaitLock(Session session) {
@@ -407,10 +438,11 @@ class ModelStore {
         }
 
         @Override
-        public OptionalLong take(int number) {
+        public Optional<Taken> take(int number) {
+            Lane lane = lanes.get(number);
+            int channelBefore = lane.channel;
             world.step("takes lane", number);
             mayFail();
-            Lane lane = lanes.get(number);
             Caller owner = lane.owner;
             boolean deadOwner = owner != null && owner != me && !owner.seemsAlive();
             open.stream()
@@ -419,12 +451,12 @@ class ModelStore {
                     .toList()
                     .forEach(ModelStore.this::terminate);
             if (!mayTake(lane)) {
-                return OptionalLong.empty();
+                return Optional.empty();
             }
             Session session = lock(lane);
             if (!mayTake(lane)) {
                 end(session, false);
-                return OptionalLong.empty();
+                return Optional.empty();
             }
             Fate fate = world.fate();
             if (fate != Fate.LOST) {
@@ -436,7 +468,7 @@ class ModelStore {
                 throw outside("no answer to take");
             }
             world.note(me, "has generation", lane.generation);
-            return OptionalLong.of(lane.generation);
+            return Optional.of(new Taken(lane.generation, channelOfTaken(lane, channelBefore)));
         }
 
         private boolean mayTake(Lane lane) {
@@ -806,6 +838,11 @@ class ModelStore {
                     .filter(row -> row.held && row.job.topic().equals(topic))
                     .map(AsideRow::job)
                     .toList();
+        }
+
+        @Override
+        public void useChannel(int channel) {
+            ask("writes down channel", channel, () -> session.channel = channel);
         }
 
         @Override

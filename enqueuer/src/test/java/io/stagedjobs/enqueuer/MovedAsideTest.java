@@ -382,7 +382,7 @@ class MovedAsideTest {
     void jobs_of_a_topic_that_only_kafka_itself_writes_are_parked_and_the_others_flow() {
         String ofKafka =
                 "__transaction_state"; // the table refuses the name; a topic that Kafka will refuse some day it takes
-        outbox.exactlyOnce().open(0, 1).close();
+        outbox.exactlyOnce().open(0, 1, 0).orThrow().close();
         outbox.stageUnchecked("topic, job_name", ofKafka, "refused");
         outbox.dsl().execute("UPDATE staged_jobs SET lane = ?", outbox.laneOf(topic, KEY));
         outbox.stage(topic, KEY, "flows");

@@ -2,7 +2,6 @@ package io.stagedjobs.enqueuer;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.stagedjobs.enqueuer.Progress.JobRef;
 import io.stagedjobs.enqueuer.Refusal.Reason;
 import io.stagedjobs.testkit.Eventually;
 import java.util.List;
@@ -42,11 +41,7 @@ interface PublisherContract {
     List<UUID> visible(String topic) throws Exception;
 
     private static Progress progress(long batch, Job... jobs) {
-        return new Progress(
-                batch,
-                List.of(jobs).stream()
-                        .map(job -> JobRef.of(job.id(), job.jobId()))
-                        .toList());
+        return Progress.of(0, batch, List.of(jobs));
     }
 
     private static void assertPublished(Outcome outcome, Job... jobs) {
@@ -67,7 +62,7 @@ interface PublisherContract {
 
     /** What the next owner finds, which fences the one before. */
     private Progress found(long generation) {
-        try (Publisher.Session session = another().open(LANE, generation)) {
+        try (Publisher.Session session = another().open(LANE, generation, 0).orThrow()) {
             Progress progress = session.progress().orElseThrow();
             assertThat(publisher().peek(LANE)).hasValue(progress);
             return progress;
@@ -84,7 +79,7 @@ interface PublisherContract {
     default void a_batch_is_visible_in_its_order_and_is_the_progress_from_then_on() throws Exception {
         Job first = job(topic());
         Job second = job(topic());
-        try (Publisher.Session session = publisher().open(LANE, 1)) {
+        try (Publisher.Session session = publisher().open(LANE, 1, 0).orThrow()) {
             assertThat(session.progress()).hasValue(Progress.NONE);
             assertPublished(session.publish(new Batch(1, List.of(first, second))), first, second);
             assertVisible(topic(), first, second);
@@ -96,7 +91,7 @@ interface PublisherContract {
     default void the_progress_is_that_of_the_last_batch_alone() throws Exception {
         Job first = job(topic());
         Job second = job(topic());
-        try (Publisher.Session session = publisher().open(LANE, 1)) {
+        try (Publisher.Session session = publisher().open(LANE, 1, 0).orThrow()) {
             assertPublished(session.publish(new Batch(1, List.of(first))), first);
             assertPublished(session.publish(new Batch(2, List.of(second))), second);
         }
@@ -107,8 +102,8 @@ interface PublisherContract {
     @Test
     default void a_session_that_has_published_nothing_yet_is_fenced_by_a_later_one() throws Exception {
         Job job = job(topic());
-        Publisher.Session earlier = publisher().open(LANE, 1);
-        try (Publisher.Session later = another().open(LANE, 2)) {
+        Publisher.Session earlier = publisher().open(LANE, 1, 0).orThrow();
+        try (Publisher.Session later = another().open(LANE, 2, 0).orThrow()) {
             assertFailed(earlier.publish(new Batch(1, List.of(job))));
             earlier.close();
             assertVisible(topic());
@@ -121,9 +116,9 @@ interface PublisherContract {
     default void a_session_that_has_published_is_fenced_by_a_later_one_which_goes_on_from_there() throws Exception {
         Job first = job(topic());
         Job second = job(topic());
-        Publisher.Session earlier = publisher().open(LANE, 1);
+        Publisher.Session earlier = publisher().open(LANE, 1, 0).orThrow();
         assertPublished(earlier.publish(new Batch(1, List.of(first))), first);
-        try (Publisher.Session later = another().open(LANE, 2)) {
+        try (Publisher.Session later = another().open(LANE, 2, 0).orThrow()) {
             assertThat(later.progress()).hasValue(progress(1, first));
             assertFailed(earlier.publish(new Batch(2, List.of(second))));
             earlier.close();
@@ -137,7 +132,7 @@ interface PublisherContract {
     @Test
     default void to_look_at_the_progress_fences_nobody() {
         Job job = job(topic());
-        try (Publisher.Session session = publisher().open(LANE, 1)) {
+        try (Publisher.Session session = publisher().open(LANE, 1, 0).orThrow()) {
             assertThat(another().peek(LANE)).hasValue(Progress.NONE);
             assertPublished(session.publish(new Batch(1, List.of(job))), job);
         }
@@ -147,20 +142,47 @@ interface PublisherContract {
     default void a_session_that_was_closed_is_followed_by_another_of_the_same_process() {
         Job first = job(topic());
         Job second = job(topic());
-        try (Publisher.Session session = publisher().open(LANE, 1)) {
+        try (Publisher.Session session = publisher().open(LANE, 1, 0).orThrow()) {
             assertPublished(session.publish(new Batch(1, List.of(first))), first);
         }
-        try (Publisher.Session session = publisher().open(LANE, 1)) {
+        try (Publisher.Session session = publisher().open(LANE, 1, 0).orThrow()) {
             assertThat(session.progress()).hasValue(progress(1, first));
             assertPublished(session.publish(new Batch(2, List.of(second))), second);
         }
     }
 
     @Test
+    default void under_another_channel_a_session_goes_on_and_the_progress_names_the_channel_at_once() throws Exception {
+        Job first = job(topic());
+        Job second = job(topic());
+        try (Publisher.Session session = publisher().open(LANE, 1, 0).orThrow()) {
+            assertPublished(session.publish(new Batch(1, List.of(first))), first);
+        }
+        Progress under = progress(1, first).under(1);
+        try (Publisher.Session session = publisher().open(LANE, 2, 1).orThrow()) {
+            assertThat(session.progress()).hasValue(under);
+            assertThat(another().peek(LANE)).hasValue(under);
+            assertPublished(session.publish(new Batch(2, List.of(second))), second);
+        }
+        assertVisible(topic(), first, second);
+        try (Publisher.Session session = another().open(LANE, 3, 1).orThrow()) {
+            assertThat(session.progress()).hasValue(progress(2, second).under(1));
+        }
+    }
+
+    @Test
+    default void whoever_uses_an_earlier_channel_is_told_the_later_one() {
+        publisher().open(LANE, 2, 2).orThrow().close();
+        try (Publisher.Session session = another().open(LANE, 1, 1).orThrow()) {
+            assertThat(session.progress()).hasValue(Progress.NONE.under(2));
+        }
+    }
+
+    @Test
     default void lanes_neither_fence_each_other_nor_share_their_progress() {
         Job job = job(topic());
-        try (Publisher.Session session = publisher().open(LANE, 1);
-                Publisher.Session other = another().open(OTHER_LANE, 1)) {
+        try (Publisher.Session session = publisher().open(LANE, 1, 0).orThrow();
+                Publisher.Session other = another().open(OTHER_LANE, 1, 0).orThrow()) {
             assertPublished(session.publish(new Batch(1, List.of(job))), job);
             assertThat(other.progress()).hasValue(Progress.NONE);
         }
@@ -184,7 +206,7 @@ interface PublisherContract {
         Job first = job(topic());
         Job refused = job(missing());
         Job last = job(topic());
-        try (Publisher.Session session = publisher().open(LANE, 1)) {
+        try (Publisher.Session session = publisher().open(LANE, 1, 0).orThrow()) {
             Outcome outcome = session.publish(new Batch(1, List.of(first, refused, last)));
             assertPublished(outcome, first, last);
             assertThat(outcome.refusedTopics()).containsOnlyKeys(missing());
@@ -197,7 +219,7 @@ interface PublisherContract {
     default void a_batch_of_missing_topics_only_is_no_batch() {
         Job refused = job(missing());
         Job job = job(topic());
-        try (Publisher.Session session = publisher().open(LANE, 1)) {
+        try (Publisher.Session session = publisher().open(LANE, 1, 0).orThrow()) {
             Outcome outcome = session.publish(new Batch(1, List.of(refused)));
             assertPublished(outcome);
             assertThat(outcome.refusedTopics()).containsOnlyKeys(missing());
@@ -211,7 +233,7 @@ interface PublisherContract {
         Job before = job(topic());
         Job tooLarge = tooLarge();
         Job after = job(topic());
-        try (Publisher.Session session = publisher().open(LANE, 1)) {
+        try (Publisher.Session session = publisher().open(LANE, 1, 0).orThrow()) {
             assertPublished(session.publish(new Batch(1, List.of(before, tooLarge, after))), before);
         }
         assertVisible(topic(), before);
@@ -222,7 +244,7 @@ interface PublisherContract {
     default void a_job_that_is_too_large_is_refused_alone_and_the_session_goes_on() throws Exception {
         Job tooLarge = tooLarge();
         Job after = job(topic());
-        try (Publisher.Session session = publisher().open(LANE, 1)) {
+        try (Publisher.Session session = publisher().open(LANE, 1, 0).orThrow()) {
             Outcome outcome = session.publish(new Batch(1, List.of(tooLarge, after)));
             assertThat(outcome.failure()).isNull();
             assertThat(outcome.published()).isEmpty();

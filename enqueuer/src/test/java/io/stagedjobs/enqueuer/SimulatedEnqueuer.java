@@ -66,6 +66,9 @@ final class SimulatedEnqueuer implements World.Caller {
                 Step step = runner.runOnce();
                 Duration rest = pace.after(step);
                 checkHealth();
+                if (ofCopy && step.kind() == Step.Kind.MOVED) {
+                    ledger.broken("a copy of the database moves jobs");
+                }
                 if (step.kind() == Step.Kind.NOT_OURS || toGiveBack) {
                     toGiveBack = false;
                     runner.stop();
@@ -87,7 +90,8 @@ final class SimulatedEnqueuer implements World.Caller {
         }
 
         private LaneRunner runner(Pace pace) {
-            return new LaneRunner(lane, ports, shared, new Observers(health, METERS), pace);
+            LaneAcquisition acquisition = flaw.acquisition(lane, ports, shared);
+            return new LaneRunner(lane, ports.lanes(), acquisition, shared, new Observers(health, METERS), pace);
         }
 
         @Override
@@ -98,7 +102,9 @@ final class SimulatedEnqueuer implements World.Caller {
         /** Nothing was restored or copied, and nothing is worse than a failure from outside. */
         private void checkHealth() {
             health.problems().forEach((who, why) -> {
-                if (who.startsWith("lane ")) {
+                if (who.startsWith("lane ") && ofCopy) {
+                    return; // as it has to
+                } else if (who.startsWith("lane ")) {
                     ledger.broken(who + " was halted: " + why);
                 } else if (who.equals(Side.ENQUEUER.label())) {
                     ledger.broken("the decision code failed: " + why);
@@ -141,7 +147,12 @@ final class SimulatedEnqueuer implements World.Caller {
         }
     }
 
+    /** @param isCopy whether the database is a copy of the one whose jobs are to be published */
+    record Stores(ModelStore store, ModelBroker broker, boolean isCopy) {}
+
     private final String name;
+    private final boolean ofCopy;
+    private final Flaw flaw;
     private final Simulation simulation;
     private final Ledger ledger;
     private final Pauses pauses = new Pauses();
@@ -153,18 +164,14 @@ final class SimulatedEnqueuer implements World.Caller {
     private boolean heartbeatFails;
     private long seenAt;
 
-    SimulatedEnqueuer(
-            String name,
-            Simulation simulation,
-            Ledger ledger,
-            ModelStore store,
-            ModelBroker broker,
-            BatchLimits limits) {
+    SimulatedEnqueuer(String name, Simulation simulation, Ledger ledger, Stores stores, Flaw flaw, BatchLimits limits) {
         this.name = name;
+        this.ofCopy = stores.isCopy;
+        this.flaw = flaw;
         this.simulation = simulation;
         this.ledger = ledger;
-        Lanes lanes = store.client(this);
-        this.ports = new Ports(lanes, broker.client(this));
+        Lanes lanes = stores.store.client(this);
+        this.ports = new Ports(lanes, stores.broker.client(this));
         this.shared = new Shared(
                 limits,
                 Duration.ofSeconds(10),

@@ -23,7 +23,7 @@ import java.util.random.RandomGenerator;
  * <p><b>How a run goes:</b> each call to a port is a step, some are several. At a step everything else may happen: another
  * thread goes on, for a step or for many; a writer does something; time passes; an enqueuer is killed, stopped, wakes up as
  * a zombie, loses its heartbeat only, or gives a lane back; PostgreSQL crashes; a Kafka transaction times out; a topic comes or
- * goes; a late commit request arrives. A call itself may fail before or after it took effect, or take effect later. Which of
+ * goes; its broker dies or is back; a copy of the database is started when the lane has gone on under another channel; a late commit request arrives. A call itself may fail before or after it took effect, or take effect later. Which of
  * these happen at all, how often, and how large everything is, belongs to the seed too: a run with few kinds of trouble goes
  * deeper into them than one with all. Exactly one thread runs at any time ({@link Turns}), so that a seed is one story and always the same
  * one.
@@ -33,7 +33,7 @@ import java.util.random.RandomGenerator;
  * and what is still under way arrives, without doing harm; and in the end a person mends and requeues what is parked, and nothing is left.
  *
  * <p><b>What is not modelled:</b> the SQL and the Kafka clients themselves (the tests on real servers are for that),
- * delivery mode at-least-once, restores, copies and lossy failovers, several partitions of a topic, the fair share of
+ * delivery mode at-least-once, restores, lossy failovers and copies that publish, several partitions of a topic, the fair share of
  * lanes, and what happens inside a statement: each is one atomic step under the lane's lock.
  *
  * <p><b>To repeat a seed</b> with its trace: {@code -Dtest=SimulatorTest -Dmodel.seed=…}; {@code -Dmodel.runs=…} sets how many are run,
@@ -42,7 +42,7 @@ import java.util.random.RandomGenerator;
 final class Simulation implements World {
 
     /** How one run ended. */
-    record Result(long seed, String violation, int steps, int published, List<String> trace) {
+    record Result(long seed, String violation, int steps, int published, int channels, List<String> trace) {
 
         /** With its last lines only; the test prints all of them for a seed that it was asked for. */
         String story(int linesMax) {
@@ -80,7 +80,10 @@ final class Simulation implements World {
     private final List<String> trace;
 
     private final Ledger ledger = new Ledger();
+    private final Flaw flaw;
     private final ModelStore store;
+    private ModelStore copy;
+    private boolean copyStarted;
     private final ModelBroker broker;
     private final SimulatedWriters writers;
     private final List<SimulatedEnqueuer> enqueuers = new ArrayList<>();
@@ -108,6 +111,7 @@ final class Simulation implements World {
     private Simulation(long seed, Flaw flaw, Turns turns, List<String> trace) {
         this.seed = seed;
         this.random = new Random(seed * 0x9E3779B97F4A7C15L);
+        this.flaw = flaw;
         this.turns = turns;
         this.conductor = turns.mine();
         this.trace = trace;
@@ -139,7 +143,7 @@ final class Simulation implements World {
         always.add(new Event(oneOf(List.of(10, 40, 80)), () -> writers.step()));
         always.add(new Event(8, () -> store.noticeBrokenConnection()));
         always.add(new Event(8, () -> broker.deliverLateRequest()));
-        always.add(new Event(10, () -> broker.writeMarkers()));
+        always.add(new Event(oneOf(List.of(3, 10, 30)), () -> broker.writeMarker()));
         trouble.addAll(always);
         trouble.add(new Event(6, this::timePasses));
         maybe(0.6, 2, this::kill);
@@ -150,6 +154,11 @@ final class Simulation implements World {
         maybe(0.3, 2, () -> broker.timeOut());
         maybe(asynchronous ? 1 : 0.2, 1, this::crashPostgres);
         maybe(topicsMissing ? 1 : 0, 4, () -> broker.changeTopic());
+        maybe(0.4, 4, () -> broker.changeHealth());
+        if (chance(0.3)) {
+            trouble.add(new Event(3, this::copyDatabase));
+            trouble.add(new Event(8, this::startCopy));
+        }
         maybe(0.15, 3, this::pause);
         maybe(refused ? 0.7 : 0, 4, () -> store.operate(true));
     }
@@ -182,7 +191,13 @@ final class Simulation implements World {
                 goOnWith(thread, conductor);
             }
         }
-        return new Result(seed, ledger.violation(), steps, ledger.published(), trace == null ? List.of() : trace);
+        return new Result(
+                seed,
+                ledger.violation(),
+                steps,
+                ledger.published(),
+                broker.channels(),
+                trace == null ? List.of() : trace);
     }
 
     // Turns.
@@ -450,12 +465,38 @@ final class Simulation implements World {
     // Trouble.
 
     private void start() {
-        SimulatedEnqueuer enqueuer = new SimulatedEnqueuer("e" + enqueuers.size(), this, ledger, store, broker, limits);
+        SimulatedEnqueuer enqueuer = enqueuer("e" + enqueuers.size(), store);
         note(enqueuer, "starts", "");
         enqueuers.add(enqueuer);
         for (int lane = 0; lane < lanes; lane++) {
             threads.add(enqueuer.lane(lane));
         }
+    }
+
+    private SimulatedEnqueuer enqueuer(String name, ModelStore itsStore) {
+        return new SimulatedEnqueuer(
+                name, this, ledger, new SimulatedEnqueuer.Stores(itsStore, broker, itsStore != store), flaw, limits);
+    }
+
+    private boolean copyDatabase() {
+        copy = copyStarted ? copy : store.copy();
+        return true;
+    }
+
+    /** Where the lane has published under a higher channel since, though the batches may be the same: it is found out. */
+    private boolean startCopy() {
+        if (copy == null || copyStarted) {
+            return false;
+        }
+        SimulatedEnqueuer enqueuer = enqueuer("copy", copy);
+        for (int lane = 0; lane < lanes; lane++) {
+            if (broker.channel(lane) > copy.channel(lane)) {
+                note(enqueuer, "starts on a copy of the database, lane", lane);
+                threads.add(enqueuer.lane(lane));
+                copyStarted = true;
+            }
+        }
+        return copyStarted;
     }
 
     private SimulatedEnqueuer anyRunning() {

@@ -44,6 +44,7 @@ class SimulatorTest {
         long began = System.nanoTime();
         long steps = 0;
         long published = 0;
+        long wentOn = 0;
         for (long seed = first; seed < first + runs; seed++) {
             Simulation.Result result = Simulation.run(seed, Flaw.NONE, turns);
             if (result.violation() != null) {
@@ -51,11 +52,13 @@ class SimulatorTest {
             }
             steps += result.steps();
             published += result.published();
+            wentOn += result.channels() > 1 ? 1 : 0;
         }
         double seconds = (System.nanoTime() - began) / 1e9;
         System.out.printf(
-                "%d interleavings from seed %d in %.1f s (%.0f a second): %d steps, %d jobs published%n",
-                runs, first, seconds, runs / seconds, steps, published);
+                "%d interleavings from seed %d in %.1f s (%.0f a second): %d steps, %d jobs published, %d went on under"
+                        + " another channel%n",
+                runs, first, seconds, runs / seconds, steps, published, wentOn);
         if (onlySeed != null && runs == 1) {
             System.out.println(Simulation.traced(first, Flaw.NONE, turns).story(Integer.MAX_VALUE));
         }
@@ -147,6 +150,31 @@ class SimulatorTest {
     @Test
     void a_floor_that_passes_blocked_jobs_is_found() {
         assertFound(Flaw.SWEEP_CLAIMS_MORE_THAN_IT_LOOKED_AT);
+    }
+
+    @Test
+    void going_on_under_another_channel_after_a_gap_of_generations_is_found() {
+        assertFound(Flaw.GOES_ON_AFTER_A_GAP_OF_GENERATIONS);
+    }
+
+    @Test
+    void using_a_channel_before_it_is_committed_is_found() {
+        assertFound(Flaw.USES_A_CHANNEL_BEFORE_IT_IS_COMMITTED);
+    }
+
+    @Test
+    void reading_the_channel_before_the_generation_is_taken_is_found() {
+        assertFound(Flaw.READS_THE_CHANNEL_BEFORE_IT_TAKES_THE_GENERATION);
+    }
+
+    @Test
+    void taking_a_prepared_end_for_decided_is_found() {
+        assertFound(Flaw.TAKES_A_PREPARED_END_FOR_DECIDED);
+    }
+
+    @Test
+    void a_copy_that_does_not_look_at_the_channel_is_found() {
+        assertFound(Flaw.PROGRESS_DOES_NOT_NAME_ITS_CHANNEL);
     }
 
     @Test

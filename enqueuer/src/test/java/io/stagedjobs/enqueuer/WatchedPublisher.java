@@ -32,10 +32,12 @@ abstract class WatchedPublisher implements Publisher {
     }
 
     @Override
-    public Session open(int lane, long generation) {
+    public Opened open(int lane, long generation, int channel) {
         return unchecked(() -> {
             opening();
-            Session session = real.open(lane, generation);
+            if (!(real.open(lane, generation, channel) instanceof Session session)) {
+                throw new IllegalStateException("no test of these has a broker that dies");
+            }
             return new Session() {
                 @Override
                 public Optional<Progress> progress() {

@@ -197,6 +197,8 @@ COMMENT ON FUNCTION stage_job(text, text, json, text, json) IS
 CREATE TABLE staged_job_lanes (
     lane       smallint    NOT NULL CONSTRAINT staged_job_lanes_pkey PRIMARY KEY,
     generation bigint      NOT NULL DEFAULT 0,
+    -- Under which of its transactional ids the lane publishes. It only grows.
+    channel    integer     NOT NULL DEFAULT 0,
     owner      uuid        NULL,
     taken_at   timestamptz NULL
 ) WITH (fillfactor = 50, autovacuum_vacuum_threshold = 50, autovacuum_vacuum_scale_factor = 0.0);

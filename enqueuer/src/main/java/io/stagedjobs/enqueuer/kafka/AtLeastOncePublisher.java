@@ -64,7 +64,7 @@ public final class AtLeastOncePublisher implements Publisher {
     }
 
     @Override
-    public Session open(int lane, long generation) {
+    public Session open(int lane, long generation, int channel) {
         cluster.check();
         return new SharedProducerSession();
     }

@@ -5,7 +5,10 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.LockSupport;
@@ -49,12 +52,17 @@ final class Cluster implements AutoCloseable {
 
     private static final Duration LOOK_AGAIN_AFTER = Duration.ofMillis(100);
 
+    private static final Executor LATER = CompletableFuture.delayedExecutor(1, TimeUnit.SECONDS);
+
     private static final String PROGRESS_SEGMENT_BYTES = String.valueOf(16 << 20);
 
     private final KafkaClientSettings settings;
     private final Duration timeout;
     private final Duration lookUpMax;
     private final String bootstrapServers;
+    /** The ids that are being fenced. */
+    private final Set<String> fencing = ConcurrentHashMap.newKeySet();
+
     private Admin admin;
     private long connectedAt;
     private boolean closed;
@@ -185,6 +193,28 @@ final class Cluster implements AutoCloseable {
         boolean prepared =
                 last.state() == TransactionState.PREPARE_COMMIT || last.state() == TransactionState.PREPARE_ABORT;
         return prepared && !last.topicPartitions().contains(partition); // they are listed until they have their marker
+    }
+
+    /**
+     * Fences whoever publishes under an id and ends what it has open, as soon as its last transaction is ended everywhere.
+     * Tried until Kafka has answered once, while the caller goes on.
+     */
+    @SuppressWarnings("FutureReturnValueIgnored") // what it tells is told to whenComplete
+    void fence(String transactionalId) {
+        Admin asked = admin();
+        if (!fencing.add(transactionalId)) {
+            return;
+        }
+        asked.fenceProducers(Set.of(transactionalId)).all().whenComplete((done, failure) -> {
+            fencing.remove(transactionalId);
+            if (failure != null && !isClosed()) {
+                LATER.execute(() -> fence(transactionalId));
+            }
+        });
+    }
+
+    private synchronized boolean isClosed() {
+        return closed;
     }
 
     /**

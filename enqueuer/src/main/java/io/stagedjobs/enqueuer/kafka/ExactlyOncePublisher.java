@@ -79,49 +79,67 @@ public final class ExactlyOncePublisher implements Publisher {
         return Optional.of(progressTopic.read(lane, false));
     }
 
-    @Override
-    public Session open(int lane, long generation) {
-        return open(lane, 0);
-    }
-
     /**
-     * Opens a session under one of the lane's channels, each a transactional id of its own; see decision 0028.
-     *
-     * @throws OutsideException if Kafka cannot be reached in time, or cannot end what was open under that channel
+     * Each channel is a transactional id of its own: decision 0028. Nobody publishes under a lower one any more, but Kafka may
+     * take a late request of its last producer for a transaction, which nobody would end: readers would wait for it.
      */
-    Session open(int lane, int channel) {
+    @Override
+    public Opened open(int lane, long generation, int channel) {
+        IntStream.range(0, channel).forEach(lower -> cluster.fence(transactionalId(lane, lower)));
         String transactionalId = transactionalId(lane, channel);
         Producer<byte[], byte[]> producer = KafkaErrors.configured(
                 () -> new KafkaProducer<>(settings.transactionalProducer(transactionalId, lane)));
         try {
             producer.initTransactions();
             producer.partitionsFor(progressTopicName); // so that no batch has to wait for it
-            return new TransactionalSession(lane, producer, progressTopic.read(lane, true));
+            return new TransactionalSession(lane, producer, progressUnder(channel, lane, producer));
         } catch (RuntimeException e) {
             producer.close(Cluster.CLOSE_MAX);
             if (e instanceof KafkaException) {
-                throw new OutsideException(
-                        OutsideException.Side.KAFKA,
-                        "could not start transactions as " + transactionalId + " ("
-                                + KafkaErrors.words(settings.blockMax(), e) + ")",
-                        e);
+                return decided(
+                        lane,
+                        transactionalId,
+                        new OutsideException(
+                                OutsideException.Side.KAFKA,
+                                "could not start transactions as " + transactionalId + " ("
+                                        + KafkaErrors.words(settings.blockMax(), e) + ")",
+                                e));
             }
             throw e;
         }
     }
 
     /**
-     * What Kafka holds of a lane whose channel cannot be opened because the end of its last transaction is missing in some
-     * partition: the progress, if that end is decided and stands in the progress itself. The channel's last owner is not fenced:
-     * whether it could still begin another transaction is for the caller to know.
-     *
-     * @return empty if nothing is decided
-     * @throws OutsideException if Kafka does not answer in time
+     * The last progress. The first transaction under a channel has it alone: so a copy of the database finds out that it knows
+     * less, before anything is published.
      */
-    Optional<Progress> decided(int lane, int channel) {
-        return cluster.decided(transactionalId(lane, channel), new TopicPartition(progressTopicName, lane))
-                ? Optional.of(progressTopic.read(lane, true))
-                : Optional.empty();
+    @SuppressWarnings("FutureReturnValueIgnored") // without its record the commit fails
+    private Progress progressUnder(int channel, int lane, Producer<byte[], byte[]> producer) {
+        Progress last = progressTopic.read(lane, true);
+        if (last.channel() >= channel) {
+            return last;
+        }
+        Progress first = last.under(channel);
+        producer.beginTransaction();
+        producer.send(progressTopic.record(lane, first));
+        producer.flush(); // the client may send the end before a record that was handed to it just before
+        producer.commitTransaction();
+        return first;
+    }
+
+    /**
+     * What Kafka holds of a lane if the end of the last transaction under the id is decided, missing in some partition, and
+     * stands in the progress itself.
+     */
+    private Decided decided(int lane, String transactionalId, OutsideException failure) {
+        try {
+            if (cluster.decided(transactionalId, new TopicPartition(progressTopicName, lane))) {
+                return new Decided(progressTopic.read(lane, true), failure);
+            }
+        } catch (OutsideException notKnown) {
+            failure.addSuppressed(notKnown);
+        }
+        throw failure;
     }
 
     @Override
@@ -188,8 +206,11 @@ public final class ExactlyOncePublisher implements Publisher {
                 throws InterruptedException {
             List<Job> jobs = records.jobs();
             producer.beginTransaction();
-            Deliveries deliveries =
-                    Deliveries.send(records, progressTopic.record(lane, number, jobs), producer, deadline);
+            Deliveries deliveries = Deliveries.send(
+                    records,
+                    progressTopic.record(lane, Progress.of(progress.channel(), number, jobs)),
+                    producer,
+                    deadline);
             deliveries.await(deadline);
             Outcome sent = deliveries.outcome(refusedBefore);
             if (sent.published().size() == jobs.size() && sent.failure() == null) {

@@ -1,6 +1,5 @@
 package io.stagedjobs.enqueuer.kafka;
 
-import io.stagedjobs.enqueuer.Job;
 import io.stagedjobs.enqueuer.Progress;
 import io.stagedjobs.enqueuer.Progress.JobRef;
 import java.nio.BufferUnderflowException;
@@ -10,7 +9,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The bytes of a progress: a version, the batch's number, how many jobs it has, their ids as differences, then one digest of
+ * The bytes of a progress: a version, the channel, the batch's number, how many jobs it has, their ids as differences, then one digest of
  * eight bytes for each. Numbers are of variable length: zigzag, then seven bits a byte, the lowest first. Kept in Kafka by one
  * release and read by the next, so that it rests on no library.
  */
@@ -21,7 +20,7 @@ final class ProgressFormat {
     /** 64 bits, seven a byte. */
     private static final int NUMBER_BYTES_MAX = 10;
 
-    private static final int HEAD_BYTES_MAX = 1 + 2 * NUMBER_BYTES_MAX;
+    private static final int HEAD_BYTES_MAX = 1 + 3 * NUMBER_BYTES_MAX;
     private static final int ENTRY_BYTES_MIN = 1 + Long.BYTES;
     private static final int ENTRY_BYTES_MAX = NUMBER_BYTES_MAX + Long.BYTES;
 
@@ -47,17 +46,19 @@ final class ProgressFormat {
         return (bytes - HEAD_BYTES_MAX) / ENTRY_BYTES_MAX;
     }
 
-    static byte[] encode(long batch, List<Job> jobs) {
+    static byte[] encode(Progress progress) {
+        List<JobRef> jobs = progress.jobs();
         ByteBuffer buffer = ByteBuffer.allocate(bytesMax(jobs.size()));
         buffer.put(VERSION);
-        putNumber(buffer, batch);
+        putNumber(buffer, progress.channel());
+        putNumber(buffer, progress.batch());
         putNumber(buffer, jobs.size());
         long before = 0;
-        for (Job job : jobs) {
+        for (JobRef job : jobs) {
             putNumber(buffer, job.id() - before);
             before = job.id();
         }
-        jobs.forEach(job -> buffer.putLong(JobRef.digest(job.jobId())));
+        jobs.forEach(job -> buffer.putLong(job.digest()));
         byte[] bytes = new byte[buffer.flip().remaining()];
         buffer.get(bytes);
         return bytes;
@@ -84,6 +85,10 @@ final class ProgressFormat {
         if (version != VERSION) {
             throw new UnreadableException("it is in format " + version + ", this release reads " + VERSION);
         }
+        long channel = number(buffer);
+        if (channel < 0 || channel > Integer.MAX_VALUE) {
+            throw new UnreadableException("it says to be of channel " + channel);
+        }
         long batch = number(buffer);
         long jobs = number(buffer);
         if (jobs < 0 || jobs > buffer.remaining() / ENTRY_BYTES_MIN) {
@@ -99,7 +104,7 @@ final class ProgressFormat {
         for (long id : ids) {
             refs.add(new JobRef(id, buffer.getLong()));
         }
-        return new Progress(batch, refs);
+        return new Progress((int) channel, batch, refs);
     }
 
     private static void putNumber(ByteBuffer buffer, long number) {

@@ -101,8 +101,8 @@ final class ProgressTopic {
         return jobs.subList(0, Math.min(jobsMax, jobs.size()));
     }
 
-    ProducerRecord<byte[], byte[]> record(int lane, long batch, List<Job> jobs) {
-        return new ProducerRecord<>(topic, lane, ("lane " + lane).getBytes(UTF_8), ProgressFormat.encode(batch, jobs));
+    ProducerRecord<byte[], byte[]> record(int lane, Progress progress) {
+        return new ProducerRecord<>(topic, lane, ("lane " + lane).getBytes(UTF_8), ProgressFormat.encode(progress));
     }
 
     /**

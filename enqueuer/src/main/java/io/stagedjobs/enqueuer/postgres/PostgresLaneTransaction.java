@@ -249,6 +249,11 @@ final class PostgresLaneTransaction implements LaneTransaction {
     }
 
     @Override
+    public void useChannel(int channel) {
+        execute("write down the channel", sql.useChannel, channel, lane);
+    }
+
+    @Override
     public void commit() {
         transaction.commit();
     }

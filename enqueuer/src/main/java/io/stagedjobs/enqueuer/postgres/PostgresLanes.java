@@ -13,7 +13,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalLong;
 import javax.sql.DataSource;
 import org.jooq.Record;
 import org.slf4j.Logger;
@@ -53,7 +52,7 @@ public final class PostgresLanes implements Lanes {
     }
 
     @Override
-    public OptionalLong take(int lane) {
+    public Optional<Taken> take(int lane) {
         return transactions.call("take lane " + lane, dsl -> {
             int ended = dsl.fetch(sql.endOrphans, identity.id(), lane, lane, identity.id(), takeoverAfter.toMillis())
                     .size();
@@ -66,7 +65,7 @@ public final class PostgresLanes implements Lanes {
             }
             Record taken = dsl.fetchOne(
                     sql.take, identity.id(), lane, identity.id(), takeoverAfter.toMillis(), identity.deployment());
-            return taken == null ? OptionalLong.empty() : OptionalLong.of(taken.get(0, long.class));
+            return Optional.ofNullable(taken).map(row -> new Taken(row.get(0, long.class), row.get(1, int.class)));
         });
     }
 

@@ -19,6 +19,7 @@ final class Statements {
     final String owners;
     final String endOrphans;
     final String take;
+    final String useChannel;
     final String giveBack;
     final String giveBackStrays;
     final String giveBackAll;
@@ -94,7 +95,9 @@ final class Statements {
         take = "UPDATE " + lanes + " AS l SET owner = ?, generation = generation + 1, taken_at = clock_timestamp()"
                 + " WHERE lane = ? AND (owner IS NULL OR owner = ? OR NOT EXISTS"
                 + " (SELECT FROM " + enqueuers + " AS e WHERE e.enqueuer = l.owner AND e.seen_at >= " + aliveFor + "))"
-                + " AND (" + sameDeployment + ") RETURNING generation";
+                + " AND (" + sameDeployment + ") RETURNING generation, channel";
+        // Primary key; the row is locked already.
+        useChannel = "UPDATE " + lanes + " SET channel = ? WHERE lane = ?";
         giveBack = "UPDATE " + lanes + " SET owner = NULL WHERE lane = ? AND generation = ? AND owner = ?";
         giveBackStrays = "UPDATE " + lanes + " SET owner = NULL WHERE lane = ANY (?::int[]) AND owner = ?";
         giveBackAll = "UPDATE " + lanes + " SET owner = NULL WHERE owner = ?";

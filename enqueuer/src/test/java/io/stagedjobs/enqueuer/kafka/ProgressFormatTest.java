@@ -21,6 +21,7 @@ class ProgressFormatTest {
             List.of(job(7, new UUID(1, 2)), job(70_000, new UUID(3, -1)), job(Long.MAX_VALUE, new UUID(5, 5)));
 
     private static final String BYTES = "01" // the format's version
+            + "04" // channel 2
             + "d804" // batch 300
             + "06" // three jobs
             + "0e" // id 7
@@ -36,14 +37,16 @@ class ProgressFormatTest {
 
     @Test
     void the_bytes_of_a_progress_are_what_they_always_were() {
-        assertThat(HexFormat.of().formatHex(ProgressFormat.encode(300, JOBS))).isEqualTo(BYTES);
-        assertThat(HexFormat.of().formatHex(ProgressFormat.encode(1, List.of())))
-                .isEqualTo("010200");
+        assertThat(HexFormat.of().formatHex(ProgressFormat.encode(Progress.of(2, 300, JOBS))))
+                .isEqualTo(BYTES);
+        assertThat(HexFormat.of().formatHex(ProgressFormat.encode(Progress.of(0, 1, List.of()))))
+                .isEqualTo("01000200");
     }
 
     @Test
     void what_was_written_is_read() throws Exception {
         Progress read = ProgressFormat.decode(HexFormat.of().parseHex(BYTES));
+        assertThat(read.channel()).isEqualTo(2);
         assertThat(read.batch()).isEqualTo(300);
         assertThat(read.jobs())
                 .containsExactly(new JobRef(7, 3), new JobRef(70_000, -4), new JobRef(Long.MAX_VALUE, 0));
@@ -55,7 +58,7 @@ class ProgressFormatTest {
         List<Job> scattered = random.longs(1000)
                 .mapToObj(id -> job(id, new UUID(random.nextLong(), random.nextLong())))
                 .toList();
-        byte[] bytes = ProgressFormat.encode(Long.MAX_VALUE, scattered);
+        byte[] bytes = ProgressFormat.encode(Progress.of(Integer.MAX_VALUE, Long.MAX_VALUE, scattered));
         assertThat(bytes.length).isLessThanOrEqualTo(ProgressFormat.bytesMax(1000));
         assertThat(ProgressFormat.decode(bytes).jobs())
                 .containsExactlyElementsOf(scattered.stream()
@@ -68,9 +71,10 @@ class ProgressFormatTest {
         assertRefused(null, "no value");
         assertRefused(new byte[0], "ends too soon");
         assertRefused("hello".getBytes(java.nio.charset.StandardCharsets.UTF_8), "format 104");
-        assertRefused(HexFormat.of().parseHex("01ffffffffffffffffffffff06"), "number that is too long");
-        assertRefused(HexFormat.of().parseHex("01d804feffffff0f"), "2147483647 jobs");
-        assertRefused(HexFormat.of().parseHex("01d80401"), "-1 jobs");
+        assertRefused(HexFormat.of().parseHex("0100ffffffffffffffffffffff06"), "number that is too long");
+        assertRefused(HexFormat.of().parseHex("0100d804feffffff0f"), "2147483647 jobs");
+        assertRefused(HexFormat.of().parseHex("0100d80401"), "-1 jobs");
+        assertRefused(HexFormat.of().parseHex("0101d804"), "channel -1");
         assertRefused(HexFormat.of().parseHex(BYTES + "00"), "1 more byte");
         byte[] whole = HexFormat.of().parseHex(BYTES);
         for (int length = 1; length < whole.length; length++) {
