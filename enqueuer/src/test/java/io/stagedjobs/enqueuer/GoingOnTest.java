@@ -68,7 +68,10 @@ class GoingOnTest {
                         },
                         world::nanoTime),
                 new Observers(new Health(), new Meters(new SimpleMeterRegistry(), () -> 0)),
-                new Pace(new Pace.Intervals(Duration.ofMillis(8), Duration.ofSeconds(2)), world::nanoTime, new Random(1)));
+                new Pace(
+                        new Pace.Intervals(Duration.ofMillis(8), Duration.ofSeconds(2)),
+                        world::nanoTime,
+                        new Random(1)));
     }
 
     private Fact staged(String topic) {
