@@ -371,6 +371,51 @@ class ExactlyOnceTest {
         assertThat(opened).isEmpty();
     }
 
+    /** As an operator may empty the table. */
+    private void truncate() {
+        outbox.dsl().execute("TRUNCATE staged_jobs RESTART IDENTITY");
+    }
+
+    private long idOfWaiting() {
+        return outbox.dsl().fetchSingle("SELECT id FROM staged_jobs").get(0, long.class);
+    }
+
+    @Test
+    void ids_that_begin_anew_after_their_batch_was_settled_halt_nothing() {
+        LaneRunner owner = runner(publisher);
+        stage("1");
+        assertThat(worked(owner)).isTrue();
+        truncate();
+        stage("2");
+        assertThat(publisher.peek(lane).orElseThrow().jobs())
+                .as("a job waits under an id that Kafka's progress names")
+                .extracting(Progress.JobRef::id)
+                .containsExactly(idOfWaiting());
+        assertThat(owner.runOnce()).extracting(Step::kind).isEqualTo(Step.Kind.SUPERSEDED);
+        assertThat(owner.runOnce()).extracting(Step::kind).isEqualTo(Step.Kind.MOVED);
+        assertThat(worked(runner(publisher))).isTrue();
+        assertThat(outbox.namesIn(topic)).containsExactly("1", "2");
+    }
+
+    @Test
+    void ids_that_begin_anew_before_their_batch_was_settled_halt_the_lane_and_nothing_is_deleted() {
+        stage("1");
+        runner(new WatchedPublisher(publisher) {
+                    @Override
+                    Outcome published(Outcome outcome) {
+                        throw new OutsideException(OutsideException.Side.POSTGRESQL, "the connection was lost", null);
+                    }
+                })
+                .runOnce();
+        truncate();
+        stage("2");
+        Step step = runner(publisher).runOnce();
+        assertThat(step.kind()).isEqualTo(Step.Kind.HALTED);
+        assertThat(step.reason()).contains("is another one than Kafka holds");
+        assertThat(outbox.waiting()).isEqualTo(1);
+        assertThat(outbox.namesIn(topic)).containsExactly("1");
+    }
+
     @Test
     void progress_that_is_gone_halts_the_lane() {
         stage("1");
