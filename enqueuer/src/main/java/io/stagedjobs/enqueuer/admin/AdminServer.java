@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.javalin.Javalin;
 import io.javalin.http.Context;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.stagedjobs.StagedJobsException;
 import io.stagedjobs.enqueuer.Health;
 import io.stagedjobs.enqueuer.OutsideException;
 import java.net.InetAddress;
@@ -14,7 +15,9 @@ import java.net.UnknownHostException;
 import java.security.MessageDigest;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletionException;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -29,6 +32,7 @@ public final class AdminServer implements AutoCloseable {
 
     private final Javalin server;
     private final Optional<String> token;
+    private final SharedReading<byte[]> status;
 
     /**
      * Where to listen.
@@ -51,6 +55,7 @@ public final class AdminServer implements AutoCloseable {
     /** Starts to listen; throws JavalinException, an unchecked one, if the port is taken. */
     public AdminServer(Binding binding, Health health, PrometheusMeterRegistry registry, Supplier<Object> status) {
         this.token = binding.token;
+        this.status = new SharedReading<>("status", () -> bytes(status.get()));
         this.server = Javalin.create(config -> {
             config.startup.showJavalinBanner = false;
             config.routes.get("/health/live", context -> json(context, Map.of("status", "live")));
@@ -61,19 +66,12 @@ public final class AdminServer implements AutoCloseable {
                 }
             });
             config.routes.get("/api/status", context -> {
-                if (authorized(context)) {
-                    json(context, status.get());
+                if (authorized(context)) { // as a future, which keeps no thread from answering others meanwhile
+                    context.future(() ->
+                            this.status.ask().handle((bytes, failure) -> statusAnswered(context, bytes, failure)));
                 }
             });
-            config.routes.exception(OutsideException.class, (e, context) -> {
-                context.status(503);
-                json(context, Map.of("error", String.valueOf(e.getMessage())));
-            });
-            config.routes.exception(Exception.class, (e, context) -> {
-                log.error("could not answer {} {}", context.method(), context.path(), e);
-                context.status(500);
-                json(context, Map.of("error", "unexpected failure; see the enqueuer's log"));
-            });
+            config.routes.exception(Exception.class, (e, context) -> failed(context, e));
         });
         server.start(binding.host, binding.port);
     }
@@ -86,6 +84,7 @@ public final class AdminServer implements AutoCloseable {
     @Override
     public void close() {
         server.stop();
+        status.close();
     }
 
     private static void ready(Context context, Health health) {
@@ -112,9 +111,38 @@ public final class AdminServer implements AutoCloseable {
         return false;
     }
 
+    private static @Nullable Void statusAnswered(
+            Context context, byte @Nullable [] status, @Nullable Throwable failure) {
+        if (status == null) {
+            failed(
+                    context,
+                    failure instanceof CompletionException && failure.getCause() != null
+                            ? failure.getCause()
+                            : failure);
+        } else {
+            context.contentType("application/json").result(status);
+        }
+        return null;
+    }
+
+    private static void failed(Context context, @Nullable Throwable e) {
+        if (e instanceof OutsideException || e instanceof StagedJobsException) {
+            context.status(503);
+            json(context, Map.of("error", String.valueOf(e.getMessage())));
+        } else {
+            log.error("could not answer {} {}", context.method(), context.path(), e);
+            context.status(500);
+            json(context, Map.of("error", "unexpected failure; see the enqueuer's log"));
+        }
+    }
+
     private static void json(Context context, Object value) {
+        context.contentType("application/json").result(bytes(value));
+    }
+
+    private static byte[] bytes(Object value) {
         try {
-            context.contentType("application/json").result(JSON.writeValueAsBytes(value));
+            return JSON.writeValueAsBytes(value);
         } catch (JsonProcessingException e) {
             throw new IllegalStateException("cannot write " + value.getClass() + " as JSON", e);
         }

@@ -36,6 +36,9 @@ final class RunCommand implements Callable<Integer> {
     /** The bound that operators rely on is 15 s, the start of this thread included. */
     private static final Duration END_MAX = Duration.ofSeconds(14);
 
+    /** A monitor asks again soon; tens of millions of jobs are counted in that time. */
+    private static final Duration STATUS_MAX = Duration.ofSeconds(20);
+
     @Spec
     @SuppressWarnings("NullAway.Init")
     private CommandSpec spec;
@@ -49,7 +52,7 @@ final class RunCommand implements Callable<Integer> {
         Wiring wiring = new Wiring(settings, health, registry);
         AdminServer admin;
         try {
-            admin = new AdminServer(binding, health, registry, () -> StatusCommand.read(settings));
+            admin = new AdminServer(binding, health, registry, () -> StatusCommand.read(settings, STATUS_MAX));
         } catch (RuntimeException e) {
             wiring.close();
             throw new CommandFailedException(

@@ -12,6 +12,7 @@ import java.time.Duration;
 import java.util.Optional;
 import java.util.Properties;
 import java.util.function.Supplier;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
@@ -26,7 +27,7 @@ public record Database(String url, Optional<String> username, Supplier<Optional<
     private static final Duration SILENCE_MAX = Duration.ofSeconds(30);
 
     /** A person may move a million jobs with one command. */
-    private static final Duration SILENCE_OF_COMMANDS_MAX = Duration.ofMinutes(10);
+    public static final Duration SILENCE_OF_COMMANDS_MAX = Duration.ofMinutes(10);
 
     private static final String READ_ONLY = "25006";
 
@@ -41,16 +42,29 @@ public record Database(String url, Optional<String> username, Supplier<Optional<
         }
     };
 
-    private static final Pattern SECRETS_IN_URL = Pattern.compile("((?i:password|sslpassword)=)[^&]*");
+    /** Of parameters, wherever they stand: people also write them as other databases want them. */
+    private static final Pattern SECRETS_IN_URL =
+            Pattern.compile("(?i)([a-z]*(?:password|passwd|pwd|secret|token)[a-z]*=)([^&;]*)");
 
     /** The URL with its secrets masked. */
     public String urlForPeople() {
         return SECRETS_IN_URL.matcher(url).replaceAll("$1***");
     }
 
+    /** Words of the driver or the server, without what is a secret in the URL. */
+    private String withoutSecrets(String words) {
+        String masked = words;
+        Matcher secrets = SECRETS_IN_URL.matcher(url);
+        while (secrets.find()) {
+            String secret = secrets.group(2);
+            masked = secret.isEmpty() ? masked : masked.replace(secret, "***");
+        }
+        return masked;
+    }
+
     /** The database's name as the URL gives it. */
     public String name() {
-        String path = url.replaceFirst("\\?.*", "");
+        String path = urlForPeople().replaceFirst("\\?.*", "");
         return path.substring(Math.max(path.lastIndexOf('/'), path.lastIndexOf(':')) + 1);
     }
 
@@ -60,10 +74,15 @@ public record Database(String url, Optional<String> username, Supplier<Optional<
      * @throws OutsideException saying what is wrong and what to do
      */
     public Connection connect() {
+        return connect(SILENCE_OF_COMMANDS_MAX);
+    }
+
+    /** As {@link #connect()}; a server that says nothing for so long counts as gone. */
+    public Connection connect(Duration silenceMax) {
         try {
-            return DriverManager.getConnection(url, properties(SILENCE_OF_COMMANDS_MAX));
+            return DriverManager.getConnection(url, properties(silenceMax));
         } catch (SQLException e) {
-            String words = String.valueOf(e.getMessage()).replaceAll("\\s*\\R\\s*", " ");
+            String words = withoutSecrets(String.valueOf(e.getMessage()).replaceAll("\\s*\\R\\s*", " "));
             throw new OutsideException(
                     OutsideException.Side.POSTGRESQL,
                     "could not connect to " + urlForPeople()

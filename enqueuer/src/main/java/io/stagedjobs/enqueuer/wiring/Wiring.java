@@ -180,7 +180,12 @@ public final class Wiring implements AutoCloseable {
      * @throws SchemaException if its schema is not the one that this software knows
      */
     public static Connection connect(Settings settings) {
-        Connection connection = database(settings).connect();
+        return connect(settings, Database.SILENCE_OF_COMMANDS_MAX);
+    }
+
+    /** As {@link #connect(Settings)}; a server that says nothing for so long counts as gone. */
+    public static Connection connect(Settings settings, Duration silenceMax) {
+        Connection connection = database(settings).connect(silenceMax);
         try {
             schema(settings).requireCurrent(connection);
             return connection;
