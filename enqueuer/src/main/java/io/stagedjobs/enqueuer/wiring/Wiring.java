@@ -148,7 +148,7 @@ public final class Wiring implements AutoCloseable {
         } catch (IllegalArgumentException e) {
             throw new SettingsException(
                     List.of(
-                            "a setting STAGED_JOBS_KAFKA_… is wrong: " + e.getMessage()
+                            "a setting STAGED_JOBS_KAFKA_… is wrong: " + clients.refused(e)
                                     + ". Nothing was started. Check STAGED_JOBS_KAFKA_BOOTSTRAP_SERVERS and the other client properties."));
         }
         try {
