@@ -23,7 +23,8 @@ final class Reconciliation {
         if (kafka.batch() == 0 && settled > 0) {
             return Optional.of(
                     "the database has settled batch " + settled + ", but Kafka holds no progress of it: this is"
-                            + " another Kafka cluster, its progress topic was lost, or the database is a copy");
+                            + " another Kafka cluster, its progress topic was lost, or the database is a copy or was moved"
+                            + " into a new cluster of PostgreSQL, as by pg_upgrade");
         }
         if (kafka.batch() < settled) {
             return Optional.of("the database has settled batch " + settled + ", but Kafka only holds batch "

@@ -112,7 +112,7 @@ public record KafkaClientSettings(Map<String, String> operator, Duration publish
         String masked = words;
         for (Map.Entry<String, String> given : operator.entrySet()) {
             if (!tellsAPlace(given.getKey())) {
-                for (String part : given.getValue().split("[\\s=\"';,]+")) {
+                for (String part : given.getValue().split("[\\s=\"';,]+", -1)) {
                     masked = part.length() < MASKED_FROM ? masked : masked.replace(part, "…");
                 }
             }

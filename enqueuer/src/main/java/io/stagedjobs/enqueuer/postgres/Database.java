@@ -7,7 +7,9 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.stagedjobs.enqueuer.OutsideException;
 import java.sql.Connection;
 import java.sql.DriverManager;
+import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.Properties;
@@ -81,7 +83,8 @@ public record Database(String url, Optional<String> username, Supplier<Optional<
     public Connection connect(Duration silenceMax) {
         try {
             return DriverManager.getConnection(url, properties(silenceMax));
-        } catch (SQLException e) {
+        } catch (SQLException refused) {
+            SQLException e = explained(refused);
             String words = withoutSecrets(String.valueOf(e.getMessage()).replaceAll("\\s*\\R\\s*", " "));
             throw new OutsideException(
                     OutsideException.Side.POSTGRESQL,
@@ -112,12 +115,39 @@ public record Database(String url, Optional<String> username, Supplier<Optional<
         }
     }
 
+    /** The driver only says of a server that answers that it is no primary: asks it why. */
+    SQLException explained(SQLException e) {
+        if (!String.valueOf(e.getMessage()).contains("targetServerType")) {
+            return e;
+        }
+        Properties properties = properties(SILENCE_MAX);
+        properties.setProperty("targetServerType", "any");
+        try (Connection connection = DriverManager.getConnection(url, properties);
+                Statement statement = connection.createStatement();
+                ResultSet row = statement.executeQuery(
+                        "SELECT pg_is_in_recovery(), quote_ident(current_user), quote_ident(current_database())")) {
+            row.next();
+            return new SQLException(
+                    row.getBoolean(1)
+                            ? "the server that answers is a standby, which only reads"
+                            : "default_transaction_read_only is on for role " + row.getString(2) + " or database "
+                                    + row.getString(3)
+                                    + ", so that the server only reads; end that with ALTER ROLE or ALTER"
+                                    + " DATABASE … RESET default_transaction_read_only, or in its configuration",
+                    READ_ONLY,
+                    e);
+        } catch (SQLException unanswered) {
+            return e;
+        }
+    }
+
     private static String advice(String state) {
         return switch (state) {
             case "28000" ->
                 "Check the role's name, pg_hba.conf on the server, and sslmode in STAGED_JOBS_DATABASE_URL.";
             case "28P01" -> "Check STAGED_JOBS_DATABASE_USERNAME and STAGED_JOBS_DATABASE_PASSWORD.";
             case "3D000" -> "Check the database's name in STAGED_JOBS_DATABASE_URL.";
+            case READ_ONLY -> "Let it write, or name a server in STAGED_JOBS_DATABASE_URL that does.";
             case "53300" ->
                 "Free connections or raise max_connections; an enqueuer uses one for each lane and four more.";
             default -> "Check STAGED_JOBS_DATABASE_URL, and that PostgreSQL runs and can be reached from here.";
