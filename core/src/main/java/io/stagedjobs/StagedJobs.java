@@ -9,10 +9,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
 import org.jooq.Configuration;
 import org.jooq.DSLContext;
 import org.jspecify.annotations.Nullable;
+import org.postgresql.core.BaseConnection;
+import org.postgresql.core.TransactionState;
 import org.postgresql.util.PSQLException;
 import org.postgresql.util.ServerErrorMessage;
 
@@ -125,9 +128,33 @@ public final class StagedJobs {
         return job.id();
     }
 
-    /** As {@link #stage(Connection, List)}, on the connection of jOOQ's current transaction. */
+    /**
+     * As {@link #stage(Connection, List)}, on the connection of jOOQ's current transaction, or of the one that a data source
+     * aware of transactions, like Spring's, gives out again.
+     *
+     * @throws NoTransactionException if there is none: jOOQ gave its connection back at once, and that ended what was begun
+     */
     public void stage(DSLContext dsl, List<StagedJob> jobs) {
-        dsl.connection(connection -> stage(connection, jobs));
+        AtomicReference<@Nullable BaseConnection> used = new AtomicReference<>();
+        dsl.connection(connection -> {
+            stage(connection, jobs);
+            used.set(connection.isWrapperFor(BaseConnection.class) ? connection.unwrap(BaseConnection.class) : null);
+        });
+        if (!jobs.isEmpty() && used.get() != null && isOver(used.get())) {
+            throw new NoTransactionException(
+                    "cannot stage a job with a DSLContext outside of a transaction: its connection is not in autocommit mode,"
+                            + " but was given back at once, and what was staged went with it. Nothing was staged. Use the"
+                            + " DSLContext of DSLContext.transaction(…), or a UnitOfWork.");
+        }
+    }
+
+    /** Whether the transaction in which a row was just written has ended; a connection that a pool has lent anew may not tell. */
+    private static boolean isOver(BaseConnection connection) {
+        try {
+            return connection.isClosed() || connection.getTransactionState() == TransactionState.IDLE;
+        } catch (SQLException e) {
+            return true; // of no transaction that could still be committed
+        }
     }
 
     /** As {@link #stage(DSLContext, StagedJob)}, for use inside {@code DSLContext.transaction(configuration -> …)}. */

@@ -212,7 +212,8 @@ public final class UnitOfWork {
      * @throws E what the block threw; everything was rolled back, and a failing ROLLBACK is suppressed in it
      * @throws JobRefusedException if a staged job breaks a rule; everything was rolled back
      * @throws AttemptsExhaustedException if every attempt met a conflict; everything was rolled back
-     * @throws CommitOutcomeUnknownException if the connection was lost during COMMIT
+     * @throws CommitOutcomeUnknownException if the connection was lost during COMMIT, or if something else than PostgreSQL
+     *     failed there
      */
     public <T extends @Nullable Object, E extends Exception> T call(ResultBlock<T, E> block) throws E {
         OpenUnit outer = OpenUnit.onThisThread(OpenUnit.source(configuration));
@@ -233,7 +234,11 @@ public final class UnitOfWork {
                 String state = sqlState(failure);
                 if (attempt.committing && outcomeUnknown(state)) {
                     attempt.ended(Outcome.UNKNOWN, failure);
-                    throw new CommitOutcomeUnknownException(failure);
+                    throw new CommitOutcomeUnknownException(
+                            state != null
+                                    ? "the connection was lost during COMMIT (SQLSTATE " + state + ")"
+                                    : "what failed around COMMIT is no answer of PostgreSQL (" + failure + ")",
+                            failure);
                 }
                 if (!isConflict(state) && !attempt.isConflict(failure)) {
                     attempt.ended(Outcome.FAILED, failure);

@@ -35,7 +35,12 @@ final class SchemaFixture {
     }
 
     HikariDataSource pool(int size) {
+        return pool(size, true);
+    }
+
+    HikariDataSource pool(int size, boolean autoCommit) {
         HikariConfig config = new HikariConfig();
+        config.setAutoCommit(autoCommit);
         config.setDataSource(database.dataSource());
         config.setMaximumPoolSize(size);
         config.setConnectionTimeout(20_000);

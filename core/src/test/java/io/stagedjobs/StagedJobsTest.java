@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.zaxxer.hikari.HikariDataSource;
 import io.stagedjobs.schema.Schema;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -13,7 +14,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.stream.IntStream;
+import org.jooq.DSLContext;
 import org.jooq.Record;
+import org.jooq.SQLDialect;
+import org.jooq.impl.DSL;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -74,6 +78,21 @@ class StagedJobsTest {
         assertThatThrownBy(() -> stagedJobs.stage(fixture.dsl(), job("user.created")))
                 .isInstanceOf(NoTransactionException.class);
         assertThat(fixture.namesStaged()).isEmpty();
+    }
+
+    /** Such a pool rolls back what comes back to it uncommitted. */
+    @Test
+    void a_jooq_context_outside_of_a_transaction_is_refused_also_where_the_pool_is_not_in_autocommit_mode() {
+        try (HikariDataSource pool = fixture.pool(1, false)) {
+            DSLContext dsl = DSL.using(pool, SQLDialect.POSTGRES);
+            assertThatThrownBy(() -> stagedJobs.stage(dsl, job("user.created")))
+                    .isInstanceOf(NoTransactionException.class)
+                    .hasMessageContainingAll("outside of a transaction", "Nothing was staged");
+            assertThat(fixture.namesStaged()).isEmpty();
+            dsl.transaction(transaction -> stagedJobs.stage(transaction, job("in.a.transaction")));
+            UnitOfWork.on(pool).run(work -> stagedJobs.stage(work.dsl(), job("in.a.unit")));
+        }
+        assertThat(fixture.namesStaged()).containsExactly("in.a.transaction", "in.a.unit");
     }
 
     @Test

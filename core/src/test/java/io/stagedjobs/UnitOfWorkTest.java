@@ -11,7 +11,12 @@ import java.io.IOException;
 import java.util.List;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jooq.SQLDialect;
+import org.jooq.TransactionContext;
+import org.jooq.TransactionListener;
 import org.jooq.exception.DataAccessException;
+import org.jooq.impl.DSL;
+import org.jooq.impl.DefaultTransactionListener;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -150,8 +155,38 @@ class UnitOfWorkTest {
                     work.dsl().execute("INSERT INTO dies_at_commit VALUES (1)");
                 }))
                 .isInstanceOf(CommitOutcomeUnknownException.class)
-                .hasMessageContaining("Either all of it is stored");
+                .hasMessageContainingAll("the connection was lost during COMMIT", "Either all of it is stored");
         assertThat(runs).hasValue(1);
+        theConnectionIsBack();
+    }
+
+    /** One that fails before COMMIT prevents it, one that fails after it does not. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void a_listener_of_jooq_that_fails_around_the_commit_is_an_unknown_outcome_and_not_told_as_a_lost_connection(
+            boolean before) {
+        IllegalStateException failure = new IllegalStateException("the cache is closed");
+        TransactionListener listener = new DefaultTransactionListener() {
+            @Override
+            public void commitStart(TransactionContext context) {
+                if (before) {
+                    throw failure;
+                }
+            }
+
+            @Override
+            public void commitEnd(TransactionContext context) {
+                throw failure;
+            }
+        };
+        UnitOfWork unit = UnitOfWork.on(
+                DSL.using(one, SQLDialect.POSTGRES).configuration().derive(listener));
+        assertThatThrownBy(() -> unit.run(work -> work.dsl().execute("UPDATE accounts SET balance = 5 WHERE id = 1")))
+                .isInstanceOf(CommitOutcomeUnknownException.class)
+                .hasRootCause(failure)
+                .hasMessageContainingAll("no answer of PostgreSQL", "the cache is closed", "Either all of it is stored")
+                .hasMessageNotContaining("the connection was lost");
+        assertThat(balance(1)).isEqualTo(before ? 0 : 5);
         theConnectionIsBack();
     }
 

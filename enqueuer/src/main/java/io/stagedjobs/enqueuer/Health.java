@@ -1,9 +1,14 @@
 package io.stagedjobs.enqueuer;
 
 import io.stagedjobs.enqueuer.OutsideException.Side;
+import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 
 /** What does not work now: PostgreSQL, Kafka, a lane that fails or is halted. Safe for use by many threads. */
 public final class Health {
@@ -39,6 +44,37 @@ public final class Health {
     synchronized boolean laneHalted(int lane, String reason) {
         failing.remove(lane);
         return !reason.equals(halted.put(lane, reason));
+    }
+
+    /** Another lane that is halted for the same reason, but for the numbers in it; empty if there is none. */
+    synchronized OptionalInt haltedAlike(int lane) {
+        String kind = kind(halted.getOrDefault(lane, ""));
+        return halted.entrySet().stream()
+                .filter(other ->
+                        other.getKey() != lane && kind(other.getValue()).equals(kind))
+                .mapToInt(Map.Entry::getKey)
+                .findFirst();
+    }
+
+    private static String kind(String reason) {
+        return reason.replaceAll("\\d+", "");
+    }
+
+    /** {@link #problems} for people: lanes that are halted for the same reason are one of them. */
+    public synchronized List<String> told() {
+        List<String> told = new ArrayList<>();
+        Map<String, List<Integer>> alike = new LinkedHashMap<>();
+        halted.forEach((lane, reason) ->
+                alike.computeIfAbsent(kind(reason), kind -> new ArrayList<>()).add(lane));
+        Map<String, String> others = problems();
+        halted.keySet().forEach(lane -> others.remove("lane " + lane));
+        others.forEach((where, problem) -> told.add(where + ": " + problem));
+        alike.values().forEach(lanes -> {
+            String where = lanes.stream().map(String::valueOf).collect(Collectors.joining(", "));
+            told.add((lanes.size() == 1 ? "lane " + where : "lanes " + where + ", of which lane " + lanes.get(0)) + ": "
+                    + halted.get(lanes.get(0)));
+        });
+        return told;
     }
 
     /** The lane's last step did what it should, or the lane is no longer ours. */

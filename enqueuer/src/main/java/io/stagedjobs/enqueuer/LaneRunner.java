@@ -8,6 +8,7 @@ import io.stagedjobs.enqueuer.Step.Settled;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
+import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -156,7 +157,13 @@ final class LaneRunner implements Runnable {
     }
 
     private void halted(Step step) {
-        if (observers.health().laneHalted(lane, step.reason())) {
+        if (!observers.health().laneHalted(lane, step.reason())) {
+            return;
+        }
+        OptionalInt alike = observers.health().haltedAlike(lane);
+        if (alike.isPresent()) {
+            log.error("lane {} is halted too, for the same reason as lane {}", lane, alike.getAsInt());
+        } else {
             log.error(
                     "lane {} is halted: {}. Nothing of it is published and nothing is deleted until that is settled; see"
                             + " operations.md \"A lane is halted\".",

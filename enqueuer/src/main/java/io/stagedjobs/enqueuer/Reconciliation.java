@@ -29,7 +29,8 @@ final class Reconciliation {
         if (kafka.batch() == 0 && settled > 0) {
             return Optional.of(
                     "the database has settled batch " + settled + ", but Kafka holds no progress of it: this is"
-                            + " another Kafka cluster, its progress topic was lost, or the database is a copy");
+                            + " another Kafka cluster, its progress topic was lost, or the database is a copy or was moved"
+                            + " into a new cluster of PostgreSQL, as by pg_upgrade");
         }
         if (kafka.batch() < settled) {
             return Optional.of("the database has settled batch " + settled + ", but Kafka only holds batch "
@@ -44,14 +45,16 @@ final class Reconciliation {
             if (digest == null) {
                 continue; // deleted by its batch, or by somebody's hand
             }
-            if (digest != job.digest()) {
+            boolean same = digest == job.digest();
+            if (kafka.batch() == settled && same) {
+                return Optional.of("the job with id " + job.id() + " waits again although its batch " + settled
+                        + " was settled: the database was put back to an earlier state");
+            }
+            // Once its batch is settled, a published id may be given out anew (TRUNCATE ... RESTART IDENTITY).
+            if (kafka.batch() > settled && !same) {
                 return Optional.of(
                         "the job with id " + job.id() + " is another one than Kafka holds under that id in batch "
                                 + kafka.batch() + ": the database was put back to an earlier state, or it is a copy");
-            }
-            if (kafka.batch() == settled) {
-                return Optional.of("the job with id " + job.id() + " waits again although its batch " + settled
-                        + " was settled: the database was put back to an earlier state");
             }
         }
         return Optional.empty();

@@ -5,8 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.zaxxer.hikari.HikariDataSource;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.stagedjobs.enqueuer.kafka.ExactlyOncePublisher;
+import io.stagedjobs.enqueuer.kafka.KafkaClientSettings;
+import io.stagedjobs.enqueuer.postgres.Deployment;
 import io.stagedjobs.enqueuer.postgres.PostgresLanes;
+import io.stagedjobs.schema.Schema;
 import io.stagedjobs.testkit.Eventually;
 import java.sql.Connection;
 import java.sql.Statement;
@@ -369,6 +373,84 @@ class ExactlyOnceTest {
         });
         copy.runOnce();
         assertThat(opened).isEmpty();
+    }
+
+    /** pg_upgrade makes a cluster with another system identifier, which is a part of the name that Kafka knows. */
+    @Test
+    void a_database_that_was_moved_into_a_new_cluster_is_halted_and_goes_on_after_the_documented_way()
+            throws Exception {
+        stage("1");
+        assertThat(worked(runner(publisher))).isTrue();
+        stage("2");
+        ExactlyOncePublisher afterUpgrade = named(outbox.database.name() + "-upgraded");
+        Step step = runner(afterUpgrade).runOnce();
+        assertThat(step.kind()).isEqualTo(Step.Kind.HALTED);
+        assertThat(step.reason()).contains("Kafka holds no progress of it", "pg_upgrade");
+        lanes.membership().leave();
+        try (Connection connection = outbox.database.connect()) {
+            Deployment.change(connection, Schema.PUBLIC, "exactly-once", Outbox.TAKEOVER_AFTER.toMillis());
+        }
+        lanes = outbox.lanes();
+        lanes.membership().beat();
+        assertThat(runner(named(outbox.database.name() + "-renamed")).runOnce().kind())
+                .isEqualTo(Step.Kind.MOVED);
+        assertThat(outbox.namesIn(topic)).containsExactly("1", "2");
+    }
+
+    private ExactlyOncePublisher named(String deployment) {
+        ExactlyOncePublisher named = outbox.keep(new ExactlyOncePublisher(
+                new KafkaClientSettings(
+                        Map.of("bootstrap.servers", outbox.kafka.bootstrapServers()), Duration.ofSeconds(4)),
+                deployment,
+                "/tests",
+                new SimpleMeterRegistry()));
+        named.check(8);
+        return named;
+    }
+
+    /** As an operator may empty the table. */
+    private void truncate() {
+        outbox.dsl().execute("TRUNCATE staged_jobs RESTART IDENTITY");
+    }
+
+    private long idOfWaiting() {
+        return outbox.dsl().fetchSingle("SELECT id FROM staged_jobs").get(0, long.class);
+    }
+
+    @Test
+    void ids_that_begin_anew_after_their_batch_was_settled_halt_nothing() {
+        LaneRunner owner = runner(publisher);
+        stage("1");
+        assertThat(worked(owner)).isTrue();
+        truncate();
+        stage("2");
+        assertThat(publisher.peek(lane).orElseThrow().jobs())
+                .as("a job waits under an id that Kafka's progress names")
+                .extracting(Progress.JobRef::id)
+                .containsExactly(idOfWaiting());
+        assertThat(owner.runOnce()).extracting(Step::kind).isEqualTo(Step.Kind.SUPERSEDED);
+        assertThat(owner.runOnce()).extracting(Step::kind).isEqualTo(Step.Kind.MOVED);
+        assertThat(worked(runner(publisher))).isTrue();
+        assertThat(outbox.namesIn(topic)).containsExactly("1", "2");
+    }
+
+    @Test
+    void ids_that_begin_anew_before_their_batch_was_settled_halt_the_lane_and_nothing_is_deleted() {
+        stage("1");
+        runner(new WatchedPublisher(publisher) {
+                    @Override
+                    Outcome published(Outcome outcome) {
+                        throw new OutsideException(OutsideException.Side.POSTGRESQL, "the connection was lost", null);
+                    }
+                })
+                .runOnce();
+        truncate();
+        stage("2");
+        Step step = runner(publisher).runOnce();
+        assertThat(step.kind()).isEqualTo(Step.Kind.HALTED);
+        assertThat(step.reason()).contains("is another one than Kafka holds");
+        assertThat(outbox.waiting()).isEqualTo(1);
+        assertThat(outbox.namesIn(topic)).containsExactly("1");
     }
 
     @Test

@@ -149,8 +149,13 @@ public final class Outbox implements AutoCloseable {
     }
 
     public PostgresLanes lanes() {
+        return lanes(database);
+    }
+
+    /** Of this database as somebody else sees it: a copy of it, or under another role. */
+    public PostgresLanes lanes(TestDatabase seen) {
         HikariDataSource pool = new Database(
-                        database.url(), Optional.of(database.username()), () -> Optional.of(database.password()))
+                        seen.url(), Optional.of(seen.username()), () -> Optional.of(seen.password()))
                 .pool(10, PUBLISH_TIMEOUT, new SimpleMeterRegistry());
         return new PostgresLanes(
                 keep(pool),

@@ -70,6 +70,12 @@ class ReconciliationTest {
     }
 
     @Test
+    void another_job_under_an_id_of_a_settled_batch_agrees_since_ids_can_be_given_out_anew() {
+        assertThat(Reconciliation.compare(0, 7, kafka(7, new JobRef(1, 11)), Map.of(1L, 99L)))
+                .isEmpty();
+    }
+
+    @Test
     void a_job_of_a_settled_batch_that_waits_again_is_never_published_again() {
         assertHalted(Reconciliation.compare(0, 7, kafka(7, new JobRef(1, 11)), Map.of(1L, 11L)), "waits again");
     }

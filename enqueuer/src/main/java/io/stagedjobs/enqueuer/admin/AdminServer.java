@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.javalin.Javalin;
 import io.javalin.http.Context;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.stagedjobs.StagedJobsException;
 import io.stagedjobs.enqueuer.Health;
 import io.stagedjobs.enqueuer.OutsideException;
 import java.io.IOException;
@@ -18,6 +19,7 @@ import java.nio.channels.ServerSocketChannel;
 import java.security.MessageDigest;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletionException;
 import java.util.function.Supplier;
 import org.eclipse.jetty.server.Connector;
 import org.eclipse.jetty.server.HttpConfiguration;
@@ -40,8 +42,8 @@ public final class AdminServer implements AutoCloseable {
     private final ServerSocketChannel socket;
     private final Health health;
     private final PrometheusMeterRegistry registry;
-    private final Supplier<Object> status;
     private final Optional<String> token;
+    private final SharedReading<byte[]> status;
 
     private @Nullable Javalin server;
 
@@ -72,7 +74,6 @@ public final class AdminServer implements AutoCloseable {
             throws IOException {
         this.health = health;
         this.registry = registry;
-        this.status = status;
         this.token = binding.token;
         this.socket = ServerSocketChannel.open();
         try {
@@ -81,6 +82,7 @@ public final class AdminServer implements AutoCloseable {
             socket.close();
             throw e;
         }
+        this.status = new SharedReading<>("status", () -> bytes(status.get()));
     }
 
     /** Starts to answer. */
@@ -99,19 +101,12 @@ public final class AdminServer implements AutoCloseable {
                 }
             });
             config.routes.get("/api/status", context -> {
-                if (authorized(context)) {
-                    json(context, status.get());
+                if (authorized(context)) { // as a future, which keeps no thread from answering others meanwhile
+                    context.future(
+                            () -> status.ask().handle((bytes, failure) -> statusAnswered(context, bytes, failure)));
                 }
             });
-            config.routes.exception(OutsideException.class, (e, context) -> {
-                context.status(503);
-                json(context, Map.of("error", String.valueOf(e.getMessage())));
-            });
-            config.routes.exception(Exception.class, (e, context) -> {
-                log.error("could not answer {} {}", context.method(), context.path(), e);
-                context.status(500);
-                json(context, Map.of("error", "unexpected failure; see the enqueuer's log"));
-            });
+            config.routes.exception(Exception.class, (e, context) -> failed(context, e));
         });
         server.start();
     }
@@ -136,6 +131,7 @@ public final class AdminServer implements AutoCloseable {
         if (server != null) {
             server.stop();
         }
+        status.close();
         try {
             socket.close();
         } catch (IOException e) {
@@ -167,9 +163,38 @@ public final class AdminServer implements AutoCloseable {
         return false;
     }
 
+    private static @Nullable Void statusAnswered(
+            Context context, byte @Nullable [] status, @Nullable Throwable failure) {
+        if (status == null) {
+            failed(
+                    context,
+                    failure instanceof CompletionException && failure.getCause() != null
+                            ? failure.getCause()
+                            : failure);
+        } else {
+            context.contentType("application/json").result(status);
+        }
+        return null;
+    }
+
+    private static void failed(Context context, @Nullable Throwable e) {
+        if (e instanceof OutsideException || e instanceof StagedJobsException) {
+            context.status(503);
+            json(context, Map.of("error", String.valueOf(e.getMessage())));
+        } else {
+            log.error("could not answer {} {}", context.method(), context.path(), e);
+            context.status(500);
+            json(context, Map.of("error", "unexpected failure; see the enqueuer's log"));
+        }
+    }
+
     private static void json(Context context, Object value) {
+        context.contentType("application/json").result(bytes(value));
+    }
+
+    private static byte[] bytes(Object value) {
         try {
-            context.contentType("application/json").result(JSON.writeValueAsBytes(value));
+            return JSON.writeValueAsBytes(value);
         } catch (JsonProcessingException e) {
             throw new IllegalStateException("cannot write " + value.getClass() + " as JSON", e);
         }

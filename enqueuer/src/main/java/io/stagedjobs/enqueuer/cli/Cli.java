@@ -11,6 +11,7 @@ import java.io.PrintWriter;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.Collectors;
 import org.jooq.exception.DataAccessException;
 import picocli.CommandLine;
@@ -33,7 +34,8 @@ import picocli.CommandLine.ParseResult;
             StatusCommand.class,
             ParkedCommand.class,
             PauseCommand.class,
-            PauseCommand.Resume.class
+            PauseCommand.Resume.class,
+            CommandLine.HelpCommand.class
         },
         mixinStandardHelpOptions = true,
         versionProvider = Cli.Version.class,
@@ -82,13 +84,46 @@ public final class Cli implements Runnable {
     /** Runs one command in this process; returns its exit code. */
     static int execute(List<String> args, Map<String, String> environment, PrintWriter out, PrintWriter err) {
         CommandLine line = new CommandLine(new Cli(environment));
-        line.setOut(out).setErr(err);
+        line.setOut(PrintableWriter.over(out)).setErr(PrintableWriter.over(err));
+        line.setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF));
         line.getSubcommands().values().forEach(Cli::addSettings);
         line.setExecutionExceptionHandler((e, command, result) -> {
             command.getErr().println(command.getCommandName() + ": " + message(e));
             return e instanceof SettingsException ? WRONG_USAGE : COULD_NOT;
         });
+        line.setParameterExceptionHandler((e, given) -> {
+            CommandLine command = e.getCommandLine();
+            command.getErr()
+                    .println(command.getCommandName() + ": " + wrongUsage(e) + ". Nothing was done. See `"
+                            + command.getCommandSpec().qualifiedName() + " --help`.");
+            return WRONG_USAGE;
+        });
         return line.execute(args.toArray(new String[0]));
+    }
+
+    /** What was wrong, without values: one behind a mistyped flag may be a secret. */
+    private static String wrongUsage(CommandLine.ParameterException e) {
+        if (e instanceof CommandLine.UnmatchedArgumentException unmatched) {
+            String first = unmatched.getUnmatched().get(0);
+            Map<String, CommandLine> commands = e.getCommandLine().getSubcommands();
+            if (!commands.isEmpty() && !first.startsWith("-")) {
+                return "unknown command \"" + first + "\". The nearest known one is "
+                        + Settings.nearest(first, commands.keySet());
+            }
+            if (!first.startsWith("--")) {
+                return "an argument is no flag and belongs to none";
+            }
+            String flag = first.replaceFirst("(?s)=.*", "");
+            Set<String> known = e.getCommandLine().getCommandSpec().optionsMap().keySet();
+            return "unknown flag " + flag + ". The nearest known one is " + Settings.nearest(flag, known);
+        }
+        return e.getArgSpec() != null && e.getArgSpec().isOption() && isKafka((OptionSpec) e.getArgSpec())
+                ? "--kafka is wrong: expected PROPERTY=VALUE, such as --kafka linger.ms=5"
+                : String.valueOf(e.getMessage()).replaceFirst("\\.$", "");
+    }
+
+    private static boolean isKafka(OptionSpec option) {
+        return option.longestName().equals("--kafka");
     }
 
     @Override
@@ -110,11 +145,7 @@ public final class Cli implements Runnable {
 
     /** Text from elsewhere as one line that cannot play tricks with a terminal. */
     static String printable(String text) {
-        return text.codePoints()
-                .mapToObj(c -> Character.isISOControl(c) || Character.getType(c) == Character.FORMAT
-                        ? String.format("\\u%04x", c)
-                        : Character.toString(c))
-                .collect(Collectors.joining());
+        return text.codePoints().mapToObj(PrintableWriter::printable).collect(Collectors.joining());
     }
 
     private static void take(ParseResult parsed, String flag, String key, Map<String, String> flags) {
@@ -125,6 +156,9 @@ public final class Cli implements Runnable {
     }
 
     private static void addSettings(CommandLine command) {
+        if (command.getCommand() instanceof CommandLine.HelpCommand) {
+            return;
+        }
         if (!command.getSubcommands().isEmpty()) {
             command.getSubcommands().values().forEach(Cli::addSettings);
             return;
@@ -157,11 +191,12 @@ public final class Cli implements Runnable {
                 || e instanceof SettingsException
                 || e instanceof StagedJobsException
                 || e instanceof CommandFailedException) {
-            return String.valueOf(e.getMessage());
+            String words = String.valueOf(e.getMessage());
+            return e instanceof SettingsException ? words : printable(words); // its problems are lines
         }
         if (e instanceof DataAccessException database) {
             Throwable said = database.getCause() == null ? database : database.getCause();
-            return "PostgreSQL refused: " + said.getMessage() + ". Nothing was changed.";
+            return printable("PostgreSQL refused: " + said.getMessage() + ". Nothing was changed.");
         }
         return "unexpected failure: " + e + ". No job is lost by it.";
     }

@@ -20,6 +20,9 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true)
 final class DrainCommand implements Callable<Integer> {
 
+    /** Reasons come first, then the topics with most jobs. */
+    private static final int LINES_MAX = 20;
+
     @Spec
     @SuppressWarnings("NullAway.Init")
     private CommandSpec spec;
@@ -39,7 +42,11 @@ final class DrainCommand implements Callable<Integer> {
             return 0;
         }
         PrintWriter err = spec.commandLine().getErr();
-        result.left().forEach(reason -> err.println("drain: " + reason));
+        result.left().stream().limit(LINES_MAX).forEach(reason -> err.println("drain: " + Cli.printable(reason)));
+        if (result.left().size() > LINES_MAX) {
+            err.println("drain: … and " + (result.left().size() - LINES_MAX)
+                    + " more like these; `staged-jobs status --json` has them");
+        }
         err.println("drain: nothing is lost. Put right what is named above and drain again.");
         return 1;
     }

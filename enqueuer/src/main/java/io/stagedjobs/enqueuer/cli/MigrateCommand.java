@@ -117,7 +117,7 @@ final class MigrateCommand implements Callable<Integer> {
     }
 
     private void print(String line) {
-        spec.commandLine().getOut().println(line);
+        spec.commandLine().getOut().println(Cli.printable(line));
         spec.commandLine().getOut().flush();
     }
 }

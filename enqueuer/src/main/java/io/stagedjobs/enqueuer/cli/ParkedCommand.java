@@ -236,7 +236,9 @@ final class ParkedCommand implements Runnable {
 
         abstract @Nullable String state();
 
-        abstract Change change(ParkedJobs parked, Selection selection, boolean dryRun);
+        abstract Change planned(ParkedJobs parked, Selection selection);
+
+        abstract Change change(ParkedJobs parked, Selection selection);
 
         abstract String words(Change change);
 
@@ -251,7 +253,7 @@ final class ParkedCommand implements Runnable {
                 throw new SettingsException(List.of("--dry-run and --yes exclude each other. Nothing was changed."));
             }
             if (!yes) {
-                Change planned = change(parked, selection, true);
+                Change planned = planned(parked, selection);
                 out.println("would have " + words(planned));
                 if (dryRun || planned.requeued() + planned.discarded() == 0) {
                     return dryRun ? 0 : nothing(selection);
@@ -261,7 +263,7 @@ final class ParkedCommand implements Runnable {
                             "not confirmed. Nothing was changed. Repeat it with --yes to do it.", null);
                 }
             }
-            Change done = change(parked, selection, false);
+            Change done = change(parked, selection);
             out.println(words(done));
             return done.requeued() + done.discarded() == 0 ? nothing(selection) : 0;
         }
@@ -294,8 +296,13 @@ final class ParkedCommand implements Runnable {
         }
 
         @Override
-        Change change(ParkedJobs parked, Selection selection, boolean dryRun) {
-            return parked.requeue(selection, dryRun);
+        Change planned(ParkedJobs parked, Selection selection) {
+            return parked.wouldRequeue(selection);
+        }
+
+        @Override
+        Change change(ParkedJobs parked, Selection selection) {
+            return parked.requeue(selection);
         }
 
         @Override
@@ -325,8 +332,13 @@ final class ParkedCommand implements Runnable {
         }
 
         @Override
-        Change change(ParkedJobs parked, Selection selection, boolean dryRun) {
-            return parked.discard(selection, dryRun);
+        Change planned(ParkedJobs parked, Selection selection) {
+            return parked.wouldDiscard(selection);
+        }
+
+        @Override
+        Change change(ParkedJobs parked, Selection selection) {
+            return parked.discard(selection);
         }
 
         @Override

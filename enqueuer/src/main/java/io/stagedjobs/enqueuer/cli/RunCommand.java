@@ -37,6 +37,9 @@ final class RunCommand implements Callable<Integer> {
     /** The bound that operators rely on is 15 s, the start of this thread included. */
     private static final Duration END_MAX = Duration.ofSeconds(14);
 
+    /** A monitor asks again soon; tens of millions of jobs are counted in that time. */
+    private static final Duration STATUS_MAX = Duration.ofSeconds(20);
+
     @Spec
     @SuppressWarnings("NullAway.Init")
     private CommandSpec spec;
@@ -70,7 +73,7 @@ final class RunCommand implements Callable<Integer> {
     private static AdminServer listen(
             AdminServer.Binding binding, Health health, PrometheusMeterRegistry registry, Settings settings) {
         try {
-            return new AdminServer(binding, health, registry, () -> StatusCommand.read(settings));
+            return new AdminServer(binding, health, registry, () -> StatusCommand.read(settings, STATUS_MAX));
         } catch (IOException | RuntimeException e) {
             throw new CommandFailedException(
                     "could not listen on " + binding.host() + ":" + binding.port() + " (" + e.getMessage()

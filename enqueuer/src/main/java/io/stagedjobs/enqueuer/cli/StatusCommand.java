@@ -11,8 +11,11 @@ import io.stagedjobs.enqueuer.wiring.Wiring;
 import java.io.PrintWriter;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Duration;
+import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import java.util.function.Consumer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -25,6 +28,14 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true)
 final class StatusCommand implements Callable<Integer> {
 
+    private static final int LINES_MAX = 20;
+
+    /** Hundreds of millions of jobs can be counted meanwhile. */
+    private static final Duration PATIENCE_OF_A_PERSON = Duration.ofMinutes(5);
+
+    /** PostgreSQL ends the statement first. */
+    private static final Duration SILENCE_MORE = Duration.ofSeconds(10);
+
     @Spec
     @SuppressWarnings("NullAway.Init")
     private CommandSpec spec;
@@ -35,7 +46,7 @@ final class StatusCommand implements Callable<Integer> {
     @Override
     public Integer call() throws SQLException, JsonProcessingException {
         Settings settings = Cli.settings(spec);
-        Status status = read(settings);
+        Status status = read(settings, PATIENCE_OF_A_PERSON);
         PrintWriter out = spec.commandLine().getOut();
         if (json) {
             out.println(new JsonMapper().writeValueAsString(status));
@@ -45,10 +56,15 @@ final class StatusCommand implements Callable<Integer> {
         return 0;
     }
 
-    /** Reads on a connection of its own. */
-    static Status read(Settings settings) {
-        try (Connection connection = Wiring.connect(settings)) {
-            return new StatusReader(connection, Wiring.schema(settings)).read(settings.get(Setting.TAKEOVER_AFTER));
+    /**
+     * Reads on a connection of its own.
+     *
+     * @param patience how long PostgreSQL may take for one statement
+     */
+    static Status read(Settings settings, Duration patience) {
+        try (Connection connection = Wiring.connect(settings, patience.plus(SILENCE_MORE))) {
+            return new StatusReader(connection, Wiring.schema(settings))
+                    .read(settings.get(Setting.TAKEOVER_AFTER), patience);
         } catch (SQLException e) {
             throw new IllegalStateException("could not close the connection", e);
         }
@@ -61,17 +77,25 @@ final class StatusCommand implements Callable<Integer> {
                 status.schemaVersion(),
                 StatusReader.jobs(status.backlog()),
                 status.oldestAgeSeconds());
-        status.topics().forEach(topic -> out.printf("  %,10d  %s%n", topic.backlog(), topic.topic()));
-        status.aside()
-                .forEach(group -> out.printf(
+        first(
+                status.topics(),
+                out,
+                "topics with waiting jobs",
+                topic -> out.printf("  %,10d  %s%n", topic.backlog(), Cli.printable(topic.topic())));
+        first(
+                status.aside(),
+                out,
+                "groups of jobs that were moved aside",
+                group -> out.printf(
                         Locale.ROOT,
                         "  %,10d  %s %s: %s%n",
                         group.jobs(),
-                        group.topic(),
+                        Cli.printable(group.topic()),
                         group.state(),
                         group.reason()));
         if (!status.paused().isEmpty()) {
-            out.println("paused: " + String.join(", ", status.paused()).replace("*", "everything"));
+            out.println("paused: "
+                    + Cli.printable(String.join(", ", status.paused())).replace("*", "everything"));
         }
         out.printf("%n%-5s %-32s %10s %10s %10s%n", "lane", "owner", "generation", "waiting", "oldest");
         status.lanes()
@@ -79,7 +103,7 @@ final class StatusCommand implements Callable<Integer> {
                         Locale.ROOT,
                         "%-5d %-32s %10d %10d %8.1f s%n",
                         lane.lane(),
-                        lane.owner() == null ? "(free)" : lane.owner(),
+                        lane.owner() == null ? "(free)" : Cli.printable(lane.owner()),
                         lane.generation(),
                         lane.backlog(),
                         lane.oldestAgeSeconds()));
@@ -88,13 +112,21 @@ final class StatusCommand implements Callable<Integer> {
                 .forEach(instance -> out.printf(
                         Locale.ROOT,
                         "%-32s %-15s %8.0f s %8.1f s%s%n",
-                        instance.name(),
+                        Cli.printable(instance.name()),
                         instance.delivery(),
                         instance.startedSecondsAgo(),
                         instance.seenSecondsAgo(),
                         remark(instance)));
         if (status.enqueuers().isEmpty()) {
             out.println("no enqueuer runs; start one with `staged-jobs run`");
+        }
+    }
+
+    /** The first lines, which are the largest; thousands would drive the lanes off the screen. */
+    private static <T> void first(List<T> all, PrintWriter out, String what, Consumer<T> print) {
+        all.stream().limit(LINES_MAX).forEach(print);
+        if (all.size() > LINES_MAX) {
+            out.printf("  … and %d more %s; `status --json` has them%n", all.size() - LINES_MAX, what);
         }
     }
 

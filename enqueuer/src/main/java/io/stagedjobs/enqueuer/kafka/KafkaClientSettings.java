@@ -8,11 +8,14 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import org.apache.kafka.clients.CommonClientConfigs;
 import org.apache.kafka.clients.admin.AdminClientConfig;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigException;
+import org.apache.kafka.common.config.SaslConfigs;
+import org.apache.kafka.common.config.SslConfigs;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
@@ -23,6 +26,9 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  * @param publishTimeout how long a batch may wait for Kafka in all: looking up topics, deliveries, the commit
  */
 public record KafkaClientSettings(Map<String, String> operator, Duration publishTimeout) {
+
+    /** Shorter values, such as numbers, are no secrets and would be found in any text. */
+    private static final int MASKED_FROM = 4;
 
     private static final Duration ASK_AT_LEAST = Duration.ofSeconds(10);
 
@@ -86,6 +92,66 @@ public record KafkaClientSettings(Map<String, String> operator, Duration publish
         }
         return Optional.empty();
     }
+
+    /**
+     * Why a client could not be made: the first cause, and the property that it is most likely about. No value is in it but the
+     * brokers' addresses and the names of files: any other may be a secret in the wrong place.
+     */
+    public String refused(IllegalArgumentException thrown) {
+        StringBuilder all = new StringBuilder();
+        for (Throwable e = thrown; e != null; e = e.getCause()) {
+            all.append(e.getMessage()).append(' ');
+        }
+        return withoutValues(String.valueOf(thrown.getMessage()))
+                + suspect(all.toString())
+                        .map(property -> "; see kafka." + property)
+                        .orElse("");
+    }
+
+    private String withoutValues(String words) {
+        String masked = words;
+        for (Map.Entry<String, String> given : operator.entrySet()) {
+            if (!tellsAPlace(given.getKey())) {
+                for (String part : given.getValue().split("[\\s=\"';,]+", -1)) {
+                    masked = part.length() < MASKED_FROM ? masked : masked.replace(part, "…");
+                }
+            }
+        }
+        return masked;
+    }
+
+    private static boolean tellsAPlace(String property) {
+        return property.equals(CommonClientConfigs.BOOTSTRAP_SERVERS_CONFIG) || property.endsWith(".location");
+    }
+
+    private Optional<String> suspect(String words) {
+        String lower = words.toLowerCase(Locale.ROOT);
+        Optional<String> file = operator.entrySet().stream()
+                .filter(given -> given.getKey().endsWith(".location") && words.contains(given.getValue()))
+                .map(Map.Entry::getKey)
+                .findFirst();
+        return file.isPresent()
+                ? file
+                : SUSPECTS.stream()
+                        .filter(suspect -> operator.containsKey(suspect.property) && lower.contains(suspect.word))
+                        .map(Suspect::property)
+                        .findFirst();
+    }
+
+    /** A property that is to blame if a client's words have this one among them, in lower case. */
+    private record Suspect(String word, String property) {}
+
+    /** The more telling words first. */
+    private static final List<Suspect> SUSPECTS = List.of(
+            new Suspect("jaas", SaslConfigs.SASL_JAAS_CONFIG),
+            new Suspect("login", SaslConfigs.SASL_JAAS_CONFIG),
+            new Suspect("truststore", SslConfigs.SSL_TRUSTSTORE_LOCATION_CONFIG),
+            new Suspect("trust", SslConfigs.SSL_TRUSTSTORE_CERTIFICATES_CONFIG),
+            new Suspect("keystore", SslConfigs.SSL_KEYSTORE_LOCATION_CONFIG),
+            new Suspect("key", SslConfigs.SSL_KEYSTORE_KEY_CONFIG),
+            new Suspect("certificate", SslConfigs.SSL_KEYSTORE_CERTIFICATE_CHAIN_CONFIG),
+            new Suspect("pem", SslConfigs.SSL_TRUSTSTORE_CERTIFICATES_CONFIG),
+            new Suspect("class", ProducerConfig.INTERCEPTOR_CLASSES_CONFIG));
 
     private static boolean takes(ConfigDef.ConfigKey key, String text) {
         try {

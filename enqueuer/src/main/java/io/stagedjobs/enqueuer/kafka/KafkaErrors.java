@@ -71,13 +71,18 @@ final class KafkaErrors {
     /**
      * Makes a client.
      *
-     * @throws IllegalArgumentException if it refuses a property, with the client's own words
+     * @throws IllegalArgumentException if it refuses a property, with the words of the first cause: those of the others only
+     *     say that something failed. They may repeat values, see {@link KafkaClientSettings#refused}
      */
     static <T> T configured(Supplier<T> client) {
         try {
             return client.get();
         } catch (KafkaException e) {
-            throw new IllegalArgumentException(oneLine(e.getCause() == null ? e : e.getCause()), e);
+            Throwable first = e;
+            while (first.getCause() != null) {
+                first = first.getCause();
+            }
+            throw new IllegalArgumentException(oneLine(first), e);
         }
     }
 

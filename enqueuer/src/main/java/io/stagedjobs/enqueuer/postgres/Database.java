@@ -7,11 +7,14 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.stagedjobs.enqueuer.OutsideException;
 import java.sql.Connection;
 import java.sql.DriverManager;
+import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.Properties;
 import java.util.function.Supplier;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
@@ -26,7 +29,7 @@ public record Database(String url, Optional<String> username, Supplier<Optional<
     private static final Duration SILENCE_MAX = Duration.ofSeconds(30);
 
     /** A person may move a million jobs with one command. */
-    private static final Duration SILENCE_OF_COMMANDS_MAX = Duration.ofMinutes(10);
+    public static final Duration SILENCE_OF_COMMANDS_MAX = Duration.ofMinutes(10);
 
     private static final String READ_ONLY = "25006";
 
@@ -41,16 +44,29 @@ public record Database(String url, Optional<String> username, Supplier<Optional<
         }
     };
 
-    private static final Pattern SECRETS_IN_URL = Pattern.compile("((?i:password|sslpassword)=)[^&]*");
+    /** Of parameters, wherever they stand: people also write them as other databases want them. */
+    private static final Pattern SECRETS_IN_URL =
+            Pattern.compile("(?i)([a-z]*(?:password|passwd|pwd|secret|token)[a-z]*=)([^&;]*)");
 
     /** The URL with its secrets masked. */
     public String urlForPeople() {
         return SECRETS_IN_URL.matcher(url).replaceAll("$1***");
     }
 
+    /** Words of the driver or the server, without what is a secret in the URL. */
+    private String withoutSecrets(String words) {
+        String masked = words;
+        Matcher secrets = SECRETS_IN_URL.matcher(url);
+        while (secrets.find()) {
+            String secret = secrets.group(2);
+            masked = secret.isEmpty() ? masked : masked.replace(secret, "***");
+        }
+        return masked;
+    }
+
     /** The database's name as the URL gives it. */
     public String name() {
-        String path = url.replaceFirst("\\?.*", "");
+        String path = urlForPeople().replaceFirst("\\?.*", "");
         return path.substring(Math.max(path.lastIndexOf('/'), path.lastIndexOf(':')) + 1);
     }
 
@@ -60,10 +76,16 @@ public record Database(String url, Optional<String> username, Supplier<Optional<
      * @throws OutsideException saying what is wrong and what to do
      */
     public Connection connect() {
+        return connect(SILENCE_OF_COMMANDS_MAX);
+    }
+
+    /** As {@link #connect()}; a server that says nothing for so long counts as gone. */
+    public Connection connect(Duration silenceMax) {
         try {
-            return DriverManager.getConnection(url, properties(SILENCE_OF_COMMANDS_MAX));
-        } catch (SQLException e) {
-            String words = String.valueOf(e.getMessage()).replaceAll("\\s*\\R\\s*", " ");
+            return DriverManager.getConnection(url, properties(silenceMax));
+        } catch (SQLException refused) {
+            SQLException e = explained(refused);
+            String words = withoutSecrets(String.valueOf(e.getMessage()).replaceAll("\\s*\\R\\s*", " "));
             throw new OutsideException(
                     OutsideException.Side.POSTGRESQL,
                     "could not connect to " + urlForPeople()
@@ -93,12 +115,39 @@ public record Database(String url, Optional<String> username, Supplier<Optional<
         }
     }
 
+    /** The driver only says of a server that answers that it is no primary: asks it why. */
+    SQLException explained(SQLException e) {
+        if (!String.valueOf(e.getMessage()).contains("targetServerType")) {
+            return e;
+        }
+        Properties properties = properties(SILENCE_MAX);
+        properties.setProperty("targetServerType", "any");
+        try (Connection connection = DriverManager.getConnection(url, properties);
+                Statement statement = connection.createStatement();
+                ResultSet row = statement.executeQuery(
+                        "SELECT pg_is_in_recovery(), quote_ident(current_user), quote_ident(current_database())")) {
+            row.next();
+            return new SQLException(
+                    row.getBoolean(1)
+                            ? "the server that answers is a standby, which only reads"
+                            : "default_transaction_read_only is on for role " + row.getString(2) + " or database "
+                                    + row.getString(3)
+                                    + ", so that the server only reads; end that with ALTER ROLE or ALTER"
+                                    + " DATABASE … RESET default_transaction_read_only, or in its configuration",
+                    READ_ONLY,
+                    e);
+        } catch (SQLException unanswered) {
+            return e;
+        }
+    }
+
     private static String advice(String state) {
         return switch (state) {
             case "28000" ->
                 "Check the role's name, pg_hba.conf on the server, and sslmode in STAGED_JOBS_DATABASE_URL.";
             case "28P01" -> "Check STAGED_JOBS_DATABASE_USERNAME and STAGED_JOBS_DATABASE_PASSWORD.";
             case "3D000" -> "Check the database's name in STAGED_JOBS_DATABASE_URL.";
+            case READ_ONLY -> "Let it write, or name a server in STAGED_JOBS_DATABASE_URL that does.";
             case "53300" ->
                 "Free connections or raise max_connections; an enqueuer uses one for each lane and four more.";
             default -> "Check STAGED_JOBS_DATABASE_URL, and that PostgreSQL runs and can be reached from here.";

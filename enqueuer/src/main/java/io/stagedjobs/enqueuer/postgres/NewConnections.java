@@ -4,6 +4,7 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Duration;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 import org.postgresql.ds.PGSimpleDataSource;
@@ -27,6 +28,10 @@ final class NewConnections extends PGSimpleDataSource {
     private final Database database;
     private final String sessionOptions;
     private final AtomicLong newest = new AtomicLong();
+
+    /** Of {@link System#nanoTime}; 0 while connections are made. */
+    private final AtomicLong failingSince = new AtomicLong();
+
     private volatile Runnable onChange = () -> {};
 
     /** @param sessionOptions see {@link Database#open} */
@@ -42,6 +47,17 @@ final class NewConnections extends PGSimpleDataSource {
 
     @Override
     public Connection getConnection() throws SQLException {
+        try {
+            Connection connection = opened();
+            failingSince.set(0);
+            return connection;
+        } catch (SQLException e) {
+            SQLException explained = database.explained(e);
+            throw new SQLException(explained.getMessage() + since(), explained.getSQLState(), e);
+        }
+    }
+
+    private Connection opened() throws SQLException {
         Connection connection = database.open(sessionOptions);
         try {
             admit(connection);
@@ -50,6 +66,14 @@ final class NewConnections extends PGSimpleDataSource {
             connection.close();
             throw refused;
         }
+    }
+
+    /** How long it has been so, if that is worth a word. */
+    private String since() {
+        long now = System.nanoTime();
+        failingSince.compareAndSet(0, now);
+        long seconds = Duration.ofNanos(now - failingSince.get()).toSeconds();
+        return seconds > 0 ? " (for " + seconds + " s now)" : "";
     }
 
     private void admit(Connection connection) throws SQLException {

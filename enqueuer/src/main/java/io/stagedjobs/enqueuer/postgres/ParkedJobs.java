@@ -154,14 +154,54 @@ public final class ParkedJobs {
                         .map(row -> row.get(0, byte[].class)));
     }
 
+    /** What {@link #requeue} would do now. Reads only, and waits for nobody. */
+    public Change wouldRequeue(Selection selection) {
+        Record counts = counted(selection);
+        int requeued = counts.get(1, int.class);
+        int followed = counts.get(2, int.class);
+        return new Change(requeued + followed, 0, 0, followed, counts.get(0, int.class) - requeued);
+    }
+
+    /** What {@link #discard} would do now. Reads only, and waits for nobody. */
+    public Change wouldDiscard(Selection selection) {
+        Record counts = counted(selection);
+        int followed = counts.get(2, int.class);
+        return new Change(followed, counts.get(4, int.class), counts.get(3, int.class), followed, 0);
+    }
+
+    /**
+     * How many parked jobs are chosen; how many of them follow nothing that stays; how many that are not chosen follow
+     * nothing that stays; how many held jobs are chosen; how many of either kind. Index parked_jobs_key, one probe a parked job
+     * of the lanes concerned.
+     */
+    private Record counted(Selection selection) {
+        String chosen = "(" + selection.condition("p") + ") IS TRUE";
+        List<Object> bindings = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            bindings.addAll(selection.bindings());
+        }
+        return Transactions.asked(
+                "count jobs moved aside",
+                () -> dsl.fetchSingle(
+                        "SELECT count(*) FILTER (WHERE chosen AND parked), count(*) FILTER (WHERE chosen AND free),"
+                                + " count(*) FILTER (WHERE NOT chosen AND follows AND free), count(*) FILTER (WHERE chosen AND NOT parked),"
+                                + " count(*) FILTER (WHERE chosen) FROM (SELECT " + chosen
+                                + " AS chosen, p.state = 'parked' AS parked,"
+                                + " NOT (p." + OWN_FAULT
+                                + ") AS follows, p.state = 'parked' AND NOT EXISTS (SELECT FROM " + parked
+                                + " AS q WHERE " + EARLIER + " AND NOT (" + selection.condition("q")
+                                + ")) AS free FROM " + parked
+                                + " AS p WHERE p.lane IN (SELECT p.lane FROM " + parked + " AS p WHERE "
+                                + selection.condition("p") + ")) AS counted",
+                        bindings.toArray()));
+    }
+
     /**
      * Stages parked jobs again, with id, identity and time as they were, and with them what only followed them. A job stays
      * if an earlier one of its key stays.
-     *
-     * @param dryRun whether to take everything back at the end
      */
-    public Change requeue(Selection selection, boolean dryRun) {
-        return laneByLane("requeue", selection, dryRun, (transaction, lane) -> {
+    public Change requeue(Selection selection) {
+        return laneByLane("requeue", selection, (transaction, lane) -> {
             int chosen = count(transaction, selection, lane, "parked");
             List<Object> bindings = new ArrayList<>(List.of(lane));
             bindings.addAll(selection.bindings());
@@ -176,13 +216,9 @@ public final class ParkedJobs {
         });
     }
 
-    /**
-     * Deletes jobs that were moved aside. Parked jobs that only followed them are staged again.
-     *
-     * @param dryRun whether to take everything back at the end
-     */
-    public Change discard(Selection selection, boolean dryRun) {
-        return laneByLane("discard", selection, dryRun, (transaction, lane) -> {
+    /** Deletes jobs that were moved aside. Parked jobs that only followed them are staged again. */
+    public Change discard(Selection selection) {
+        return laneByLane("discard", selection, (transaction, lane) -> {
             List<Object> bindings = new ArrayList<>(List.of(lane));
             bindings.addAll(selection.bindings());
             int held = count(transaction, selection, lane, "held");
@@ -223,7 +259,7 @@ public final class ParkedJobs {
         Change in(DSLContext transaction, int lane);
     }
 
-    private Change laneByLane(String verb, Selection selection, boolean dryRun, Step step) {
+    private Change laneByLane(String verb, Selection selection, Step step) {
         try {
             List<Integer> concerned = dsl.fetch(
                             "SELECT DISTINCT p.lane FROM " + parked + " AS p WHERE " + selection.condition("p")
@@ -232,7 +268,7 @@ public final class ParkedJobs {
                     .getValues(0, Integer.class);
             Change change = Change.NONE;
             for (int lane : concerned) {
-                change = change.plus(inLane(lane, dryRun, step));
+                change = change.plus(inLane(lane, step));
             }
             return change;
         } catch (DataAccessException e) {
@@ -242,29 +278,18 @@ public final class ParkedJobs {
         }
     }
 
-    private Change inLane(int lane, boolean dryRun, Step step) {
-        Change[] change = {Change.NONE};
-        try {
-            dsl.transaction(configuration -> {
-                DSLContext transaction = configuration.dsl();
-                transaction.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE");
-                transaction.execute("SET LOCAL synchronous_commit = on");
-                transaction.execute("SET LOCAL lock_timeout = '30s'"); // a batch of the owner may be open
-                transaction.execute("SELECT FROM " + lanes + " WHERE lane = ? FOR NO KEY UPDATE", lane);
-                change[0] = step.in(transaction, lane);
-                transaction.execute("UPDATE " + lanes + " SET generation = generation + 1 WHERE lane = ?", lane);
-                if (dryRun) {
-                    throw new TakenBack();
-                }
-            });
-        } catch (TakenBack expected) {
-            return change[0];
-        }
-        return change[0];
+    private Change inLane(int lane, Step step) {
+        return dsl.transactionResult(configuration -> {
+            DSLContext transaction = configuration.dsl();
+            transaction.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE");
+            transaction.execute("SET LOCAL synchronous_commit = on");
+            transaction.execute("SET LOCAL lock_timeout = '30s'"); // a batch of the owner may be open
+            transaction.execute("SELECT FROM " + lanes + " WHERE lane = ? FOR NO KEY UPDATE", lane);
+            Change change = step.in(transaction, lane);
+            transaction.execute("UPDATE " + lanes + " SET generation = generation + 1 WHERE lane = ?", lane);
+            return change;
+        });
     }
-
-    /** Ends a dry run. */
-    private static final class TakenBack extends RuntimeException {}
 
     private static Entry entry(Record row) {
         return new Entry(

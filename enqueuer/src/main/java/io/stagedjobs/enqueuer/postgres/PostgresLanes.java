@@ -5,6 +5,7 @@ import io.stagedjobs.enqueuer.Job;
 import io.stagedjobs.enqueuer.LaneTransaction;
 import io.stagedjobs.enqueuer.LaneTransaction.Read;
 import io.stagedjobs.enqueuer.Lanes;
+import io.stagedjobs.enqueuer.OutsideException;
 import io.stagedjobs.enqueuer.Selection;
 import io.stagedjobs.enqueuer.postgres.PostgresLaneTransaction.Locked;
 import io.stagedjobs.schema.Schema;
@@ -12,9 +13,14 @@ import java.sql.ResultSet;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import javax.sql.DataSource;
+import org.jooq.DSLContext;
 import org.jooq.Record;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -53,20 +59,33 @@ public final class PostgresLanes implements Lanes {
 
     @Override
     public Optional<Taken> take(int lane) {
-        return transactions.call("take lane " + lane, dsl -> {
-            int ended = dsl.fetch(sql.endOrphans, identity.id(), lane, lane, identity.id(), takeoverAfter.toMillis())
-                    .size();
-            if (ended > 0) {
-                log.warn(
-                        "lane {}: ended {} open transaction(s) of an owner that shows no sign of life, or of our own that lost"
-                                + " its connection",
-                        lane,
-                        ended);
-            }
-            Record taken = dsl.fetchOne(
-                    sql.take, identity.id(), lane, identity.id(), takeoverAfter.toMillis(), identity.deployment());
-            return Optional.ofNullable(taken).map(row -> new Taken(row.get(0, long.class), row.get(1, int.class)));
-        });
+        Set<String> spared = new TreeSet<>();
+        try {
+            return transactions.call("take lane " + lane, dsl -> {
+                spared.addAll(endOrphans(dsl, lane));
+                Record taken = dsl.fetchOne(
+                        sql.take, identity.id(), lane, identity.id(), takeoverAfter.toMillis(), identity.deployment());
+                return Optional.ofNullable(taken).map(row -> new Taken(row.get(0, long.class), row.get(1, int.class)));
+            });
+        } catch (OutsideException e) {
+            throw spared.isEmpty() ? e : OtherRoles.cannotEnd(spared, e);
+        }
+    }
+
+    /** @return the roles of those whose sessions this role may not end */
+    private List<String> endOrphans(DSLContext dsl, int lane) {
+        List<@Nullable String> spared = dsl.fetch(
+                        sql.endOrphans, identity.id(), lane, lane, identity.id(), takeoverAfter.toMillis())
+                .getValues(0, String.class);
+        long ended = spared.stream().filter(Objects::isNull).count();
+        if (ended > 0) {
+            log.warn(
+                    "lane {}: ended {} open transaction(s) of an owner that shows no sign of life, or of our own that lost"
+                            + " its connection",
+                    lane,
+                    ended);
+        }
+        return spared.stream().filter(Objects::nonNull).toList();
     }
 
     @Override

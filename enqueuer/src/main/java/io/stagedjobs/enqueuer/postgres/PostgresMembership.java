@@ -8,9 +8,13 @@ import java.util.Set;
 import java.util.UUID;
 import org.jooq.DSLContext;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** The enqueuers that share the lanes, in PostgreSQL. */
 public final class PostgresMembership implements Membership {
+
+    private static final Logger log = LoggerFactory.getLogger(PostgresMembership.class);
 
     /** Up to here the backlog is counted, beyond it PostgreSQL's estimate has to do. */
     private static final int BACKLOG_COUNTED_MAX = 100_000;
@@ -29,6 +33,7 @@ public final class PostgresMembership implements Membership {
     private final Statements sql;
     private final Identity identity;
     private final Duration takeoverAfter;
+    private volatile boolean registered;
 
     /** See {@link PostgresLanes#membership}. */
     PostgresMembership(Transactions transactions, Statements sql, Identity identity, Duration takeoverAfter) {
@@ -49,7 +54,9 @@ public final class PostgresMembership implements Membership {
                                 + " any more and has to be started again",
                         null);
             }
-            dsl.execute(sql.renew, identity.id, identity.name, identity.delivery);
+            if (dsl.execute(sql.renew, identity.id) == 0) {
+                register(dsl);
+            }
             dsl.execute(sql.forgetDead, takeoverAfter.toMillis());
             List<UUID> enqueuers =
                     dsl.fetch(sql.living, takeoverAfter.toMillis()).getValues(0, UUID.class);
@@ -58,6 +65,19 @@ public final class PostgresMembership implements Membership {
             Set<String> pauses = dsl.fetch(sql.pauses).intoSet(0, String.class);
             return new Census(identity.id, owners, enqueuers, pauses);
         });
+    }
+
+    /**
+     * Once forgotten, it is as one that comes: what it owned and nobody took meanwhile is still its own, since no generation has
+     * changed; what was taken it meets under a newer one.
+     */
+    private void register(DSLContext dsl) {
+        if (registered) {
+            log.warn(
+                    "the other enqueuers have forgotten this one, which showed no sign of life for long; it takes part again");
+        }
+        dsl.execute(sql.register, identity.id, identity.name, identity.delivery);
+        registered = true;
     }
 
     @Override

@@ -14,6 +14,7 @@ final class Statements {
 
     final String sameDeployment;
     final String renew;
+    final String register;
     final String forgetDead;
     final String living;
     final String owners;
@@ -73,9 +74,9 @@ final class Statements {
         // spotless:off
         // One row, changed by Deployment.change only: a process of the time before must take no lane.
         sameDeployment = "SELECT deployment::text LIKE ? || '%' FROM " + schema.qualified("staged_job_delivery");
-        // Small tables, primary key; locks the row written.
-        renew = "INSERT INTO " + enqueuers + " AS e (enqueuer, name, delivery) VALUES (?, ?, ?)"
-                + " ON CONFLICT (enqueuer) DO UPDATE SET seen_at = clock_timestamp()";
+        // Small table, primary key; locks the row written.
+        renew = "UPDATE " + enqueuers + " SET seen_at = clock_timestamp() WHERE enqueuer = ?";
+        register = "INSERT INTO " + enqueuers + " (enqueuer, name, delivery) VALUES (?, ?, ?)";
         // Long after anybody could have counted them among the living.
         forgetDead = "DELETE FROM " + enqueuers + " WHERE seen_at < clock_timestamp() - ? * interval '100 ms'";
         living = "SELECT enqueuer FROM " + enqueuers + " WHERE seen_at >= " + aliveFor + " ORDER BY enqueuer";
@@ -83,15 +84,21 @@ final class Statements {
 
         // A stopped process keeps its transaction open and the lane locked; PostgreSQL itself may not notice, since such a
         // process answers keepalives, and in mid-fetch its backend counts as active. Locks nothing.
-        endOrphans = "SELECT pg_terminate_backend(a.pid, 2000) FROM pg_stat_activity AS a"
-                + " WHERE a.datname = current_database() AND a.usename = current_user AND a.pid <> pg_backend_pid()"
+        endOrphans = "SELECT CASE WHEN NOT (" + mayEnd("me", "owner") + ") THEN quote_ident(owner.rolname) END,"
+                + " CASE WHEN " + mayEnd("me", "owner") + " THEN pg_terminate_backend(a.pid, 2000) END"
+                + " FROM pg_stat_activity AS a JOIN pg_roles AS owner ON owner.oid = a.usesysid"
+                + " JOIN pg_roles AS me ON me.rolname = current_user"
+                + " WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()"
                 + " AND a.state IS DISTINCT FROM 'idle'"
                 + " AND (a.application_name = '" + Transactions.APPLICATION_NAME_PREFIX + "' || ?::uuid || ' lane ' || ?"
                 + " OR a.application_name LIKE (SELECT '" + Transactions.APPLICATION_NAME_PREFIX + "' || l.owner || '%' FROM "
                 + lanes + " AS l WHERE l.lane = ? AND l.owner <> ? AND NOT EXISTS (SELECT FROM " + enqueuers
                 + " AS e WHERE e.enqueuer = l.owner AND e.seen_at >= " + aliveFor + ")))";
 
-        // Primary key of the lane; waits for a batch of the lane that is still open, at most lock_timeout.
+        // Primary key of the lane; waits for a batch of the lane that is still open, at most lock_timeout. Whoever showed a sign of
+        // life during that wait loses the lane all the same: after the wait only the locked row is looked at anew, the subqueries
+        // keep the snapshot. That does no harm: the one who lost it meets a newer generation, and whoever takes a lane compares
+        // both stores before it publishes.
         take = "UPDATE " + lanes + " AS l SET owner = ?, generation = generation + 1, taken_at = clock_timestamp()"
                 + " WHERE lane = ? AND (owner IS NULL OR owner = ? OR NOT EXISTS"
                 + " (SELECT FROM " + enqueuers + " AS e WHERE e.enqueuer = l.owner AND e.seen_at >= " + aliveFor + "))"
@@ -267,6 +274,14 @@ final class Statements {
     private static String rowOf(String table, String given) {
         return " CROSS JOIN LATERAL (SELECT ctid AS place, * FROM " + table + " AS t WHERE t.lane = ? AND t.id = "
                 + given + ".id AND t.job_id = " + given + ".job_id OFFSET 0) AS j";
+    }
+
+    /** That role {@code who} may end sessions of role {@code whom}, as pg_terminate_backend has it; both of pg_roles. */
+    static String mayEnd(String who, String whom) {
+        return String.format(
+                "(pg_has_role(%1$s.oid, %2$s.oid, 'USAGE') OR pg_has_role(%1$s.oid, 'pg_signal_backend', 'USAGE'))"
+                        + " AND (%1$s.rolsuper OR NOT %2$s.rolsuper)",
+                who, whom);
     }
 
     private static String deletePairs(String table) {

@@ -4,8 +4,12 @@ import io.stagedjobs.enqueuer.Membership;
 import io.stagedjobs.schema.Schema;
 import java.sql.Connection;
 import java.time.Duration;
+import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import org.jooq.DSLContext;
 import org.jooq.SQLDialect;
 import org.jooq.impl.DSL;
@@ -16,6 +20,9 @@ import org.jspecify.annotations.Nullable;
  * privileges, and never a payload. It uses one connection, of one thread.
  */
 public final class StatusReader {
+
+    /** Whoever looks does not queue for long behind one who has locked a table. */
+    static final Duration LOCKED_MAX = Duration.ofSeconds(5);
 
     private final DSLContext dsl;
     private final String jobs;
@@ -36,49 +43,89 @@ public final class StatusReader {
         this.enqueuers = schema.qualified("staged_job_enqueuers");
     }
 
-    /** Everything at one look; counts are exact. */
-    public Status read(Duration takeoverAfter) {
-        return Transactions.asked("read the status", () -> {
-            List<Lane> byLane = dsl.fetch(
-                            "SELECT l.lane, e.name, l.generation, coalesce(w.jobs, 0), coalesce(w.age, 0)"
-                                    + " FROM " + lanes + " AS l LEFT JOIN " + enqueuers + " AS e"
-                                    + " ON e.enqueuer = l.owner AND e.seen_at >= clock_timestamp() - ? * interval '1 ms'"
-                                    + " LEFT JOIN (SELECT lane, count(*) AS jobs,"
-                                    + " " + Statements.secondsSince("min(staged_at)") + " AS age FROM " + jobs
-                                    + " GROUP BY lane) AS w ON w.lane = l.lane ORDER BY l.lane",
-                            takeoverAfter.toMillis())
-                    .map(row -> new Lane(
+    /**
+     * Everything at one look, in a transaction of its own, so that no job is counted twice or left out. Counts are exact: it
+     * goes through {@code staged_jobs} and {@code parked_jobs} once each.
+     *
+     * @param patience how long a statement may take; for a lock it waits no longer than {@link #LOCKED_MAX}
+     */
+    public Status read(Duration takeoverAfter, Duration patience) {
+        return Transactions.asked(
+                "read the status",
+                () -> dsl.transactionResult(configuration -> {
+                    DSLContext look = configuration.dsl();
+                    look.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY");
+                    look.execute("SET LOCAL statement_timeout = " + patience.toMillis());
+                    look.execute("SET LOCAL lock_timeout = " + LOCKED_MAX.toMillis());
+                    return read(look, takeoverAfter);
+                }));
+    }
+
+    private Status read(DSLContext look, Duration takeoverAfter) {
+        Map<Integer, Waiting> byLane = new HashMap<>();
+        Map<String, Long> byTopic = new TreeMap<>();
+        look.fetch("SELECT lane, topic, count(*), " + Statements.secondsSince("min(staged_at)") + " FROM " + jobs
+                        + " GROUP BY lane, topic")
+                .forEach(row -> {
+                    Waiting waiting = new Waiting(row.get(2, long.class), row.get(3, double.class));
+                    byLane.merge(row.get(0, int.class), waiting, Waiting::plus);
+                    byTopic.merge(row.get(1, String.class), waiting.jobs, Long::sum);
+                });
+        List<Lane> all = look.fetch(
+                        "SELECT l.lane, e.name, l.generation FROM " + lanes + " AS l LEFT JOIN " + enqueuers + " AS e"
+                                + " ON e.enqueuer = l.owner AND e.seen_at >= clock_timestamp() - ? * interval '1 ms'"
+                                + " ORDER BY l.lane",
+                        takeoverAfter.toMillis())
+                .map(row -> {
+                    Waiting waiting = byLane.getOrDefault(row.get(0, int.class), Waiting.NOTHING);
+                    return new Lane(
                             row.get(0, int.class),
                             row.get(1, String.class),
                             row.get(2, long.class),
-                            row.get(3, long.class),
-                            row.get(4, double.class)));
-            List<Instance> instances = dsl.fetch(
-                            "SELECT enqueuer, name, delivery,"
-                                    + " extract(epoch FROM clock_timestamp() - started_at),"
-                                    + " extract(epoch FROM clock_timestamp() - seen_at),"
-                                    + " seen_at >= clock_timestamp() - ? * interval '1 ms',"
-                                    + " (SELECT count(*) FROM " + lanes + " AS l WHERE l.owner = e.enqueuer)"
-                                    + " FROM " + enqueuers + " AS e ORDER BY started_at",
-                            takeoverAfter.toMillis())
-                    .map(row -> new Instance(
-                            row.get(0, String.class),
-                            row.get(1, String.class),
-                            row.get(2, String.class),
-                            row.get(3, double.class),
-                            row.get(4, double.class),
-                            row.get(5, boolean.class),
-                            row.get(6, int.class)));
-            return new Status(
-                    schema.version(connection),
-                    byLane.stream().mapToLong(Lane::backlog).sum(),
-                    byLane.stream().mapToDouble(Lane::oldestAgeSeconds).max().orElse(0),
-                    waitingByTopic(Long.MAX_VALUE),
-                    aside(Long.MAX_VALUE),
-                    pauses().stream().sorted().toList(),
-                    byLane,
-                    instances);
-        });
+                            waiting.jobs,
+                            waiting.oldestAgeSeconds);
+                });
+        Waiting waiting = byLane.values().stream().reduce(Waiting.NOTHING, Waiting::plus);
+        return new Status(
+                schema.version(connection),
+                waiting.jobs,
+                waiting.oldestAgeSeconds,
+                byTopic.entrySet().stream()
+                        .map(topic -> new Topic(topic.getKey(), topic.getValue()))
+                        .sorted(Comparator.comparingLong(Topic::backlog).reversed())
+                        .toList(),
+                aside(Long.MAX_VALUE),
+                pauses().stream().sorted().toList(),
+                all,
+                instances(look, takeoverAfter));
+    }
+
+    private List<Instance> instances(DSLContext look, Duration takeoverAfter) {
+        return look.fetch(
+                        "SELECT enqueuer, name, delivery,"
+                                + " extract(epoch FROM clock_timestamp() - started_at),"
+                                + " extract(epoch FROM clock_timestamp() - seen_at),"
+                                + " seen_at >= clock_timestamp() - ? * interval '1 ms',"
+                                + " (SELECT count(*) FROM " + lanes + " AS l WHERE l.owner = e.enqueuer)"
+                                + " FROM " + enqueuers + " AS e ORDER BY started_at",
+                        takeoverAfter.toMillis())
+                .map(row -> new Instance(
+                        row.get(0, String.class),
+                        row.get(1, String.class),
+                        row.get(2, String.class),
+                        row.get(3, double.class),
+                        row.get(4, double.class),
+                        row.get(5, boolean.class),
+                        row.get(6, int.class)));
+    }
+
+    private record Waiting(long jobs, double oldestAgeSeconds) {
+
+        static final Waiting NOTHING = new Waiting(0, 0);
+
+        Waiting plus(Waiting other) {
+            return new Waiting(jobs + other.jobs, Math.max(oldestAgeSeconds, other.oldestAgeSeconds));
+        }
     }
 
     /** How many jobs are staged or moved aside now. */

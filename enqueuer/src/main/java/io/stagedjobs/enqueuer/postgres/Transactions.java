@@ -5,6 +5,7 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.SQLTransientConnectionException;
 import java.time.Duration;
 import java.util.Collections;
 import java.util.List;
@@ -375,13 +376,13 @@ final class Transactions {
 
     private static OutsideException outside(String what, Exception e, String more) {
         Throwable said = e instanceof DataAccessException && e.getCause() != null ? e.getCause() : e;
+        if (said instanceof SQLTransientConnectionException && said.getCause() instanceof SQLException why) {
+            said = why; // the pool only says that it has no connection; this is what the last attempt met
+        }
         String state = said instanceof SQLException sql && sql.getSQLState() != null
                 ? " (SQLSTATE " + sql.getSQLState() + ")"
                 : "";
         String words = String.valueOf(said.getMessage()).replaceAll("\\s*\\R\\s*", " ");
-        if (said.getCause() instanceof SQLException why) { // the pool only says that it has no connection
-            words += ": " + String.valueOf(why.getMessage()).replaceAll("\\s*\\R\\s*", " ");
-        }
         return new OutsideException(
                 OutsideException.Side.POSTGRESQL, "PostgreSQL could not " + what + state + ": " + words + more, e);
     }

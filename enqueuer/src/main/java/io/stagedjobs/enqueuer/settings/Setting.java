@@ -1,5 +1,8 @@
 package io.stagedjobs.enqueuer.settings;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import java.net.URLDecoder;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
@@ -30,7 +33,7 @@ public record Setting<T>(
     public static final Setting<String> DATABASE_URL = new Setting<>(
             "database.url",
             "where the staged jobs are",
-            "a JDBC URL such as jdbc:postgresql://host:5432/database",
+            "a JDBC URL such as jdbc:postgresql://host:5432/database, without role and password before the host",
             null,
             Setting::jdbcUrl,
             false);
@@ -164,8 +167,11 @@ public record Setting<T>(
         return variable(key);
     }
 
+    /** As it is given on the command line, where Kafka's properties have a flag in common. */
     static String flag(String key) {
-        return "--" + key.replace('.', '-');
+        return key.startsWith(KAFKA_PREFIX) && ALL.stream().noneMatch(setting -> key.equals(setting.key))
+                ? "--kafka " + key.substring(KAFKA_PREFIX.length()) + "=…"
+                : "--" + key.replace('.', '-');
     }
 
     static String variable(String key) {
@@ -242,10 +248,19 @@ public record Setting<T>(
         return millis % 60_000 == 0 ? millis / 60_000 + "m" : millis % 1000 == 0 ? millis / 1000 + "s" : millis + "ms";
     }
 
+    /** A server, or several after commas, each without a role or password in it: the driver would take that for a port. */
+    private static final String SERVERS = "[^@:/?#,\\[\\]]*|\\[[0-9a-fA-F:.%]*\\]";
+
+    private static final Pattern JDBC_URL =
+            Pattern.compile("(?s)jdbc:postgresql:(//SERVER(,SERVER)*(/[^?]*)?|[^/?:@]*)(\\?.*)?"
+                    .replace("SERVER", "(" + SERVERS + ")(:\\d{0,5})?"));
+
+    /** What the driver cannot read it repeats in its messages, with all that is in it. */
     private static String jdbcUrl(String text) {
-        if (!text.startsWith("jdbc:postgresql:")) {
+        if (!JDBC_URL.matcher(text).matches()) {
             throw new IllegalArgumentException();
         }
+        URLDecoder.decode(text, UTF_8); // throws for a % that stands for nothing
         return text;
     }
 }

@@ -9,6 +9,7 @@ import java.io.StringReader;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -321,9 +322,7 @@ public final class Settings {
                     .filter(property -> !KafkaClientSettings.FIXED.containsKey(property))
                     .forEach(property -> known.add(Setting.KAFKA_PREFIX + property));
         }
-        String nearest = known.stream()
-                .min((a, b) -> Integer.compare(distance(a, key), distance(b, key)))
-                .orElseThrow();
+        String nearest = nearest(key, known);
         return source.startsWith(Setting.ENVIRONMENT_PREFIX)
                 ? Setting.variable(nearest)
                 : source.startsWith("--")
@@ -331,6 +330,14 @@ public final class Settings {
                         : tellsTheKey(source, key)
                                 ? source.substring(0, source.length() - key.length()) + nearest
                                 : nearest;
+    }
+
+    /** That of the known words with the fewest letters to change. */
+    public static String nearest(String word, Set<String> known) {
+        return known.stream()
+                .min(Comparator.comparingInt((String each) -> distance(each, word))
+                        .thenComparing(each -> each))
+                .orElseThrow();
     }
 
     /** Levenshtein's edit distance, one row at a time. */

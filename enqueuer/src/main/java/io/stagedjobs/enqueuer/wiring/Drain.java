@@ -12,7 +12,6 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
@@ -85,7 +84,7 @@ public final class Drain {
                 + aside.stream().mapToLong(StatusReader.Aside::jobs).sum();
         return new Result(
                 Math.max(0, before - left),
-                reasons(staged, aside, drained ? Map.of() : health.problems(), health.standsBy()));
+                reasons(staged, aside, drained ? List.of() : health.told(), health.standsBy()));
     }
 
     /** False if nothing moved for too long. While nothing moves here, another enqueuer may be at work: that is looked at too. */
@@ -132,13 +131,10 @@ public final class Drain {
     }
 
     private List<String> reasons(
-            List<StatusReader.Topic> staged,
-            List<StatusReader.Aside> aside,
-            Map<String, String> problems,
-            boolean standsBy) {
+            List<StatusReader.Topic> staged, List<StatusReader.Aside> aside, List<String> problems, boolean standsBy) {
         List<String> reasons = new ArrayList<>();
         if (!staged.isEmpty() || !aside.isEmpty()) {
-            problems.forEach((where, problem) -> reasons.add(where + ": " + problem));
+            reasons.addAll(problems);
         }
         for (StatusReader.Topic topic : staged) {
             reasons.add(StatusReader.jobs(topic.backlog()) + " of topic " + topic.topic()

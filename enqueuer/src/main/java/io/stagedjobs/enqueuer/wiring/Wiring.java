@@ -12,6 +12,7 @@ import io.stagedjobs.enqueuer.kafka.ExactlyOncePublisher;
 import io.stagedjobs.enqueuer.kafka.KafkaClientSettings;
 import io.stagedjobs.enqueuer.postgres.Database;
 import io.stagedjobs.enqueuer.postgres.Deployment;
+import io.stagedjobs.enqueuer.postgres.OtherRoles;
 import io.stagedjobs.enqueuer.postgres.PostgresLanes;
 import io.stagedjobs.enqueuer.postgres.PostgresMembership;
 import io.stagedjobs.enqueuer.postgres.TableChecks;
@@ -29,12 +30,16 @@ import java.time.Duration;
 import java.util.List;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * An enqueuer with everything it needs, built from settings; closing takes it down in reverse. It is used once: who wants to
  * start again builds another one.
  */
 public final class Wiring implements AutoCloseable {
+
+    private static final Logger log = LoggerFactory.getLogger(Wiring.class);
 
     /** The lane's own transaction, and the one that reads ahead. */
     private static final int CONNECTIONS_PER_LANE = 2;
@@ -65,6 +70,8 @@ public final class Wiring implements AutoCloseable {
         Deployment deployment;
         try (Connection connection = connect(settings)) {
             TableChecks.requireNothingInTheWay(connection, schema);
+            OtherRoles.warning(connection, schema, settings.get(Setting.TAKEOVER_AFTER))
+                    .ifPresent(log::warn);
             deployment = Deployment.read(connection, schema, delivery);
             publisher = publisher(settings, source, deployment, registry);
             joinOrClose(publisher, connection, schema, delivery);
@@ -141,7 +148,7 @@ public final class Wiring implements AutoCloseable {
         } catch (IllegalArgumentException e) {
             throw new SettingsException(
                     List.of(
-                            "a setting STAGED_JOBS_KAFKA_… is wrong: " + e.getMessage()
+                            "a setting STAGED_JOBS_KAFKA_… is wrong: " + clients.refused(e)
                                     + ". Nothing was started. Check STAGED_JOBS_KAFKA_BOOTSTRAP_SERVERS and the other client properties."));
         }
         try {
@@ -173,7 +180,12 @@ public final class Wiring implements AutoCloseable {
      * @throws SchemaException if its schema is not the one that this software knows
      */
     public static Connection connect(Settings settings) {
-        Connection connection = database(settings).connect();
+        return connect(settings, Database.SILENCE_OF_COMMANDS_MAX);
+    }
+
+    /** As {@link #connect(Settings)}; a server that says nothing for so long counts as gone. */
+    public static Connection connect(Settings settings, Duration silenceMax) {
+        Connection connection = database(settings).connect(silenceMax);
         try {
             schema(settings).requireCurrent(connection);
             return connection;

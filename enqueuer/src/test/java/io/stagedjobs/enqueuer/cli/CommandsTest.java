@@ -108,6 +108,52 @@ class CommandsTest {
     }
 
     @Test
+    void help_is_a_command_too() {
+        assertThat(Command.run(Map.of(), "help")).satisfies(help -> {
+            assertThat(help.exitCode()).isZero();
+            assertThat(help.out()).contains("Usage: staged-jobs", "migrate", "drain");
+        });
+        assertThat(Command.run(Map.of(), "help", "run").out()).contains("Usage: staged-jobs run", "--database-url");
+    }
+
+    @Test
+    void what_comes_from_elsewhere_plays_no_tricks_with_the_terminal() {
+        Map<String, String> odd = Command.with(environment, "STAGED_JOBS_DATABASE_SCHEMA", "\u001b[31mred\nline\u202e");
+        for (String command : new String[] {"migrate", "status", "parked list", "pause", "resume", "drain"}) {
+            Answer answer = Command.run(odd, command.split(" "));
+            assertThat(answer.out() + answer.err()).as(command).doesNotContain("\u001b", "\u202e");
+        }
+        assertThat(Command.run(odd, "migrate").out())
+                .isEqualTo("schema \"\\u001b[31mred\\u000aline\\u202e\" is at version 4 already, nothing to do" + nl());
+        outbox.dsl()
+                .execute("INSERT INTO staged_job_enqueuers (enqueuer, name, delivery) VALUES"
+                        + " (gen_random_uuid(), E'evil \\x1b[31m\\nname', 'at-least-once')");
+        assertThat(Command.run(environment, "status").out()).contains("evil \\u001b[31m\\u000aname");
+    }
+
+    @Test
+    void of_thousands_of_topics_the_largest_few_are_told_and_a_count() throws Exception {
+        outbox.dsl()
+                .execute("INSERT INTO staged_jobs (topic, job_name)"
+                        + " SELECT 'missing.' || lpad(i::text, 4, '0'), 'n' FROM generate_series(1, 3000) AS i,"
+                        + " generate_series(1, CASE i WHEN 777 THEN 2 ELSE 1 END)");
+        outbox.dsl()
+                .execute("WITH gone AS (DELETE FROM staged_jobs WHERE topic > 'missing.1500' RETURNING *)"
+                        + " INSERT INTO parked_jobs (lane, id, job_id, topic, job_name, staged_at, state, reason)"
+                        + " SELECT lane, id, job_id, topic, job_name, staged_at, 'held', 'topic missing' FROM gone");
+        Answer status = Command.run(environment, "status");
+        assertThat(status.out().lines().filter(line -> line.contains("missing.")))
+                .hasSize(40);
+        assertThat(status.out())
+                .contains("2  missing.0777", "1480 more topics with waiting jobs", "1480 more groups of jobs")
+                .contains("status --json");
+        assertThat(new ObjectMapper()
+                        .readTree(Command.run(environment, "status", "--json").out())
+                        .get("topics"))
+                .hasSize(1500);
+    }
+
+    @Test
     void jobs_with_times_that_no_clock_has_told_blind_nobody() throws Exception {
         for (String time : new String[] {
             "infinity", "-infinity", "0044-03-15 12:00:00+00 BC", "20000-01-01 00:00:00+00", "0001-01-01 00:00:00+00"

@@ -3,8 +3,15 @@ package io.stagedjobs.enqueuer.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.stagedjobs.enqueuer.Outbox;
+import io.stagedjobs.enqueuer.postgres.ParkedJobs;
+import io.stagedjobs.enqueuer.postgres.ParkedJobs.Selection;
+import io.stagedjobs.schema.Schema;
+import java.sql.Connection;
+import java.sql.Statement;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -125,6 +132,49 @@ class ParkedCommandTest {
         assertThat(aside()).containsExactly("blamed", "follows");
         assertThat(outbox.dsl().fetchValue("SELECT sum(generation) FROM staged_job_lanes"))
                 .hasToString("0");
+    }
+
+    @Test
+    void a_dry_run_only_counts_and_waits_for_nobody() throws Exception {
+        long id = park("k", "blamed", "parked", "too large");
+        try (Connection batch = outbox.transaction();
+                Statement statement = batch.createStatement()) {
+            statement.execute("SELECT FROM staged_job_lanes FOR UPDATE");
+            statement.execute("LOCK TABLE staged_jobs, parked_jobs IN SHARE MODE"); // readers may, writers may not
+            assertThat(parked("requeue", "--all", "--dry-run").out()).contains("would have requeued 1 job");
+            assertThat(parked("discard", String.valueOf(id), "--dry-run").out()).contains("would have discarded 1 job");
+        }
+    }
+
+    /** Of jobs of three keys and none, parked and held in any order, some of which are chosen. */
+    @Test
+    void a_dry_run_foretells_what_is_done_then() throws Exception {
+        Random random = new Random(11);
+        for (int round = 0; round < 8; round++) {
+            List<Long> chosen = new ArrayList<>();
+            for (int i = 0; i < 12; i++) {
+                int kind = random.nextInt(5);
+                String key = random.nextInt(8) == 0 ? null : "k" + random.nextInt(3);
+                long id = park(
+                        key,
+                        "job." + round + "." + i,
+                        kind == 0 ? "held" : "parked",
+                        kind == 0 ? "topic missing" : kind < 3 ? "follows" : "too large");
+                if (random.nextInt(3) == 0) {
+                    chosen.add(id);
+                }
+            }
+            Selection byId = new Selection(chosen.isEmpty() ? List.of(-1L) : chosen, null, null, null);
+            Selection byKey = new Selection(List.of(), "parked", topic, "k" + random.nextInt(3));
+            try (Connection connection = outbox.database.connect()) {
+                ParkedJobs jobs = new ParkedJobs(connection, Schema.PUBLIC);
+                assertThat(jobs.wouldRequeue(byKey)).isEqualTo(jobs.requeue(byKey));
+                Selection parkedById = new Selection(byId.ids(), "parked", null, null);
+                boolean requeues = random.nextBoolean();
+                assertThat(requeues ? jobs.wouldRequeue(parkedById) : jobs.wouldDiscard(byId))
+                        .isEqualTo(requeues ? jobs.requeue(parkedById) : jobs.discard(byId));
+            }
+        }
     }
 
     @Test

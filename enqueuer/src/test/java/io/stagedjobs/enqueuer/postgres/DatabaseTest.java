@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.zaxxer.hikari.HikariDataSource;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.stagedjobs.enqueuer.OutsideException;
 import io.stagedjobs.testkit.TestDatabase;
 import io.stagedjobs.testkit.TestPostgres;
 import java.sql.Connection;
@@ -13,6 +14,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.UUID;
 import org.junit.jupiter.api.Test;
 
 class DatabaseTest {
@@ -34,6 +36,43 @@ class DatabaseTest {
                                 .isEqualTo("25006"));
             }
             assertThat(process(pool)).isNotEqualTo(before);
+        }
+    }
+
+    @Test
+    void a_database_that_only_reads_by_default_is_told_so_and_not_as_a_missing_primary() throws SQLException {
+        TestDatabase there = TestPostgres.shared().newDatabase("readonly");
+        try (Connection connection = there.connect();
+                Statement statement = connection.createStatement()) {
+            statement.execute("ALTER DATABASE " + there.name() + " SET default_transaction_read_only = on");
+        }
+        Database database =
+                new Database(there.url(), Optional.of(there.username()), () -> Optional.of(there.password()));
+        assertThatThrownBy(() -> {
+                    try (Connection connection = database.connect()) {
+                        assertThat(connection.isReadOnly())
+                                .as("no connection is made")
+                                .isTrue();
+                    }
+                })
+                .isInstanceOf(OutsideException.class)
+                .hasMessageContainingAll(
+                        "default_transaction_read_only is on", there.name(), "RESET", "25006", "Nothing was changed")
+                .hasMessageNotContaining("primary");
+    }
+
+    @Test
+    void a_pool_without_connections_says_what_the_last_attempt_met_and_not_that_it_has_none() {
+        Database nobody = new Database("jdbc:postgresql://127.0.0.1:1/nowhere", Optional.empty(), Optional::empty);
+        try (HikariDataSource pool = nobody.pool(1, Duration.ofSeconds(4), new SimpleMeterRegistry())) {
+            Transactions transactions = new Transactions(pool, UUID.randomUUID(), Duration.ofSeconds(4));
+            assertThatThrownBy(transactions::begin)
+                    .isInstanceOf(OutsideException.class)
+                    .hasMessageContainingAll(
+                            "could not open a transaction (SQLSTATE 08001)",
+                            "Connection to 127.0.0.1:1 refused",
+                            " s now)")
+                    .hasMessageNotContaining("request timed out");
         }
     }
 

@@ -1,0 +1,63 @@
+package io.stagedjobs.enqueuer.postgres;
+
+import io.stagedjobs.enqueuer.OutsideException;
+import io.stagedjobs.schema.Schema;
+import java.sql.Connection;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.Set;
+import org.jooq.SQLDialect;
+import org.jooq.exception.DataAccessException;
+import org.jooq.impl.DSL;
+
+/**
+ * Enqueuers that connect under several roles. One that is stopped in mid-batch keeps its lane locked until its session is
+ * ended, which PostgreSQL allows to members of its role and of pg_signal_backend only.
+ */
+public final class OtherRoles {
+
+    private OtherRoles() {}
+
+    /**
+     * Looks for living enqueuers whose sessions this role may not end, or whose role may not end ours. Behind a pooler, which
+     * shares sessions, none is found.
+     *
+     * @return what to tell a person, one line; empty if there are none
+     */
+    public static Optional<String> warning(Connection connection, Schema schema, Duration takeoverAfter) {
+        try {
+            return DSL.using(connection, SQLDialect.POSTGRES)
+                    .fetchOptional(
+                            "SELECT string_agg(DISTINCT quote_ident(other.rolname), ', '), quote_ident(current_user)"
+                                    + " FROM pg_catalog.pg_stat_activity AS a"
+                                    + " JOIN pg_catalog.pg_roles AS other ON other.oid = a.usesysid"
+                                    + " JOIN pg_catalog.pg_roles AS me ON me.rolname = current_user"
+                                    + " JOIN " + schema.qualified("staged_job_enqueuers")
+                                    + " AS e ON a.application_name LIKE '"
+                                    + Transactions.APPLICATION_NAME_PREFIX + "' || e.enqueuer || '%'"
+                                    + " WHERE a.datname = current_database()"
+                                    + " AND e.seen_at >= clock_timestamp() - ? * interval '1 ms'"
+                                    + " AND NOT (" + Statements.mayEnd("me", "other") + " AND "
+                                    + Statements.mayEnd("other", "me") + ")",
+                            takeoverAfter.toMillis())
+                    .filter(row -> row.get(0) != null)
+                    .map(row -> "other enqueuers of this database connect as role " + row.get(0) + ", this one as role "
+                            + row.get(1) + ", and not all of them may end each other's sessions: if one is stopped or"
+                            + " frozen in the middle of a batch, its lanes stay locked until it goes on. Give all enqueuers"
+                            + " one role, or GRANT pg_signal_backend TO " + row.get(0) + ", " + row.get(1) + ".");
+        } catch (DataAccessException e) {
+            throw Transactions.outside("look for enqueuers under other roles", e);
+        }
+    }
+
+    /** A failure to take a lane while sessions of its last owner could not be ended. */
+    static OutsideException cannotEnd(Set<String> roles, OutsideException failure) {
+        return new OutsideException(
+                failure.side(),
+                failure.getMessage() + "; its last owner shows no sign of life and connects as role "
+                        + String.join(", ", roles)
+                        + ", whose sessions this role may not end: end that process, or GRANT"
+                        + " pg_signal_backend, or that role, to this one",
+                failure);
+    }
+}
