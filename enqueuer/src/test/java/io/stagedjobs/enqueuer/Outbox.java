@@ -163,7 +163,7 @@ public final class Outbox implements AutoCloseable {
                 new PostgresMembership.Identity(
                         UUID.randomUUID(),
                         "test",
-                        "of the test",
+                        DeliveryMode.AT_LEAST_ONCE,
                         dsl().fetchSingle("SELECT left(deployment::text, 8) FROM staged_job_delivery")
                                 .get(0, String.class)),
                 TAKEOVER_AFTER,

@@ -1,5 +1,6 @@
 package io.stagedjobs.enqueuer.cli;
 
+import io.stagedjobs.enqueuer.DeliveryMode;
 import io.stagedjobs.enqueuer.postgres.Database;
 import io.stagedjobs.enqueuer.postgres.Deployment;
 import io.stagedjobs.enqueuer.settings.Setting;
@@ -76,14 +77,18 @@ final class MigrateCommand implements Callable<Integer> {
     }
 
     private void changeDelivery(Settings settings, Schema schema, Connection connection, String mode) {
+        DeliveryMode delivery;
         try {
-            Setting.Delivery.parse(mode);
+            delivery = DeliveryMode.parse(mode);
         } catch (IllegalArgumentException e) {
             throw new SettingsException(List.of(
                     "--change-delivery is wrong: expected " + Setting.DELIVERY.expected() + ", got \"" + mode + '"'));
         }
         Deployment.change(
-                connection, schema, mode, settings.get(Setting.TAKEOVER_AFTER).toMillis());
+                connection,
+                schema,
+                delivery,
+                settings.get(Setting.TAKEOVER_AFTER).toMillis());
         print("the delivery mode is " + mode + " now; start every enqueuer with STAGED_JOBS_DELIVERY=" + mode);
     }
 

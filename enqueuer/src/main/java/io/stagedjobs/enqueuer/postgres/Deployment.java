@@ -1,5 +1,6 @@
 package io.stagedjobs.enqueuer.postgres;
 
+import io.stagedjobs.enqueuer.DeliveryMode;
 import io.stagedjobs.enqueuer.OutsideException;
 import io.stagedjobs.schema.Schema;
 import io.stagedjobs.schema.SchemaException;
@@ -30,7 +31,7 @@ public record Deployment(String name, String id, int lanes) {
      * @param delivery the mode that the settings ask for
      * @throws OutsideException with the way out, if the database works in the other mode
      */
-    public static Deployment read(Connection connection, Schema schema, String delivery) {
+    public static Deployment read(Connection connection, Schema schema, DeliveryMode delivery) {
         try {
             Record row = DSL.using(connection, SQLDialect.POSTGRES)
                     .fetchSingle("SELECT d.delivery, left(d.deployment::text, 8),"
@@ -54,19 +55,19 @@ public record Deployment(String name, String id, int lanes) {
      *
      * @throws OutsideException with the way out, if another enqueuer decided otherwise meanwhile
      */
-    public static void join(Connection connection, Schema schema, String delivery) {
+    public static void join(Connection connection, Schema schema, DeliveryMode delivery) {
         String table = schema.qualified("staged_job_delivery");
         DSLContext dsl = DSL.using(connection, SQLDialect.POSTGRES);
         try {
-            dsl.execute("UPDATE " + table + " SET delivery = ? WHERE delivery IS NULL", delivery);
+            dsl.execute("UPDATE " + table + " SET delivery = ? WHERE delivery IS NULL", delivery.toString());
             refuseOther(dsl.fetchSingle("SELECT delivery FROM " + table).get(0, String.class), delivery);
         } catch (DataAccessException e) {
             throw Transactions.outside("record its delivery mode", e);
         }
     }
 
-    private static void refuseOther(@Nullable String recorded, String delivery) {
-        if (recorded != null && !recorded.equals(delivery)) {
+    private static void refuseOther(@Nullable String recorded, DeliveryMode delivery) {
+        if (recorded != null && !recorded.equals(delivery.toString())) {
             throw new OutsideException(
                     OutsideException.Side.POSTGRESQL,
                     "cannot work in delivery mode " + delivery + ": this database works in mode " + recorded
@@ -195,7 +196,7 @@ public record Deployment(String name, String id, int lanes) {
      *
      * @throws OutsideException if an enqueuer lives: all must be stopped
      */
-    public static void change(Connection connection, Schema schema, String delivery, long takeoverAfterMillis) {
+    public static void change(Connection connection, Schema schema, DeliveryMode delivery, long takeoverAfterMillis) {
         try {
             DSL.using(connection, SQLDialect.POSTGRES).transaction(transaction -> {
                 DSLContext dsl = transaction.dsl();
@@ -205,7 +206,8 @@ public record Deployment(String name, String id, int lanes) {
                 beginAnew(dsl, schema);
                 dsl.execute("UPDATE " + schema.qualified("staged_job_lanes")
                         + " SET owner = NULL, generation = generation + 1");
-                dsl.execute("UPDATE " + schema.qualified("staged_job_delivery") + " SET delivery = ?", delivery);
+                dsl.execute(
+                        "UPDATE " + schema.qualified("staged_job_delivery") + " SET delivery = ?", delivery.toString());
             });
         } catch (DataAccessException e) {
             throw e.getCause() instanceof OutsideException refused

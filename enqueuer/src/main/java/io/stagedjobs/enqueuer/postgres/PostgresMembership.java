@@ -1,5 +1,6 @@
 package io.stagedjobs.enqueuer.postgres;
 
+import io.stagedjobs.enqueuer.DeliveryMode;
 import io.stagedjobs.enqueuer.Membership;
 import io.stagedjobs.enqueuer.OutsideException;
 import java.time.Duration;
@@ -24,10 +25,10 @@ public final class PostgresMembership implements Membership {
      *
      * @param id a new one for each start
      * @param name for people, for example host and process id
-     * @param delivery the delivery mode, as it is configured
+     * @param delivery as it is configured
      * @param deployment under which Kafka knew this database when the enqueuer started
      */
-    public record Identity(UUID id, String name, String delivery, String deployment) {}
+    public record Identity(UUID id, String name, DeliveryMode delivery, String deployment) {}
 
     private final Transactions transactions;
     private final Statements sql;
@@ -76,7 +77,7 @@ public final class PostgresMembership implements Membership {
             log.warn(
                     "the other enqueuers have forgotten this one, which showed no sign of life for long; it takes part again");
         }
-        dsl.execute(sql.register, identity.id, identity.name, identity.delivery);
+        dsl.execute(sql.register, identity.id, identity.name, identity.delivery.toString());
         registered = true;
     }
 

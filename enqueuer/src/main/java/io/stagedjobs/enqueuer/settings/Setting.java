@@ -2,9 +2,9 @@ package io.stagedjobs.enqueuer.settings;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import io.stagedjobs.enqueuer.DeliveryMode;
 import java.net.URLDecoder;
 import java.time.Duration;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.Function;
@@ -45,12 +45,12 @@ public record Setting<T>(
             "database.schema", "the schema that holds the tables of Staged Jobs", "a schema name", "public", false);
     public static final Setting<String> KAFKA_BOOTSTRAP_SERVERS =
             text("kafka.bootstrap.servers", "brokers to connect to first", "host:port, more after commas", null, false);
-    public static final Setting<Delivery> DELIVERY = new Setting<>(
+    public static final Setting<DeliveryMode> DELIVERY = new Setting<>(
             "delivery",
             "what Kafka's readers may rely on",
             "exactly-once or at-least-once",
             "exactly-once",
-            Delivery::parse,
+            DeliveryMode::parse,
             false);
     public static final Setting<String> SOURCE =
             text("source", "the header ce_source of every record", "a URI reference", "/staged-jobs/<database>", false);
@@ -133,29 +133,6 @@ public record Setting<T>(
     public static final String KAFKA_PREFIX = "kafka.";
 
     static final String ENVIRONMENT_PREFIX = "STAGED_JOBS_";
-
-    /** What Kafka's readers may rely on. */
-    public enum Delivery {
-        EXACTLY_ONCE,
-        AT_LEAST_ONCE;
-
-        /**
-         * Reads it as it is written in settings.
-         *
-         * @throws IllegalArgumentException if there is no such mode
-         */
-        public static Delivery parse(String text) {
-            return Arrays.stream(values())
-                    .filter(mode -> mode.toString().equals(text))
-                    .findFirst()
-                    .orElseThrow(IllegalArgumentException::new);
-        }
-
-        @Override
-        public String toString() {
-            return name().toLowerCase(Locale.ROOT).replace('_', '-');
-        }
-    }
 
     /** The command line's name, for example {@code --database-url}. */
     public String flag() {

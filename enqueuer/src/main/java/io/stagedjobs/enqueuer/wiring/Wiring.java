@@ -3,6 +3,7 @@ package io.stagedjobs.enqueuer.wiring;
 import com.zaxxer.hikari.HikariDataSource;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.stagedjobs.enqueuer.BatchLimits;
+import io.stagedjobs.enqueuer.DeliveryMode;
 import io.stagedjobs.enqueuer.Enqueuer;
 import io.stagedjobs.enqueuer.Health;
 import io.stagedjobs.enqueuer.OutsideException;
@@ -66,7 +67,7 @@ public final class Wiring implements AutoCloseable {
         Database database = database(settings);
         Schema schema = schema(settings);
         String source = settings.get(Setting.SOURCE).replace("<database>", database.name());
-        String delivery = settings.get(Setting.DELIVERY).toString();
+        DeliveryMode delivery = settings.get(Setting.DELIVERY);
         Deployment deployment;
         try (Connection connection = connect(settings)) {
             TableChecks.requireNothingInTheWay(connection, schema);
@@ -100,7 +101,7 @@ public final class Wiring implements AutoCloseable {
         wakeUps = settings.get(Setting.WAKE_UP) ? new WakeUpListener(database, schema, enqueuer::wake) : null;
     }
 
-    private static void joinOrClose(Publisher publisher, Connection connection, Schema schema, String delivery) {
+    private static void joinOrClose(Publisher publisher, Connection connection, Schema schema, DeliveryMode delivery) {
         try {
             Deployment.join(connection, schema, delivery);
         } catch (RuntimeException e) {
