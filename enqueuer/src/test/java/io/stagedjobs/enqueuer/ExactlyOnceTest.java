@@ -388,7 +388,7 @@ class ExactlyOnceTest {
         assertThat(step.reason()).contains("Kafka holds no progress of it", "pg_upgrade");
         lanes.membership().leave();
         try (Connection connection = outbox.database.connect()) {
-            Deployment.change(connection, Schema.PUBLIC, "exactly-once", Outbox.TAKEOVER_AFTER.toMillis());
+            Deployment.change(connection, Schema.PUBLIC, DeliveryMode.EXACTLY_ONCE, Outbox.TAKEOVER_AFTER.toMillis());
         }
         lanes = outbox.lanes();
         lanes.membership().beat();
