@@ -6,14 +6,20 @@ import java.util.function.LongSupplier;
 import java.util.random.RandomGenerator;
 
 /**
- * How long a lane rests after a step: not at all while a backlog waits; until its interval is over while few jobs come, so
- * that a batch grows with the rate; longer and longer while nothing comes, and while steps fail. One thread.
+ * How long a lane rests after a step: not at all while a backlog waits; until its interval is over and twice as long as
+ * the batch took while few jobs come, so that a batch grows with the rate; longer and longer while nothing comes, and while steps fail. One thread.
  */
 final class Pace {
 
     private static final Backoff FAILURES = new Backoff(Duration.ofMillis(200), Duration.ofSeconds(10));
 
     private static final Duration HALTED_LOOK_EVERY = Duration.ofSeconds(10);
+
+    /** A rest is so many times as long as the batch took: decision 0032. */
+    private static final int RESTS_PER_BATCH = 2;
+
+    /** It is no longer than so many intervals, which bounds what it delays a job. */
+    private static final int INTERVALS_MAX = 3;
 
     /** A rest is this part of the time since jobs came last: the delay that it adds is small beside that. */
     private static final int PART_OF_SILENCE = 4;
@@ -70,12 +76,22 @@ final class Pace {
 
     private Duration afterMoved(Step step) {
         jobsCame = nanoTime.getAsLong();
-        return step.moreWaits() ? Duration.ZERO : leftOfInterval();
+        return step.moreWaits()
+                ? Duration.ZERO
+                : longer(
+                        leftOfInterval(),
+                        atMost(
+                                intervals.batchInterval.multipliedBy(INTERVALS_MAX),
+                                took().multipliedBy(RESTS_PER_BATCH)));
+    }
+
+    private Duration took() {
+        return Duration.ofNanos(nanoTime.getAsLong() - stepBegan);
     }
 
     /** What is left of the interval. */
     private Duration leftOfInterval() {
-        Duration left = intervals.batchInterval.minusNanos(nanoTime.getAsLong() - stepBegan);
+        Duration left = intervals.batchInterval.minus(took());
         return left.isNegative() ? Duration.ZERO : left;
     }
 

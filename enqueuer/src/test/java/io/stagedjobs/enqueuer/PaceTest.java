@@ -43,9 +43,14 @@ class PaceTest {
     }
 
     @Test
-    void few_jobs_wait_for_the_rest_of_the_interval_and_not_at_all_when_it_is_over() {
-        assertThat(after(moved(false), Duration.ofMillis(3))).isEqualTo(Duration.ofMillis(5));
-        assertThat(after(moved(false), Duration.ofMillis(9))).isZero();
+    void few_jobs_wait_for_the_rest_of_the_interval() {
+        assertThat(after(moved(false), Duration.ofMillis(2))).isEqualTo(Duration.ofMillis(6));
+    }
+
+    @Test
+    void few_jobs_wait_twice_as_long_as_the_batch_before_took_but_three_intervals_at_most() {
+        assertThat(after(moved(false), Duration.ofMillis(5))).isEqualTo(Duration.ofMillis(10));
+        assertThat(after(moved(false), Duration.ofMillis(300))).isEqualTo(INTERVAL.multipliedBy(3));
     }
 
     @Test

@@ -65,7 +65,8 @@ public record Setting<T>(
             "4s");
     public static final Setting<Duration> BATCH_INTERVAL = duration(
             "batch.interval",
-            "least time from the beginning of a batch to that of the next while no backlog waits",
+            "least time from the beginning of a batch to that of the next while no backlog waits; a lane also rests"
+                    + " twice as long as the batch took, at most three of these",
             Duration.ofMillis(1),
             Duration.ofSeconds(10),
             "8ms");
