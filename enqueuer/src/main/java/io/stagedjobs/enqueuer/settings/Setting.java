@@ -54,7 +54,7 @@ public record Setting<T>(
             false);
     public static final Setting<String> SOURCE =
             text("source", "the header ce_source of every record", "a URI reference", "/staged-jobs/<database>", false);
-    public static final Setting<Integer> BATCH_SIZE = number("batch.size", "most jobs in a batch", 1, 50_000, "2000");
+    public static final Setting<Integer> BATCH_SIZE = number("batch.size", "most jobs in a batch", 1, 50_000, "5000");
     public static final Setting<Integer> BATCH_BYTES =
             number("batch.bytes", "most bytes in a batch, exceeded by at most one job", 1_000, 256_000_000, "4000000");
     public static final Setting<Duration> PUBLISH_TIMEOUT = duration(
