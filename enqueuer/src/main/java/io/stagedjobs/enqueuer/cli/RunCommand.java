@@ -60,12 +60,12 @@ final class RunCommand implements Callable<Integer> {
         }
         endOnSignal(wiring, admin);
         wiring.start();
-        admin.start(); // jobs do not wait for it
         log.info(
                 "enqueuer started, delivery {}, admin on http://{}:{}/",
                 settings.get(Setting.DELIVERY),
                 binding.host(),
                 admin.port());
+        admin.start(); // jobs do not wait for it, and who asks already waits
         new CountDownLatch(1).await(); // the signal's thread ends the process
         return 0;
     }

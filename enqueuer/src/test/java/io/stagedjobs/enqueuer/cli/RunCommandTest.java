@@ -197,9 +197,9 @@ class RunCommandTest {
 
     @Test
     void an_error_of_the_virtual_machine_ends_the_process_and_another_one_goes_on() throws Exception {
-        stage("kept.", 20);
         environment.put("STAGED_JOBS_KAFKA_INTERCEPTOR_CLASSES", Broken.class.getName());
         Command.Daemon victim = daemon("victim");
+        stage("kept.", 20);
         assertThat(victim.process.awaitExit(Duration.ofSeconds(60))).isEqualTo(3);
         assertThat(victim.process.output())
                 .anyMatch(line -> line.contains("ends") && line.contains("LinkageError: broken"));

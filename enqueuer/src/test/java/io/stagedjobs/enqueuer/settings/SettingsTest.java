@@ -183,6 +183,6 @@ class SettingsTest {
     @Test
     void an_empty_variable_is_as_if_it_were_not_set() {
         assertThat(Settings.read(Map.of(), Map.of("STAGED_JOBS_BATCH_SIZE", "")).get(Setting.BATCH_SIZE))
-                .isEqualTo(2000);
+                .isEqualTo(5000);
     }
 }
