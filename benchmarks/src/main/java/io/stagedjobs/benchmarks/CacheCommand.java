@@ -4,16 +4,14 @@ import io.stagedjobs.testkit.ChildProcess;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /** Leaves a cache in enqueuer/target/staged-jobs with which enqueuers start sooner: nothing is measured. */
 @Command(
         name = "cache",
-        description =
-                "Lets our enqueuer record a cache of what it loads and compiles while it drains and stands still, in"
-                        + " enqueuer/target/staged-jobs/cache. Later starts with the same Java use it.",
+        description = "Lets our enqueuer record a cache of what it loads and compiles while it drains, in"
+                + " enqueuer/target/staged-jobs/cache. Later starts with the same Java use it.",
         mixinStandardHelpOptions = true)
 final class CacheCommand implements Callable<Integer> {
 
@@ -25,17 +23,18 @@ final class CacheCommand implements Callable<Integer> {
     private static final Duration END_MAX = Duration.ofMinutes(5);
 
     @Option(names = "--java", paramLabel = "HOME", description = "the Java that records; default: that of this run")
-    private @Nullable String java;
+    private String java = System.getProperty("java.home");
 
     @Option(names = "--jobs", description = "default: ${DEFAULT-VALUE}")
     private int jobs = JOBS;
 
     @Override
     public Integer call() throws Exception {
-        record(java == null ? System.getProperty("java.home") : java, jobs);
+        record(java, jobs);
         return 0;
     }
 
+    /** Drains so many jobs, and leaves the cache of that Java in this tree's distribution. */
     static void record(String java, int jobs) throws Exception {
         Scene scene = new Scene();
         scene.relays = List.of("exactly-once");

@@ -81,13 +81,12 @@ final class LaneRunner implements Runnable {
 
     /** Moves one batch of this lane. */
     Step runOnce() {
-        long began = shared.nanoTime().getAsLong();
         pace.stepBegins();
         Step step = step();
         if (step.endsOwnership()) {
             endOwnership();
         }
-        batchSize.after(step, Duration.ofNanos(shared.nanoTime().getAsLong() - began));
+        batchSize.after(step, pace.took());
         act(step);
         return step;
     }

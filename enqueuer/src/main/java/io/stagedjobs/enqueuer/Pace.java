@@ -76,16 +76,15 @@ final class Pace {
 
     private Duration afterMoved(Step step) {
         jobsCame = nanoTime.getAsLong();
-        return step.moreWaits()
-                ? Duration.ZERO
-                : longer(
-                        leftOfInterval(),
-                        atMost(
-                                intervals.batchInterval.multipliedBy(INTERVALS_MAX),
-                                took().multipliedBy(RESTS_PER_BATCH)));
+        if (step.moreWaits()) {
+            return Duration.ZERO;
+        }
+        Duration longest = intervals.batchInterval.multipliedBy(INTERVALS_MAX);
+        return longer(leftOfInterval(), atMost(longest, took().multipliedBy(RESTS_PER_BATCH)));
     }
 
-    private Duration took() {
+    /** How long ago the step began. */
+    Duration took() {
         return Duration.ofNanos(nanoTime.getAsLong() - stepBegan);
     }
 
