@@ -8,13 +8,18 @@ import java.util.concurrent.Future;
 import java.util.function.Supplier;
 
 /** Threads that come when they are needed and end after a minute without work. */
-final class BackgroundThreads implements LaneReader.Background {
+public final class BackgroundThreads implements LaneReader.Background {
 
-    private final ExecutorService threads = Executors.newCachedThreadPool(task -> {
-        Thread thread = new Thread(task, "read-ahead");
-        thread.setDaemon(true);
-        return thread;
-    });
+    private final ExecutorService threads;
+
+    /** @param name of each of them */
+    public BackgroundThreads(String name) {
+        this.threads = Executors.newCachedThreadPool(task -> {
+            Thread thread = new Thread(task, name);
+            thread.setDaemon(true);
+            return thread;
+        });
+    }
 
     @Override
     public <T> Supplier<T> start(Supplier<T> task) {

@@ -78,7 +78,7 @@ public final class Enqueuer implements AutoCloseable {
                 new Pauses(),
                 new CommitHorizon(lanes, System::nanoTime),
                 new HeldTopics(System::nanoTime),
-                new BackgroundThreads(),
+                new BackgroundThreads("read-ahead"),
                 System::nanoTime);
         this.heartbeat = new Heartbeat(membership, this::beatInterval, this::seen, health);
         this.heart = new Thread(heartbeat, "heartbeat");

@@ -81,9 +81,16 @@ final class LaneOwnership implements AutoCloseable {
             }
             Batch batch = new Batch(keepsProgress ? lastBatch + 1 : 0, jobs);
             reader.readAhead(claim.read(), limits);
+            if (claim.read().full()) {
+                transaction.deleteMeanwhile(rows(jobs), batch.number());
+            }
             Outcome outcome = session.publish(batch);
             return settle(transaction, claim.read(), batch, outcome);
         }
+    }
+
+    private static List<Row> rows(List<Job> jobs) {
+        return jobs.stream().map(Row::of).toList();
     }
 
     /** Deletes what Kafka holds, moves aside what it refuses, and commits both. */
@@ -99,8 +106,8 @@ final class LaneOwnership implements AutoCloseable {
                     ? Step.of(Kind.BLOCKED)
                     : Step.unpublished(batch.jobs().size(), null, outcome.failure());
         }
-        unsettled = outcome.published().stream().map(Row::of).toList();
-        Deleted deleted = transaction.delete(unsettled, unsettled.isEmpty() ? 0 : batch.number());
+        unsettled = rows(outcome.published());
+        Deleted deleted = delete(transaction, read, batch);
         Optional<String> kept = transaction.stillThere(unsettled, deleted);
         if (kept.isPresent()) {
             return Step.halted(kept.get());
@@ -118,6 +125,17 @@ final class LaneOwnership implements AutoCloseable {
         return outcome.failure() == null
                 ? Step.moved(settled)
                 : Step.unpublished(batch.jobs().size(), settled, outcome.failure());
+    }
+
+    /** Deletes what Kafka holds of the batch; in a backlog that began while Kafka had it. */
+    private Deleted delete(LaneTransaction transaction, LaneTransaction.Read read, Batch batch) {
+        if (read.full()) {
+            if (unsettled.size() == batch.jobs().size()) {
+                return transaction.deletedMeanwhile();
+            }
+            transaction.takeBackDeletion();
+        }
+        return transaction.delete(unsettled, unsettled.isEmpty() ? 0 : batch.number());
     }
 
     /**

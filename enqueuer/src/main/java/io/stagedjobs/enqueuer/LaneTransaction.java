@@ -58,6 +58,18 @@ public interface LaneTransaction extends AutoCloseable {
     Deleted delete(Collection<Row> rows, long batch);
 
     /**
+     * Begins {@link #delete} on a thread of its own, and returns at once. Whatever is asked next of this transaction waits until
+     * it is done, and fails if it failed.
+     */
+    void deleteMeanwhile(Collection<Row> rows, long batch);
+
+    /** What {@link #deleteMeanwhile} has deleted, once it is done. */
+    Deleted deletedMeanwhile();
+
+    /** Takes back {@link #deleteMeanwhile}, and nothing else: the lane stays locked. */
+    void takeBackDeletion();
+
+    /**
      * Looks whether rows are still there after they were to be deleted.
      *
      * @return what to tell a person if some are, since the database keeps them; empty if somebody else has deleted the missing
@@ -126,7 +138,7 @@ public interface LaneTransaction extends AutoCloseable {
      * What was deleted.
      *
      * @param rows fewer than asked if somebody else deleted some
-     * @param at by the database's clock
+     * @param at when that was known, by the database's clock
      */
     record Deleted(int rows, Instant at) {}
 

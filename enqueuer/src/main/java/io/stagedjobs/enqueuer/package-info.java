@@ -66,10 +66,11 @@
  *           check the generation
  * publish   send, await the acknowledgements; records and            {@link io.stagedjobs.enqueuer.Publisher.Session#publish}
  *           progress are one Kafka transaction (*); meanwhile, in
- *           a backlog, read ahead                                    {@link io.stagedjobs.enqueuer.Lanes#readAhead}
- * settle    one message: delete exactly what was published, write    {@link io.stagedjobs.enqueuer.LaneTransaction#delete}
- *           the batch's number (*); move aside what was refused;     {@link io.stagedjobs.enqueuer.LaneTransaction#moveAside}
- *           commit
+ *           a backlog, read ahead, and delete the batch's rows       {@link io.stagedjobs.enqueuer.Lanes#readAhead}
+ *           without committing it                                    {@link io.stagedjobs.enqueuer.LaneTransaction#deleteMeanwhile}
+ * settle    take that back if Kafka did not take all; one message:
+ *           delete exactly what was published, write the batch's     {@link io.stagedjobs.enqueuer.LaneTransaction#delete}
+ *           number (*); move aside what was refused; commit          {@link io.stagedjobs.enqueuer.LaneTransaction#moveAside}
  * failure   roll back, close the publisher's session, rest, back to acquire
  * </pre>
  *
@@ -95,9 +96,9 @@
  *
  * <h2>What holds under each failure</h2>
  *
- * <p>In both modes a row is deleted only after Kafka has its record, and moved aside with all that it has. So nothing is lost. A
- * dead owner's transaction is rolled back by PostgreSQL, and its lanes are taken when its heartbeat is older than
- * {@code takeover.after}. The lock on the lane's row and the generation check keep two processes from moving one lane at the
+ * <p>In both modes the deletion of a row is committed only after Kafka has its record, and a job is moved aside with all that it
+ * has. So nothing is lost. A dead owner's transaction is rolled back by PostgreSQL, and its lanes are taken when its heartbeat is
+ * older than {@code takeover.after}. The lock on the lane's row and the generation check keep two processes from moving one lane at the
  * same time, whatever their clocks say: all times that processes compare are the database's. While Kafka or PostgreSQL is away,
  * no transaction is open; a batch in hand waits for Kafka for {@code publish.timeout} in all.
  *

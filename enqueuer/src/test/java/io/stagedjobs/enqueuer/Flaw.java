@@ -255,6 +255,24 @@ enum Flaw {
         }
     },
 
+    /** The rows of a batch of which Kafka took a part only go nevertheless. */
+    DOES_NOT_TAKE_A_DELETION_BACK {
+        @Override
+        ModelStore store(World world, Ledger ledger, int lanes) {
+            return new ModelStore(world, ledger, lanes) {
+                @Override
+                Transaction transaction(Session session) {
+                    return new Transaction(session) {
+                        @Override
+                        public void takeBackDeletion() {
+                            deletedMeanwhile();
+                        }
+                    };
+                }
+            };
+        }
+    },
+
     /** An old transaction counts as open until it has given up its locks. */
     TAKES_A_LOCK_FOR_AN_OPEN_TRANSACTION {
         @Override

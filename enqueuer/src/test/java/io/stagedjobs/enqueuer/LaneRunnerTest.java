@@ -16,7 +16,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** One lane, step by step, on a real PostgreSQL and a real broker. */
 class LaneRunnerTest {
@@ -368,11 +368,13 @@ class LaneRunnerTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"exactly-once", "at-least-once"})
-    void rows_that_the_database_keeps_from_being_deleted_halt_the_lane_and_are_published_once(String delivery) {
+    @CsvSource({"exactly-once, 500", "exactly-once, 1", "at-least-once, 500", "at-least-once, 1"})
+    void rows_that_the_database_keeps_from_being_deleted_halt_the_lane_and_are_published_once(
+            String delivery, int rowsMax) {
         onDelete("RETURN NULL;");
         outbox.stage(topic, KEY, "job");
-        LaneRunner runner = runner(publisher(delivery));
+        LaneRunner runner =
+                outbox.runner(lane, lanes, publisher(delivery), System::nanoTime, new BatchLimits(rowsMax, 1_000_000));
         for (int i = 0; i < 3; i++) {
             Step step = runner.runOnce();
             assertThat(step.kind()).isEqualTo(Kind.HALTED);
@@ -385,11 +387,13 @@ class LaneRunnerTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"exactly-once", "at-least-once"})
-    void a_delete_that_postgresql_refuses_is_tried_again_before_anything_else_is_published(String delivery) {
+    @CsvSource({"exactly-once, 500", "exactly-once, 1", "at-least-once, 500", "at-least-once, 1"})
+    void a_delete_that_postgresql_refuses_is_tried_again_before_anything_else_is_published(
+            String delivery, int rowsMax) {
         onDelete("RAISE EXCEPTION 'refused';");
         outbox.stage(topic, KEY, "job");
-        LaneRunner runner = runner(publisher(delivery));
+        LaneRunner runner =
+                outbox.runner(lane, lanes, publisher(delivery), System::nanoTime, new BatchLimits(rowsMax, 1_000_000));
         for (int i = 0; i < 3; i++) {
             assertThat(runner.runOnce().kind()).isEqualTo(Kind.FAILED);
         }

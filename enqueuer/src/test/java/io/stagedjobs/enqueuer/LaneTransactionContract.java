@@ -232,6 +232,47 @@ interface LaneTransactionContract extends LaneFixture {
     }
 
     @Test
+    default void what_is_deleted_meanwhile_is_gone_for_whatever_is_asked_next() {
+        Row first = staged(TOPIC, key());
+        Row second = staged(TOPIC, key());
+        committed(transaction -> {
+            transaction.deleteMeanwhile(List.of(second, new Row(first.id(), UUID.randomUUID())), 1);
+            assertThat(inLane(transaction)).containsExactly(first);
+            assertThat(transaction.deletedMeanwhile().rows()).isEqualTo(1);
+            return null;
+        });
+        assertThat(inLane()).containsExactly(first);
+        assertThat(committed(LaneTransaction::lastBatch)).isEqualTo(1);
+    }
+
+    @Test
+    default void a_deletion_is_taken_back_without_what_was_done_before_it() {
+        List<Row> jobs = staged(3, TOPIC, 10);
+        committed(transaction -> {
+            transaction.delete(jobs.subList(0, 1), 1);
+            transaction.deleteMeanwhile(jobs.subList(1, 3), 2);
+            transaction.takeBackDeletion();
+            assertThat(inLane(transaction)).isEqualTo(jobs.subList(1, 3));
+            assertThat(transaction.lastBatch()).isEqualTo(1);
+            assertThat(transaction.delete(jobs.subList(1, 2), 2).rows()).isEqualTo(1);
+            return null;
+        });
+        assertThat(inLane()).containsExactly(jobs.get(2));
+        assertThat(committed(LaneTransaction::lastBatch)).isEqualTo(2);
+    }
+
+    @Test
+    default void what_is_deleted_meanwhile_is_taken_back_with_its_transaction() {
+        Row job = staged(TOPIC, key());
+        undone(transaction -> {
+            transaction.deleteMeanwhile(List.of(job), 1);
+            return null;
+        });
+        assertThat(inLane()).containsExactly(job);
+        assertThat(committed(LaneTransaction::lastBatch)).isZero();
+    }
+
+    @Test
     default void the_last_batch_takes_the_place_of_the_one_before() {
         for (long batch = 1; batch <= 3; batch++) {
             long number = batch;

@@ -589,6 +589,8 @@ class ModelStore {
         final Lane lane;
         private final String era = ModelStore.this.era();
         private final long batchWhenLocked;
+        private Supplier<Deleted> deletion;
+        private Runnable takeBack;
 
         Transaction(Session session) {
             this.session = session;
@@ -736,6 +738,41 @@ class ModelStore {
                 gone.forEach(job -> session.rows.put(job.id(), null));
                 session.deleted.addAll(gone);
                 return new Deleted(gone.size(), Instant.EPOCH);
+            });
+        }
+
+        @Override
+        public void deleteMeanwhile(Collection<Row> asked, long batch) {
+            Map<Long, Job> rows = new LinkedHashMap<>(session.rows);
+            int deletedBefore = session.deleted.size();
+            Long settled = session.settled;
+            takeBack = () -> {
+                session.rows.clear();
+                session.rows.putAll(rows);
+                session.deleted.subList(deletedBefore, session.deleted.size()).clear();
+                session.settled = settled;
+            };
+            try {
+                Deleted deleted = delete(asked, batch);
+                deletion = () -> deleted;
+            } catch (OutsideException e) {
+                deletion = () -> {
+                    throw e;
+                };
+            }
+        }
+
+        @Override
+        public Deleted deletedMeanwhile() {
+            return deletion.get();
+        }
+
+        @Override
+        public void takeBackDeletion() {
+            deletion.get();
+            ask("takes back the deletion", "", () -> {
+                takeBack.run();
+                return null;
             });
         }
 

@@ -143,6 +143,19 @@ class MovedAsideTest {
     }
 
     @Test
+    void a_batch_that_is_deleted_while_kafka_has_it_keeps_the_jobs_that_kafka_refuses() {
+        String narrow = narrowTopic();
+        outbox.stage(topic, KEY, "first");
+        stageLarge(narrow, keyIn(narrow), "large");
+        outbox.stage(topic, KEY, "second");
+        LaneRunner runner = outbox.runner(lane, lanes, publisher, nanoTime::get, new BatchLimits(3, 1_000_000));
+        turns(runner, 3);
+        assertThat(outbox.namesIn(topic)).containsExactly("first", "second");
+        assertThat(outbox.waiting()).isZero();
+        assertThat(outbox.aside()).containsExactly("large parked: too large");
+    }
+
+    @Test
     void jobs_of_a_missing_topic_are_held_and_return_in_order_when_it_exists_and_the_others_flow() {
         String missing = topic + ".missing";
         LaneRunner runner = runner();

@@ -241,7 +241,7 @@ public final class Outbox implements AutoCloseable {
                         pauses,
                         new CommitHorizon(lanes, nanoTime),
                         new HeldTopics(nanoTime),
-                        new BackgroundThreads(),
+                        new BackgroundThreads("read-ahead"),
                         nanoTime),
                 new Observers(health, new Meters(new SimpleMeterRegistry(), () -> 0)),
                 new Pace(new Pace.Intervals(Duration.ofMillis(2), lookMax), nanoTime, new Random()));

@@ -133,6 +133,11 @@ class SimulatorTest {
     }
 
     @Test
+    void not_taking_back_the_deletion_of_what_kafka_did_not_take_is_found() {
+        assertFound(Flaw.DOES_NOT_TAKE_A_DELETION_BACK);
+    }
+
+    @Test
     void a_floor_that_does_not_wait_for_writers_is_found() {
         assertFound(Flaw.FLOOR_DOES_NOT_WAIT_FOR_WRITERS);
     }

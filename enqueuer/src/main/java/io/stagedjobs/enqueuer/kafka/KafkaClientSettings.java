@@ -206,6 +206,9 @@ public record KafkaClientSettings(Map<String, String> operator, Duration publish
         properties.put(ProducerConfig.COMPRESSION_TYPE_CONFIG, "lz4");
         properties.put(ProducerConfig.BATCH_SIZE_CONFIG, 256 * 1024);
         properties.put(ProducerConfig.LINGER_MS_CONFIG, 0); // the batch is there already, and its end is waited for
+        // While a broker has two requests, the records that follow gather in one: it pays for requests, not for
+        // records.
+        properties.put(ProducerConfig.MAX_IN_FLIGHT_REQUESTS_PER_CONNECTION, 2);
         properties.put(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, (int) (publishTimeout.toMillis() * 3 / 4));
         properties.putAll(common(ProducerConfig.configNames()));
         properties.put(ProducerConfig.ACKS_CONFIG, "all");

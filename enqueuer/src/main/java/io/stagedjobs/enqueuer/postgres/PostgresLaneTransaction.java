@@ -7,6 +7,7 @@ import io.stagedjobs.enqueuer.Selection;
 import java.nio.ByteBuffer;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Savepoint;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.util.ArrayList;
@@ -14,11 +15,13 @@ import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.UUID;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.jooq.DSLContext;
 import org.jooq.Record;
 import org.jspecify.annotations.Nullable;
@@ -31,6 +34,10 @@ final class PostgresLaneTransaction implements LaneTransaction {
     private final Statements sql;
     private final int lane;
     private final Locked locked;
+    private @Nullable Supplier<Deletion> deletion;
+
+    /** What is being deleted meanwhile, and the way back. */
+    private record Deletion(Savepoint before, int rows) {}
 
     /**
      * The lane's row when it was locked.
@@ -103,7 +110,7 @@ final class PostgresLaneTransaction implements LaneTransaction {
 
     @Override
     public boolean anyOver(Set<String> writers) {
-        return anyOver(transaction, sql, writers);
+        return anyOver(idle(), sql, writers);
     }
 
     static boolean anyOver(Transactions.Open transaction, Statements sql, Set<String> writers) {
@@ -135,9 +142,9 @@ final class PostgresLaneTransaction implements LaneTransaction {
     Read completed(Optional<Read> first, Selection selection) {
         Read read = first.orElseGet(
                 () -> read(ReadQuery.sized(sql, lane, selection)).orElseThrow());
-        boolean flushed = first.isPresent() && transaction.flushesWithRead();
+        boolean flushed = first.isPresent() && idle().flushesWithRead();
         if (!read.jobs().isEmpty() && !flushed) {
-            flushLog(transaction, others, sql);
+            flushLog(idle(), others, sql);
         }
         return read;
     }
@@ -151,13 +158,25 @@ final class PostgresLaneTransaction implements LaneTransaction {
         }
     }
 
+    /** The transaction, which nothing else uses now. */
+    private Transactions.Open idle() {
+        if (deletion != null) {
+            begun();
+        }
+        return transaction;
+    }
+
     @Override
     public Deleted delete(Collection<Row> rows, long batch) {
+        return new Deleted(delete(idle(), rows, batch), now());
+    }
+
+    private int delete(Transactions.Open open, Collection<Row> rows, long batch) {
         if (rows.isEmpty()) {
             if (batch > 0) {
-                update("record batch " + batch, sql.recordBatch, lane, batch, lane, batch);
+                open.update(ofLane("record batch " + batch), sql.recordBatch, lane, batch, lane, batch);
             }
-            return new Deleted(0, now());
+            return 0;
         }
         List<Row> sorted =
                 rows.stream().sorted(Comparator.comparingLong(Row::id)).toList();
@@ -172,11 +191,32 @@ final class PostgresLaneTransaction implements LaneTransaction {
         if (batch > 0) {
             bindings.addAll(List.of(lane, batch, lane, batch));
         }
-        int deleted = update(
-                "delete " + ids.length + " published jobs",
+        return open.update(
+                ofLane("delete " + ids.length + " published jobs"),
                 batch > 0 ? sql.delete + "; " + sql.recordBatch : sql.delete,
                 bindings.toArray());
-        return new Deleted(deleted, now());
+    }
+
+    @Override
+    public void deleteMeanwhile(Collection<Row> rows, long batch) {
+        deletion = others.start(() -> {
+            Savepoint before = transaction.savepoint();
+            return new Deletion(before, delete(transaction, rows, batch));
+        });
+    }
+
+    @Override
+    public Deleted deletedMeanwhile() {
+        return new Deleted(begun().rows(), now());
+    }
+
+    @Override
+    public void takeBackDeletion() {
+        transaction.backTo(begun().before());
+    }
+
+    private Deletion begun() {
+        return Objects.requireNonNull(deletion, "nothing is being deleted").get();
     }
 
     @Override
@@ -255,11 +295,17 @@ final class PostgresLaneTransaction implements LaneTransaction {
 
     @Override
     public void commit() {
-        transaction.commit();
+        idle().commit();
     }
 
     @Override
+    @SuppressWarnings("EmptyCatch") // what failed is rolled back like the rest
     public void close() {
+        try {
+            idle();
+        } catch (RuntimeException failed) {
+            // nothing is left to do for this deletion
+        }
         transaction.close();
     }
 
@@ -272,16 +318,12 @@ final class PostgresLaneTransaction implements LaneTransaction {
     }
 
     private <T extends @Nullable Object> T ask(String what, Function<DSLContext, T> question) {
-        return transaction.ask(ofLane(what), question);
+        return idle().ask(ofLane(what), question);
     }
 
     private <T extends @Nullable Object> T query(
             String what, String statement, Transactions.Rows<T> rows, Object... bindings) {
-        return transaction.query(ofLane(what), statement, rows, bindings);
-    }
-
-    private int update(String what, String statement, Object... bindings) {
-        return transaction.update(ofLane(what), statement, bindings);
+        return idle().query(ofLane(what), statement, rows, bindings);
     }
 
     private String ofLane(String what) {

@@ -1,11 +1,13 @@
 package io.stagedjobs.enqueuer.postgres;
 
+import io.stagedjobs.enqueuer.BackgroundThreads;
 import io.stagedjobs.enqueuer.OutsideException;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.SQLTransientConnectionException;
+import java.sql.Savepoint;
 import java.time.Duration;
 import java.util.Collections;
 import java.util.List;
@@ -65,6 +67,7 @@ final class Transactions {
     private final String name;
     private final String settings;
     private final Blockers blockers;
+    private final BackgroundThreads threads = new BackgroundThreads("deletion");
 
     /** By physical connection, whether its session was pinned; a pooler between may have dropped what it was to begin with. */
     private final Map<PGConnection, Boolean> pinned = Collections.synchronizedMap(new WeakHashMap<>());
@@ -132,7 +135,7 @@ final class Transactions {
         static final Prelude NONE = new Prelude("", 0, List.of());
     }
 
-    /** An open transaction of ours; close rolls back what was not committed. Belongs to one thread. */
+    /** An open transaction of ours; close rolls back what was not committed. Used by one thread at a time. */
     static final class Open implements AutoCloseable {
         private final Connection connection;
         private final Blockers.@Nullable Watch watch;
@@ -249,6 +252,23 @@ final class Transactions {
             return outside(what, failure, blockers == null ? "" : "; blocked by " + blockers);
         }
 
+        /** A point to which {@link #backTo} takes the transaction back. */
+        Savepoint savepoint() {
+            try {
+                return connection.setSavepoint();
+            } catch (SQLException e) {
+                throw outside("set a savepoint", e);
+            }
+        }
+
+        void backTo(Savepoint savepoint) {
+            try {
+                connection.rollback(savepoint);
+            } catch (SQLException e) {
+                throw outside("take back a part of a transaction", e);
+            }
+        }
+
         /** Commits; if this throws, whether it took effect is unknown. */
         void commit() {
             try {
@@ -271,6 +291,11 @@ final class Transactions {
                 // nothing is left to do for this transaction
             }
         }
+    }
+
+    /** Starts work on a transaction that its own thread does not use before it has the answer. */
+    <T> Supplier<T> start(Supplier<T> work) {
+        return threads.start(work);
     }
 
     Open begin() {
