@@ -72,7 +72,7 @@ final class CommitHorizon {
         if (nanoTime.getAsLong() - lookAt >= 0 && looking.tryLock()) {
             try {
                 take(lanes.readHorizon());
-            } catch (OutsideException e) {
+            } catch (ExternalFailureException e) {
                 log.debug("could not look how far ids are safe: {}", e.getMessage());
             } finally {
                 lookAt = nanoTime.getAsLong() + LOOK_EVERY.toNanos();

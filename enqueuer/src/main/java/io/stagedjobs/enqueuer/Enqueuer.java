@@ -1,7 +1,6 @@
 package io.stagedjobs.enqueuer;
 
 import io.micrometer.core.instrument.MeterRegistry;
-import io.stagedjobs.enqueuer.OutsideException.Side;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Map;
@@ -129,7 +128,7 @@ public final class Enqueuer implements AutoCloseable {
     private void leave() {
         try {
             membership.leave();
-        } catch (OutsideException e) {
+        } catch (ExternalFailureException e) {
             log.info("could not leave cleanly: {}. The others take our lanes by themselves.", e.getMessage());
         }
     }
@@ -152,7 +151,7 @@ public final class Enqueuer implements AutoCloseable {
                 backlogAt = keepOnce(backlogAt);
             }
         } catch (Error e) {
-            observers.health().failed(Side.ENQUEUER, "no lane is started any more (" + e + "); restart this process");
+            observers.health().failed(Origin.ENQUEUER, "no lane is started any more (" + e + "); restart this process");
             throw e;
         }
     }
@@ -169,7 +168,7 @@ public final class Enqueuer implements AutoCloseable {
                 observers.meters().backlog(membership.backlog());
                 return System.nanoTime() + BACKLOG_EVERY.toNanos();
             }
-        } catch (OutsideException e) {
+        } catch (ExternalFailureException e) {
             log.debug("{}; tried again with the next heartbeat", e.getMessage());
         } catch (RuntimeException bug) {
             log.error("could not start or stop lanes; tried again with the next heartbeat", bug);

@@ -1,6 +1,5 @@
 package io.stagedjobs.enqueuer;
 
-import io.stagedjobs.enqueuer.OutsideException.Side;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
@@ -15,29 +14,29 @@ public final class Health {
 
     private static final String NOT_YET = "not reached yet";
 
-    private record Failure(Side side, String reason) {}
+    private record Failure(Origin origin, String reason) {}
 
-    private final Map<Side, String> ofProcess = new EnumMap<>(Side.class);
+    private final Map<Origin, String> ofProcess = new EnumMap<>(Origin.class);
     private final Map<Integer, Failure> failing = new TreeMap<>();
     private final Map<Integer, String> halted = new TreeMap<>();
     private boolean standsBy;
 
     public Health() {
-        ofProcess.put(Side.POSTGRESQL, NOT_YET);
-        ofProcess.put(Side.KAFKA, NOT_YET);
+        ofProcess.put(Origin.POSTGRESQL, NOT_YET);
+        ofProcess.put(Origin.KAFKA, NOT_YET);
     }
 
     /** It works for the process as a whole; what a lane met there stays until that lane works again. */
-    public synchronized void reached(Side side) {
-        ofProcess.remove(side);
+    public synchronized void reached(Origin origin) {
+        ofProcess.remove(origin);
     }
 
-    synchronized void failed(Side side, String reason) {
-        ofProcess.put(side, reason);
+    synchronized void failed(Origin origin, String reason) {
+        ofProcess.put(origin, reason);
     }
 
-    synchronized void laneFailed(int lane, Side side, String reason) {
-        failing.put(lane, new Failure(side, reason));
+    synchronized void laneFailed(int lane, Origin origin, String reason) {
+        failing.put(lane, new Failure(origin, reason));
     }
 
     /** @return whether that is news */
@@ -96,8 +95,8 @@ public final class Health {
     public synchronized Map<String, String> problems() {
         Map<String, String> problems = new TreeMap<>();
         failing.forEach(
-                (lane, failure) -> problems.putIfAbsent(failure.side.label(), "lane " + lane + ": " + failure.reason));
-        ofProcess.forEach((side, reason) -> problems.put(side.label(), reason));
+                (lane, failure) -> problems.putIfAbsent(failure.origin.label(), "lane " + lane + ": " + failure.reason));
+        ofProcess.forEach((origin, reason) -> problems.put(origin.label(), reason));
         halted.forEach((lane, reason) -> problems.put("lane " + lane, reason));
         return problems;
     }

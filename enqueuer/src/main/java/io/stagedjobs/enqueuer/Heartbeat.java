@@ -1,6 +1,5 @@
 package io.stagedjobs.enqueuer;
 
-import io.stagedjobs.enqueuer.OutsideException.Side;
 import io.stagedjobs.internal.Backoff;
 import java.time.Duration;
 import java.util.concurrent.ThreadLocalRandom;
@@ -47,7 +46,7 @@ final class Heartbeat implements Runnable {
                 pause = beatOnce();
             }
         } catch (Error e) {
-            health.failed(Side.ENQUEUER, "the heartbeat has ended (" + e + "); restart this process");
+            health.failed(Origin.ENQUEUER, "the heartbeat has ended (" + e + "); restart this process");
             throw e;
         }
     }
@@ -59,11 +58,11 @@ final class Heartbeat implements Runnable {
     private Duration beatOnce() {
         try {
             seen.accept(membership.beat());
-            health.reached(Side.POSTGRESQL);
+            health.reached(Origin.POSTGRESQL);
             failures = 0;
             return interval.get();
         } catch (RuntimeException e) {
-            health.failed(Side.POSTGRESQL, String.valueOf(e.getMessage()));
+            health.failed(Origin.POSTGRESQL, String.valueOf(e.getMessage()));
             Duration pause = FAILURES.after(++failures, ThreadLocalRandom.current());
             if (failures == 1 || failures % WARN_EVERY == 0) {
                 log.warn(

@@ -62,7 +62,7 @@ class LaneAcquisition {
      * Acquires the lane.
      *
      * @param unsettled jobs of the lane that Kafka has acknowledged to this process, whose rows may still be there
-     * @throws OutsideException if a store does not do its part; the lane may be ours then, under a newer generation
+     * @throws ExternalFailureException if a store does not do its part; the lane may be ours then, under a newer generation
      */
     Result acquire(List<Row> unsettled) {
         if (!take()) {
@@ -138,7 +138,7 @@ class LaneAcquisition {
      * this one: not whoever has published the batch that the database does not know, for it had to settle that before; nor
      * we, if the last session was ours.
      *
-     * @throws OutsideException if somebody may: then Kafka is waited for
+     * @throws ExternalFailureException if somebody may: then Kafka is waited for
      */
     private Optional<Step> goOn(Publisher.Decided decided) {
         Optional<LaneTransaction> begun = ports.lanes().begin(lane, generation);

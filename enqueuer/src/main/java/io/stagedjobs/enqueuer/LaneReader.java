@@ -135,7 +135,7 @@ final class LaneReader {
     private Optional<Read> answer(Ahead readAhead) {
         try {
             return readAhead.answer.get();
-        } catch (OutsideException | CancellationException e) {
+        } catch (ExternalFailureException | CancellationException e) {
             log.debug("lane {}: could not read ahead: {}", lane, e.getMessage());
             return Optional.empty();
         }

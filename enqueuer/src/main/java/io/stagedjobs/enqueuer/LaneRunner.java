@@ -2,7 +2,6 @@ package io.stagedjobs.enqueuer;
 
 import io.stagedjobs.enqueuer.LaneTransaction.Moved;
 import io.stagedjobs.enqueuer.LaneTransaction.Row;
-import io.stagedjobs.enqueuer.OutsideException.Side;
 import io.stagedjobs.enqueuer.Step.Kind;
 import io.stagedjobs.enqueuer.Step.Settled;
 import java.time.Duration;
@@ -104,13 +103,13 @@ final class LaneRunner implements Runnable {
             return shared.pauses().everything()
                     ? Step.of(Kind.BLOCKED)
                     : ownership.step(shared.pauses().refusals(), batchSize.next());
-        } catch (OutsideException e) {
-            return Step.failed(e.side(), String.valueOf(e.getMessage()));
+        } catch (ExternalFailureException e) {
+            return Step.failed(e.origin(), String.valueOf(e.getMessage()));
         } catch (LaneHaltedException e) {
             return Step.halted(String.valueOf(e.getMessage()));
         } catch (RuntimeException bug) {
             log.error("lane {} met an unexpected failure; what it had not committed is taken back", lane, bug);
-            return Step.failed(Side.ENQUEUER, String.valueOf(bug));
+            return Step.failed(Origin.ENQUEUER, String.valueOf(bug));
         }
     }
 
@@ -141,8 +140,8 @@ final class LaneRunner implements Runnable {
     }
 
     private void failed(Step step) {
-        Side side = Objects.requireNonNull(step.side());
-        observers.health().laneFailed(lane, side, step.reason());
+        Origin origin = Objects.requireNonNull(step.origin());
+        observers.health().laneFailed(lane, origin, step.reason());
         observers.meters().failed(step);
         int failures = pace.failures() + 1;
         if (failures <= WARN_OF_FIRST || failures % WARN_EVERY == 0) {
@@ -204,7 +203,7 @@ final class LaneRunner implements Runnable {
         observers.health().laneWorks(lane); // whoever owns it now tells
         try {
             lanes.giveBack(lane, acquisition.generation());
-        } catch (OutsideException e) {
+        } catch (ExternalFailureException e) {
             log.info("could not give lane {} back: {}. The next heartbeat does.", lane, e.getMessage());
         }
     }

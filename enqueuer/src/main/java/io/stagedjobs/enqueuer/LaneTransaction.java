@@ -12,7 +12,7 @@ import java.util.UUID;
 /**
  * One open transaction that holds the lock of one lane, so that nobody else moves, deletes or returns its jobs. It
  * belongs to one thread. Closing without {@link #commit} takes everything back. All methods throw
- * {@link OutsideException}; the transaction is then not used any more.
+ * {@link ExternalFailureException}; the transaction is then not used any more.
  */
 public interface LaneTransaction extends AutoCloseable {
 

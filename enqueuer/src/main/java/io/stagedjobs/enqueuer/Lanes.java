@@ -7,7 +7,7 @@ import java.util.Set;
 
 /**
  * The port to the lanes in PostgreSQL, for who owns one and moves its jobs. Each method is one transaction of its own,
- * except that {@link #begin} and {@link #claim} leave theirs open. All throw {@link OutsideException} when the database does not
+ * except that {@link #begin} and {@link #claim} leave theirs open. All throw {@link ExternalFailureException} when the database does not
  * answer or refuses. Safe for use by many threads.
  */
 public interface Lanes {

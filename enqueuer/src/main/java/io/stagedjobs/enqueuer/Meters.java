@@ -49,8 +49,8 @@ final class Meters implements AutoCloseable {
                 .minimumExpectedValue(Duration.ofMillis(1))
                 .maximumExpectedValue(Duration.ofHours(1))
                 .register(registry);
-        for (OutsideException.Side side : OutsideException.Side.values()) {
-            failures(side);
+        for (Origin origin : Origin.values()) {
+            failures(origin);
         }
         gauges = List.of(
                 Gauge.builder("staged.jobs.backlog", () -> backlog.jobs())
@@ -95,7 +95,7 @@ final class Meters implements AutoCloseable {
     }
 
     void failed(Step step) {
-        failures(Objects.requireNonNull(step.side())).increment();
+        failures(Objects.requireNonNull(step.origin())).increment();
         int acknowledged = step.settled() == null
                 ? 0
                 : step.settled().outcome().published().size();
@@ -112,10 +112,10 @@ final class Meters implements AutoCloseable {
         gauges.forEach(registry::remove);
     }
 
-    private Counter failures(OutsideException.Side side) {
+    private Counter failures(Origin origin) {
         return Counter.builder("staged.jobs.failures")
                 .description("Steps that failed and were taken back")
-                .tag("cause", side.label())
+                .tag("cause", origin.label())
                 .register(registry);
     }
 }

@@ -11,7 +11,7 @@ public interface Publisher extends AutoCloseable {
      * Asks the cluster whether it can do what this delivery mode needs; creates what is ours to create.
      *
      * @param lanes how many there are
-     * @throws OutsideException if it cannot, or does not answer in time
+     * @throws ExternalFailureException if it cannot, or does not answer in time
      */
     void check(int lanes);
 
@@ -19,7 +19,7 @@ public interface Publisher extends AutoCloseable {
      * What Kafka has committed of a lane, read without disturbing anybody.
      *
      * @return empty if this delivery mode keeps no progress in Kafka
-     * @throws OutsideException if Kafka cannot be reached in time
+     * @throws ExternalFailureException if Kafka cannot be reached in time
      * @throws LaneHaltedException if what Kafka holds is no progress
      */
     Optional<Progress> peek(int lane);
@@ -30,7 +30,7 @@ public interface Publisher extends AutoCloseable {
      *
      * @param channel under which the lane publishes, by the database; each is an owner of its own for Kafka
      * @return a session, or what Kafka has decided where none can be opened
-     * @throws OutsideException if Kafka cannot be reached in time, or has not decided
+     * @throws ExternalFailureException if Kafka cannot be reached in time, or has not decided
      * @throws LaneHaltedException if what Kafka holds is no progress
      */
     Opened open(int lane, long generation, int channel);
@@ -38,7 +38,7 @@ public interface Publisher extends AutoCloseable {
     /**
      * Which of the topics cannot be written to now, and why; the others are left out.
      *
-     * @throws OutsideException if Kafka does not answer in time: a share of the publish timeout
+     * @throws ExternalFailureException if Kafka does not answer in time: a share of the publish timeout
      */
     Map<String, Refusal> refused(Set<String> topics);
 
@@ -51,7 +51,7 @@ public interface Publisher extends AutoCloseable {
         /**
          * The session.
          *
-         * @throws OutsideException if there is none
+         * @throws ExternalFailureException if there is none
          */
         Session orThrow();
     }
@@ -63,7 +63,7 @@ public interface Publisher extends AutoCloseable {
      * @param progress what Kafka holds of the lane, that transaction included
      * @param failure why there is no session
      */
-    record Decided(Progress progress, OutsideException failure) implements Opened {
+    record Decided(Progress progress, ExternalFailureException failure) implements Opened {
 
         @Override
         public Session orThrow() {

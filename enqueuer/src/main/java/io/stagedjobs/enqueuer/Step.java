@@ -2,7 +2,6 @@ package io.stagedjobs.enqueuer;
 
 import io.stagedjobs.enqueuer.LaneTransaction.Deleted;
 import io.stagedjobs.enqueuer.LaneTransaction.Moved;
-import io.stagedjobs.enqueuer.OutsideException.Side;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -11,14 +10,14 @@ import org.jspecify.annotations.Nullable;
  *
  * @param claimed how many jobs were handed to Kafka, published or not
  * @param settled the batch that was settled, null if none was; a step that failed may have settled a part of its batch
- * @param side what failed, null unless the step failed
+ * @param origin of the failure, null unless the step failed
  * @param reason why the step failed or the lane halted, one line; empty otherwise
  */
 record Step(
         Kind kind,
         int claimed,
         @Nullable Settled settled,
-        @Nullable Side side,
+        @Nullable Origin origin,
         String reason) {
 
     /** What a step comes to. */
@@ -56,13 +55,13 @@ record Step(
     }
 
     /** Nothing was published, and nothing of it stays done. */
-    static Step failed(Side side, String reason) {
-        return new Step(Kind.FAILED, 0, null, side, reason);
+    static Step failed(Origin origin, String reason) {
+        return new Step(Kind.FAILED, 0, null, origin, reason);
     }
 
     /** Kafka did not take the batch as a whole. */
     static Step unpublished(int claimed, @Nullable Settled settled, String reason) {
-        return new Step(Kind.FAILED, claimed, settled, Side.KAFKA, reason);
+        return new Step(Kind.FAILED, claimed, settled, Origin.KAFKA, reason);
     }
 
     static Step halted(String reason) {

@@ -33,9 +33,9 @@ class ArchitectureTest {
                     "io.javalin..");
 
     @ArchTest
-    static final ArchRule only_the_postgres_leaf_the_wiring_and_the_commands_speak_sql = noClasses()
+    static final ArchRule only_the_postgres_leaf_the_assembly_and_the_commands_speak_sql = noClasses()
             .that()
-            .resideOutsideOfPackages(MIDDLE + ".postgres", MIDDLE + ".wiring", MIDDLE + ".cli")
+            .resideOutsideOfPackages(MIDDLE + ".postgres", MIDDLE + ".assembly", MIDDLE + ".cli")
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage("org.jooq..", "java.sql..", "org.postgresql..", "com.zaxxer..");
@@ -43,7 +43,7 @@ class ArchitectureTest {
     @ArchTest
     static final ArchRule only_the_kafka_leaf_speaks_kafka = noClasses()
             .that()
-            .resideOutsideOfPackages(MIDDLE + ".kafka", MIDDLE + ".wiring", MIDDLE + ".cli")
+            .resideOutsideOfPackages(MIDDLE + ".kafka", MIDDLE + ".assembly", MIDDLE + ".cli")
             .should()
             .dependOnClassesThat()
             .resideInAPackage("org.apache.kafka..");
@@ -55,7 +55,7 @@ class ArchitectureTest {
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage(
-                    MIDDLE + ".kafka", MIDDLE + ".admin", MIDDLE + ".cli", MIDDLE + ".wiring", MIDDLE + ".settings");
+                    MIDDLE + ".kafka", MIDDLE + ".admin", MIDDLE + ".cli", MIDDLE + ".assembly", MIDDLE + ".settings");
 
     @ArchTest
     static final ArchRule the_kafka_leaf_knows_no_other_leaf = noClasses()
@@ -64,13 +64,13 @@ class ArchitectureTest {
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage(
-                    MIDDLE + ".postgres", MIDDLE + ".admin", MIDDLE + ".cli", MIDDLE + ".wiring", MIDDLE + ".settings");
+                    MIDDLE + ".postgres", MIDDLE + ".admin", MIDDLE + ".cli", MIDDLE + ".assembly", MIDDLE + ".settings");
 
     /** An application that runs an enqueuer inside itself has neither the command line nor the HTTP server. */
     @ArchTest
-    static final ArchRule the_wiring_needs_neither_the_commands_nor_the_admin_server = noClasses()
+    static final ArchRule the_assembly_needs_neither_the_commands_nor_the_admin_server = noClasses()
             .that()
-            .resideInAPackage(MIDDLE + ".wiring")
+            .resideInAPackage(MIDDLE + ".assembly")
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage(MIDDLE + ".admin", MIDDLE + ".cli", "io.javalin..", "picocli..");

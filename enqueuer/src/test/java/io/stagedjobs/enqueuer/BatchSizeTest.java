@@ -60,7 +60,7 @@ class BatchSizeTest {
 
     @Test
     void what_failed_before_kafka_had_a_job_says_nothing_of_the_size() {
-        size.after(Step.failed(OutsideException.Side.POSTGRESQL, "away"), QUICK);
+        size.after(Step.failed(Origin.POSTGRESQL, "away"), QUICK);
         size.after(Step.of(Step.Kind.IDLE), QUICK);
         assertThat(size.next().rowsMax()).isEqualTo(1_000);
     }

@@ -50,7 +50,7 @@ public interface ChannelContract {
             try {
                 found.set((Publisher.Decided) publisher().open(LANE, 2, 0));
                 return true;
-            } catch (OutsideException notYet) {
+            } catch (ExternalFailureException notYet) {
                 return false;
             }
         });
@@ -80,7 +80,7 @@ public interface ChannelContract {
             try (Publisher.Session session = publisher().open(LANE, 3, 0).orThrow()) {
                 assertThat(session.progress()).hasValue(Progress.of(1, progress.batch() + 1, List.of(next)));
                 return true;
-            } catch (OutsideException notYet) {
+            } catch (ExternalFailureException notYet) {
                 return false;
             }
         });

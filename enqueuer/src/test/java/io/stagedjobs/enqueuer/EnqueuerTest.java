@@ -160,7 +160,7 @@ class EnqueuerTest {
         Lanes losing = (Lanes) Proxy.newProxyInstance(
                 Lanes.class.getClassLoader(), new Class<?>[] {Lanes.class}, (self, method, args) -> {
                     if (method.getName().equals("giveBack") && lost.compareAndSet(false, true)) {
-                        throw new OutsideException(OutsideException.Side.POSTGRESQL, "the connection was lost", null);
+                        throw new ExternalFailureException(Origin.POSTGRESQL, "the connection was lost", null);
                     }
                     return method.invoke(lanes, args);
                 });

@@ -8,7 +8,7 @@ import com.zaxxer.hikari.HikariDataSource;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.stagedjobs.enqueuer.kafka.ExactlyOncePublisher;
 import io.stagedjobs.enqueuer.kafka.KafkaClientSettings;
-import io.stagedjobs.enqueuer.postgres.Deployment;
+import io.stagedjobs.enqueuer.postgres.DatabaseIdentity;
 import io.stagedjobs.enqueuer.postgres.PostgresLanes;
 import io.stagedjobs.schema.Schema;
 import io.stagedjobs.testkit.Eventually;
@@ -231,7 +231,7 @@ class ExactlyOnceTest {
                 "the broker knows it",
                 () -> outbox.kafka.admin().listTopics().names().get().contains(name));
         assertThatThrownBy(() -> publisher.check(8))
-                .isInstanceOf(OutsideException.class)
+                .isInstanceOf(ExternalFailureException.class)
                 .hasMessageContainingAll(name, "at most 100 bytes", "max.message.bytes");
     }
 
@@ -240,7 +240,7 @@ class ExactlyOnceTest {
         LaneRunner victim = runner(new WatchedPublisher(publisher) {
             @Override
             Outcome published(Outcome outcome) {
-                throw new OutsideException(OutsideException.Side.POSTGRESQL, "the connection was lost", null);
+                throw new ExternalFailureException(Origin.POSTGRESQL, "the connection was lost", null);
             }
         });
         stage("1", "2");
@@ -388,7 +388,7 @@ class ExactlyOnceTest {
         assertThat(step.reason()).contains("Kafka holds no progress of it", "pg_upgrade");
         lanes.membership().leave();
         try (Connection connection = outbox.database.connect()) {
-            Deployment.change(connection, Schema.PUBLIC, DeliveryMode.EXACTLY_ONCE, Outbox.TAKEOVER_AFTER.toMillis());
+            DatabaseIdentity.change(connection, Schema.PUBLIC, DeliveryMode.EXACTLY_ONCE, Outbox.TAKEOVER_AFTER.toMillis());
         }
         lanes = outbox.lanes();
         lanes.membership().beat();
@@ -397,11 +397,11 @@ class ExactlyOnceTest {
         assertThat(outbox.namesIn(topic)).containsExactly("1", "2");
     }
 
-    private ExactlyOncePublisher named(String deployment) {
+    private ExactlyOncePublisher named(String database) {
         ExactlyOncePublisher named = outbox.keep(new ExactlyOncePublisher(
                 new KafkaClientSettings(
                         Map.of("bootstrap.servers", outbox.kafka.bootstrapServers()), Duration.ofSeconds(4)),
-                deployment,
+                database,
                 "/tests",
                 new SimpleMeterRegistry()));
         named.check(8);
@@ -440,7 +440,7 @@ class ExactlyOnceTest {
         runner(new WatchedPublisher(publisher) {
                     @Override
                     Outcome published(Outcome outcome) {
-                        throw new OutsideException(OutsideException.Side.POSTGRESQL, "the connection was lost", null);
+                        throw new ExternalFailureException(Origin.POSTGRESQL, "the connection was lost", null);
                     }
                 })
                 .runOnce();
@@ -528,7 +528,7 @@ class ExactlyOnceTest {
                     .send(new ProducerRecord<>(progress.topic(), lane, last.key(), last.value()))
                     .get();
             assertThatThrownBy(() -> publisher.open(lane, 2, 0))
-                    .isInstanceOf(OutsideException.class)
+                    .isInstanceOf(ExternalFailureException.class)
                     .hasMessageContainingAll(
                             "lane " + lane, "transaction of batch 1", "open at offset 2", "guarantees.md");
             ProducerState open = outbox

@@ -2,7 +2,6 @@ package io.stagedjobs.enqueuer;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.stagedjobs.enqueuer.OutsideException.Side;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -12,8 +11,8 @@ class HealthTest {
 
     @BeforeEach
     void works() {
-        health.reached(Side.POSTGRESQL);
-        health.reached(Side.KAFKA);
+        health.reached(Origin.POSTGRESQL);
+        health.reached(Origin.KAFKA);
     }
 
     @Test
@@ -24,7 +23,7 @@ class HealthTest {
         assertThat(health.haltedAlike(2)).hasValue(0);
         health.laneHalted(3, "rows cannot be deleted");
         assertThat(health.haltedAlike(3)).isEmpty();
-        health.laneFailed(4, Side.KAFKA, "no answer");
+        health.laneFailed(4, Origin.KAFKA, "no answer");
         assertThat(health.told())
                 .containsExactly(
                         "kafka: lane 4: no answer",

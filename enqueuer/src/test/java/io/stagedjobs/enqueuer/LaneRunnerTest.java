@@ -233,13 +233,13 @@ class LaneRunnerTest {
         long generation = lanes.take(lane).orElseThrow().generation();
         LaneTransaction orphan = lanes.begin(lane, generation).orElseThrow();
         assertThat(lanes.take(lane)).map(Lanes.Taken::generation).hasValue(generation + 1);
-        assertThatThrownBy(orphan::lastBatch).isInstanceOf(OutsideException.class);
+        assertThatThrownBy(orphan::lastBatch).isInstanceOf(ExternalFailureException.class);
         orphan.close();
     }
 
     @Test
     void an_enqueuer_of_the_time_before_the_mode_was_changed_takes_no_lane() {
-        outbox.dsl().execute("UPDATE staged_job_delivery SET deployment = gen_random_uuid()");
+        outbox.dsl().execute("UPDATE staged_job_delivery SET identity = gen_random_uuid()");
         assertThat(lanes.take(lane)).isEmpty();
         assertThatThrownBy(() -> lanes.membership().beat()).hasMessageContaining("has to be started again");
     }
@@ -263,7 +263,7 @@ class LaneRunnerTest {
             void opening() {
                 open.add(openTransactions());
                 if (open.size() < 3) {
-                    throw new OutsideException(OutsideException.Side.KAFKA, "away", null);
+                    throw new ExternalFailureException(Origin.KAFKA, "away", null);
                 }
             }
         });

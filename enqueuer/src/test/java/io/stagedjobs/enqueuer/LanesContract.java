@@ -43,7 +43,7 @@ interface LanesContract extends LaneFixture {
             open.delete(List.of(job), 0);
             dies();
             assertThat(others().take(LANE)).map(Lanes.Taken::generation).hasValue(generation + 1);
-            assertThatThrownBy(open::commit).isInstanceOf(OutsideException.class);
+            assertThatThrownBy(open::commit).isInstanceOf(ExternalFailureException.class);
         }
         try (LaneTransaction transaction = others().begin(LANE, generation + 1).orElseThrow()) {
             assertThat(inLane(transaction)).containsExactly(job);
@@ -55,7 +55,7 @@ interface LanesContract extends LaneFixture {
         long generation = taken();
         try (LaneTransaction open = lanes().begin(LANE, generation).orElseThrow()) {
             assertThat(lanes().take(LANE)).map(Lanes.Taken::generation).hasValue(generation + 1);
-            assertThatThrownBy(open::commit).isInstanceOf(OutsideException.class);
+            assertThatThrownBy(open::commit).isInstanceOf(ExternalFailureException.class);
         }
     }
 

@@ -1,6 +1,5 @@
 package io.stagedjobs.enqueuer;
 
-import io.stagedjobs.enqueuer.OutsideException.Side;
 import io.stagedjobs.enqueuer.Refusal.Reason;
 import io.stagedjobs.enqueuer.World.Caller;
 import io.stagedjobs.enqueuer.World.Fate;
@@ -323,8 +322,8 @@ class ModelBroker {
         return fate == Fate.DONE;
     }
 
-    private static OutsideException outside(String what) {
-        return new OutsideException(Side.KAFKA, what, null);
+    private static ExternalFailureException outside(String what) {
+        return new ExternalFailureException(Origin.KAFKA, what, null);
     }
 
     private final class Client implements Publisher {
@@ -370,7 +369,7 @@ class ModelBroker {
         }
 
         private Decided decided(Id id) {
-            OutsideException failure = outside("the transaction before did not end");
+            ExternalFailureException failure = outside("the transaction before did not end");
             world.step("describes the last transaction of channel", id.channel);
             mayFail();
             if (!isDecided(id)) {

@@ -4,7 +4,6 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.stagedjobs.enqueuer.LaneTransaction.Blocked;
 import io.stagedjobs.enqueuer.LaneTransaction.Read;
-import io.stagedjobs.enqueuer.OutsideException.Side;
 import io.stagedjobs.enqueuer.World.Caller;
 import io.stagedjobs.enqueuer.World.Fate;
 import java.time.Duration;
@@ -426,8 +425,8 @@ class ModelStore {
         flush();
     }
 
-    private static OutsideException outside(String what) {
-        return new OutsideException(Side.POSTGRESQL, what, null);
+    private static ExternalFailureException outside(String what) {
+        return new ExternalFailureException(Origin.POSTGRESQL, what, null);
     }
 
     private final class Client implements Lanes {
@@ -536,7 +535,7 @@ class ModelStore {
             }
             try {
                 return Claim.of(begun.get(), begun.get().read(selection));
-            } catch (OutsideException e) {
+            } catch (ExternalFailureException e) {
                 begun.get().close();
                 throw e;
             }
@@ -755,7 +754,7 @@ class ModelStore {
             try {
                 Deleted deleted = delete(asked, batch);
                 deletion = () -> deleted;
-            } catch (OutsideException e) {
+            } catch (ExternalFailureException e) {
                 deletion = () -> {
                     throw e;
                 };

@@ -8,7 +8,7 @@ import io.stagedjobs.enqueuer.kafka.AtLeastOncePublisher;
 import io.stagedjobs.enqueuer.kafka.ExactlyOncePublisher;
 import io.stagedjobs.enqueuer.kafka.KafkaClientSettings;
 import io.stagedjobs.enqueuer.postgres.Database;
-import io.stagedjobs.enqueuer.postgres.Deployment;
+import io.stagedjobs.enqueuer.postgres.DatabaseIdentity;
 import io.stagedjobs.enqueuer.postgres.PostgresLanes;
 import io.stagedjobs.enqueuer.postgres.PostgresMembership;
 import io.stagedjobs.schema.Schema;
@@ -57,7 +57,7 @@ public final class Outbox implements AutoCloseable {
         this.kafka = kafka;
         try (Connection connection = database.connect()) {
             Schema.PUBLIC.migrate(connection);
-            Deployment.changeLanes(connection, Schema.PUBLIC, LANES, TAKEOVER_AFTER.toMillis(), line -> {});
+            DatabaseIdentity.changeLanes(connection, Schema.PUBLIC, LANES, TAKEOVER_AFTER.toMillis(), line -> {});
             dsl().execute("UPDATE staged_job_lanes SET generation = 0"); // as new
         } catch (SQLException e) {
             throw new IllegalStateException(e);
@@ -164,7 +164,7 @@ public final class Outbox implements AutoCloseable {
                         UUID.randomUUID(),
                         "test",
                         DeliveryMode.AT_LEAST_ONCE,
-                        dsl().fetchSingle("SELECT left(deployment::text, 8) FROM staged_job_delivery")
+                        dsl().fetchSingle("SELECT left(identity::text, 8) FROM staged_job_delivery")
                                 .get(0, String.class)),
                 TAKEOVER_AFTER,
                 PUBLISH_TIMEOUT);

@@ -3,7 +3,6 @@ package io.stagedjobs.enqueuer;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.stagedjobs.enqueuer.LaneTransaction.Deleted;
-import io.stagedjobs.enqueuer.OutsideException.Side;
 import io.stagedjobs.enqueuer.Step.Kind;
 import java.time.Duration;
 import java.time.Instant;
@@ -67,7 +66,7 @@ class PaceTest {
     void failures_are_followed_by_longer_and_longer_rests_until_a_step_works() {
         for (int failures = 1; failures < 10; failures++) {
             long ceiling = Math.min(10_000, 200L << (failures - 1));
-            assertThat(after(Step.failed(Side.KAFKA, "away"), Duration.ZERO).toMillis())
+            assertThat(after(Step.failed(Origin.KAFKA, "away"), Duration.ZERO).toMillis())
                     .isBetween(ceiling / 2 - 1, ceiling);
             assertThat(pace.failures()).isEqualTo(failures);
         }

@@ -1,7 +1,6 @@
 package io.stagedjobs.enqueuer;
 
 import io.micrometer.core.instrument.composite.CompositeMeterRegistry;
-import io.stagedjobs.enqueuer.OutsideException.Side;
 import java.time.Duration;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
@@ -106,7 +105,7 @@ final class SimulatedEnqueuer implements World.Caller {
                     return; // as it has to
                 } else if (who.startsWith("lane ")) {
                     ledger.broken(who + " was halted: " + why);
-                } else if (who.equals(Side.ENQUEUER.label())) {
+                } else if (who.equals(Origin.ENQUEUER.label())) {
                     ledger.broken("the decision code failed: " + why);
                 }
             });
@@ -117,7 +116,7 @@ final class SimulatedEnqueuer implements World.Caller {
     private final class BackgroundThread<T> extends SimulatedThread {
         private final Supplier<T> task;
         private T result;
-        private OutsideException failure;
+        private ExternalFailureException failure;
         private boolean done;
 
         private BackgroundThread(Supplier<T> task) {
@@ -129,7 +128,7 @@ final class SimulatedEnqueuer implements World.Caller {
         void run() {
             try {
                 result = task.get();
-            } catch (OutsideException e) {
+            } catch (ExternalFailureException e) {
                 failure = e;
             }
             done = true;
@@ -138,7 +137,7 @@ final class SimulatedEnqueuer implements World.Caller {
         /** On another thread. */
         T answer() {
             if (!simulation.await("waits for what is read ahead", () -> done, Duration.ofMinutes(1))) {
-                throw new OutsideException(Side.POSTGRESQL, "no answer", null);
+                throw new ExternalFailureException(Origin.POSTGRESQL, "no answer", null);
             }
             if (failure != null) {
                 throw failure;

@@ -2,10 +2,10 @@ package io.stagedjobs.spring;
 
 import io.micrometer.core.instrument.MeterRegistry;
 import io.stagedjobs.enqueuer.Health;
-import io.stagedjobs.enqueuer.OutsideException;
-import io.stagedjobs.enqueuer.OutsideException.Side;
+import io.stagedjobs.enqueuer.ExternalFailureException;
+import io.stagedjobs.enqueuer.Origin;
 import io.stagedjobs.enqueuer.settings.Settings;
-import io.stagedjobs.enqueuer.wiring.Wiring;
+import io.stagedjobs.enqueuer.assembly.EnqueuerAssembly;
 import io.stagedjobs.internal.Backoff;
 import java.time.Duration;
 import java.util.Map;
@@ -82,7 +82,7 @@ final class EmbeddedEnqueuer implements SmartLifecycle {
         private final CountDownLatch end = new CountDownLatch(1);
         private final Thread thread = new Thread(this, "staged-jobs-start");
         private volatile @Nullable Map<String, String> notStarted;
-        private @Nullable Wiring wiring;
+        private @Nullable EnqueuerAssembly assembly;
 
         @Override
         public void run() {
@@ -90,12 +90,12 @@ final class EmbeddedEnqueuer implements SmartLifecycle {
             Duration pause = Duration.ZERO;
             while (!ended(pause)) {
                 try {
-                    startOrClose(new Wiring(settings, health, registry));
+                    startOrClose(new EnqueuerAssembly(settings, health, registry));
                     notStarted = null;
                     return;
                 } catch (RuntimeException e) {
                     String reason = EnqueuerSettings.inSpringsWords(String.valueOf(e.getMessage()));
-                    Side side = e instanceof OutsideException outside ? outside.side() : Side.ENQUEUER;
+                    Side side = e instanceof ExternalFailureException outside ? outside.side() : Side.ENQUEUER;
                     notStarted = Map.of(side.label(), reason);
                     pause = START_AGAIN.after(++failures, ThreadLocalRandom.current());
                     if (failures == 1 || failures % 20 == 0) {
@@ -119,21 +119,21 @@ final class EmbeddedEnqueuer implements SmartLifecycle {
             }
         }
 
-        private synchronized void startOrClose(Wiring built) {
+        private synchronized void startOrClose(EnqueuerAssembly built) {
             if (end.getCount() == 0) {
                 built.close();
                 return;
             }
-            wiring = built;
+            assembly = built;
             built.start();
             log.info("the enqueuer inside this application started");
         }
 
         void end() {
             end.countDown();
-            Wiring started;
+            EnqueuerAssembly started;
             synchronized (this) {
-                started = wiring;
+                started = assembly;
             }
             if (started != null) {
                 started.close();

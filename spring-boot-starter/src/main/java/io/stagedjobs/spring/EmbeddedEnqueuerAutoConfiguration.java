@@ -2,7 +2,7 @@ package io.stagedjobs.spring;
 
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
-import io.stagedjobs.enqueuer.wiring.Wiring;
+import io.stagedjobs.enqueuer.assembly.EnqueuerAssembly;
 import java.util.Map;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
@@ -27,7 +27,7 @@ import org.springframework.context.annotation.Configuration;
 public final class EmbeddedEnqueuerAutoConfiguration {
 
     @Configuration(proxyBeanMethods = false)
-    @ConditionalOnClass(Wiring.class)
+    @ConditionalOnClass(EnqueuerAssembly.class)
     static class Embedded {
 
         /**
@@ -49,7 +49,7 @@ public final class EmbeddedEnqueuerAutoConfiguration {
     }
 
     @Configuration(proxyBeanMethods = false)
-    @ConditionalOnClass({Wiring.class, HealthIndicator.class, ConditionalOnEnabledHealthIndicator.class})
+    @ConditionalOnClass({EnqueuerAssembly.class, HealthIndicator.class, ConditionalOnEnabledHealthIndicator.class})
     static class HealthOfIt {
 
         /** Up exactly when an enqueuer of its own process would answer that it is ready. */
@@ -66,7 +66,7 @@ public final class EmbeddedEnqueuerAutoConfiguration {
     }
 
     @Configuration(proxyBeanMethods = false)
-    @ConditionalOnMissingClass("io.stagedjobs.enqueuer.wiring.Wiring")
+    @ConditionalOnMissingClass("io.stagedjobs.enqueuer.assembly.EnqueuerAssembly")
     static class NotThere {
 
         NotThere() {

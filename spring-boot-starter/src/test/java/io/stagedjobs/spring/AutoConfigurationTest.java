@@ -6,7 +6,7 @@ import io.stagedjobs.StagedJobs;
 import io.stagedjobs.WakeUp;
 import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
-import io.stagedjobs.enqueuer.wiring.Wiring;
+import io.stagedjobs.enqueuer.assembly.EnqueuerAssembly;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
 import javax.sql.DataSource;
@@ -100,7 +100,7 @@ class AutoConfigurationTest {
     void an_enqueuer_that_is_wanted_and_not_on_the_class_path_stops_the_start() {
         withDataSource
                 .withPropertyValues(ENABLED)
-                .withClassLoader(new FilteredClassLoader(Wiring.class))
+                .withClassLoader(new FilteredClassLoader(EnqueuerAssembly.class))
                 .run(context -> assertThat(context)
                         .getFailure()
                         .rootCause()

@@ -16,7 +16,7 @@ COMMENT ON TABLE staged_job_batches IS 'Staged Jobs: the number of the newest ba
 CREATE TABLE staged_job_delivery (
     only_row   boolean NOT NULL DEFAULT true CONSTRAINT staged_job_delivery_pkey PRIMARY KEY CHECK (only_row),
     delivery   text    NULL CHECK (delivery IN ('exactly-once', 'at-least-once')),
-    deployment uuid    NOT NULL DEFAULT gen_random_uuid()
+    identity   uuid    NOT NULL DEFAULT gen_random_uuid()
 );
 
 INSERT INTO staged_job_delivery DEFAULT VALUES;

@@ -6,10 +6,11 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.javalin.Javalin;
 import io.javalin.http.Context;
+import io.javalin.http.HttpResponseException;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.stagedjobs.StagedJobsException;
 import io.stagedjobs.enqueuer.Health;
-import io.stagedjobs.enqueuer.OutsideException;
+import io.stagedjobs.enqueuer.ExternalFailureException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
@@ -21,6 +22,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletionException;
 import java.util.function.Supplier;
+import java.util.regex.Pattern;
 import org.eclipse.jetty.server.Connector;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.HttpConnectionFactory;
@@ -37,12 +39,19 @@ public final class AdminServer implements AutoCloseable {
 
     private static final Logger log = LoggerFactory.getLogger(AdminServer.class);
     private static final JsonMapper JSON = new JsonMapper();
+    private static final String BEARER = "Bearer ";
+
+    /** What a client on this machine calls it. */
+    private static final Pattern LOOPBACK =
+            Pattern.compile("(.+\\.)?localhost|127(\\.[0-9]{1,3}){3}|\\[::1]", Pattern.CASE_INSENSITIVE);
+
     private static final String METRICS_FORMAT = "text/plain; version=0.0.4; charset=utf-8";
 
     private final ServerSocketChannel socket;
     private final Health health;
     private final PrometheusMeterRegistry registry;
-    private final Optional<String> token;
+    private final Binding binding;
+    private final boolean loopback;
     private final SharedReading<byte[]> status;
 
     private @Nullable Javalin server;
@@ -74,7 +83,8 @@ public final class AdminServer implements AutoCloseable {
             throws IOException {
         this.health = health;
         this.registry = registry;
-        this.token = binding.token;
+        this.binding = binding;
+        this.loopback = binding.isLoopback();
         this.socket = ServerSocketChannel.open();
         try {
             socket.bind(new InetSocketAddress(InetAddress.getByName(binding.host), binding.port));
@@ -93,6 +103,8 @@ public final class AdminServer implements AutoCloseable {
         server = Javalin.create(config -> {
             config.startup.showJavalinBanner = false;
             config.jetty.addConnector(this::connector);
+            config.http.prefer405over404 = true;
+            config.routes.before(this::requireOwnName);
             config.routes.get("/health/live", context -> json(context, Map.of("status", "live")));
             config.routes.get("/health/ready", this::ready);
             config.routes.get("/metrics", context -> {
@@ -106,6 +118,8 @@ public final class AdminServer implements AutoCloseable {
                             () -> status.ask().handle((bytes, failure) -> statusAnswered(context, bytes, failure)));
                 }
             });
+            config.routes.exception(
+                    HttpResponseException.class, (e, context) -> error(context, e.getStatus(), words(context, e)));
             config.routes.exception(Exception.class, (e, context) -> failed(context, e));
         });
         server.start();
@@ -150,17 +164,39 @@ public final class AdminServer implements AutoCloseable {
     }
 
     private boolean authorized(Context context) {
-        if (token.isEmpty()) {
+        if (binding.token.isEmpty()) {
             return true;
         }
-        byte[] expected = ("Bearer " + token.get()).getBytes(UTF_8);
         String given = context.header("Authorization");
-        if (given != null && MessageDigest.isEqual(expected, given.getBytes(UTF_8))) {
+        if (given != null
+                && given.regionMatches(true, 0, BEARER, 0, BEARER.length()) // the scheme's case does not matter: RFC 9110
+                && MessageDigest.isEqual(
+                        binding.token.get().getBytes(UTF_8),
+                        given.substring(BEARER.length()).trim().getBytes(UTF_8))) {
             return true;
         }
-        context.status(401).header("WWW-Authenticate", "Bearer");
-        json(context, Map.of("error", "send the admin token as Authorization: Bearer …"));
+        context.header("WWW-Authenticate", "Bearer");
+        error(context, 401, "send the admin token as Authorization: Bearer …");
         return false;
+    }
+
+    /**
+     * A page elsewhere may have its own name resolved to this address, and would then read our answers in the operator's browser.
+     * Its requests carry that name. Nobody reaches a port of the loopback interface by another name than this machine's own.
+     */
+    private void requireOwnName(Context context) {
+        String host = String.valueOf(context.host()).replaceFirst(":[0-9]*$", "");
+        if (loopback && !host.equalsIgnoreCase(binding.host) && !LOOPBACK.matcher(host).matches()) {
+            throw new HttpResponseException(421, "this port answers requests to localhost, and no other name");
+        }
+    }
+
+    private static String words(Context context, HttpResponseException e) {
+        return switch (e.getStatus()) {
+            case 404 -> "nothing is at this path; see /health/live, /health/ready, /metrics and /api/status";
+            case 405 -> context.method() + " is nothing that can be done here; use GET";
+            default -> String.valueOf(e.getMessage());
+        };
     }
 
     private static @Nullable Void statusAnswered(
@@ -178,14 +214,17 @@ public final class AdminServer implements AutoCloseable {
     }
 
     private static void failed(Context context, @Nullable Throwable e) {
-        if (e instanceof OutsideException || e instanceof StagedJobsException) {
-            context.status(503);
-            json(context, Map.of("error", String.valueOf(e.getMessage())));
+        if (e instanceof ExternalFailureException || e instanceof StagedJobsException) {
+            error(context, 503, String.valueOf(e.getMessage()));
         } else {
             log.error("could not answer {} {}", context.method(), context.path(), e);
-            context.status(500);
-            json(context, Map.of("error", "unexpected failure; see the enqueuer's log"));
+            error(context, 500, "unexpected failure; see the enqueuer's log");
         }
+    }
+
+    private static void error(Context context, int status, String words) {
+        context.status(status);
+        json(context, Map.of("error", words));
     }
 
     private static void json(Context context, Object value) {

@@ -3,7 +3,7 @@ package io.stagedjobs.enqueuer.cli;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.stagedjobs.StagedJobsException;
-import io.stagedjobs.enqueuer.OutsideException;
+import io.stagedjobs.enqueuer.ExternalFailureException;
 import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.enqueuer.settings.SettingsException;
@@ -187,7 +187,7 @@ public final class Cli implements Runnable {
     }
 
     private static String message(Exception e) {
-        if (e instanceof OutsideException
+        if (e instanceof ExternalFailureException
                 || e instanceof SettingsException
                 || e instanceof StagedJobsException
                 || e instanceof CommandFailedException) {

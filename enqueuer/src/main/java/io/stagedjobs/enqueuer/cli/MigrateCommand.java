@@ -2,11 +2,11 @@ package io.stagedjobs.enqueuer.cli;
 
 import io.stagedjobs.enqueuer.DeliveryMode;
 import io.stagedjobs.enqueuer.postgres.Database;
-import io.stagedjobs.enqueuer.postgres.Deployment;
+import io.stagedjobs.enqueuer.postgres.DatabaseIdentity;
 import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.enqueuer.settings.SettingsException;
-import io.stagedjobs.enqueuer.wiring.Wiring;
+import io.stagedjobs.enqueuer.assembly.EnqueuerAssembly;
 import io.stagedjobs.schema.Schema;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -53,8 +53,8 @@ final class MigrateCommand implements Callable<Integer> {
     @Override
     public Integer call() throws SQLException {
         Settings settings = Cli.settings(spec);
-        Database database = Wiring.database(settings);
-        Schema schema = Wiring.schema(settings);
+        Database database = EnqueuerAssembly.database(settings);
+        Schema schema = EnqueuerAssembly.schema(settings);
         try (Connection connection = database.connect()) {
             int applied = schema.migrate(connection);
             print(
@@ -84,7 +84,7 @@ final class MigrateCommand implements Callable<Integer> {
             throw new SettingsException(List.of(
                     "--change-delivery is wrong: expected " + Setting.DELIVERY.expected() + ", got \"" + mode + '"'));
         }
-        Deployment.change(
+        DatabaseIdentity.change(
                 connection,
                 schema,
                 delivery,
@@ -94,7 +94,7 @@ final class MigrateCommand implements Callable<Integer> {
 
     private void changeLanes(Settings settings, Schema schema, Connection connection, int count) {
         try {
-            boolean changed = Deployment.changeLanes(
+            boolean changed = DatabaseIdentity.changeLanes(
                     connection,
                     schema,
                     count,

@@ -11,7 +11,7 @@ import io.stagedjobs.enqueuer.postgres.ParkedJobs.Selection;
 import io.stagedjobs.enqueuer.postgres.StatusReader;
 import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.enqueuer.settings.SettingsException;
-import io.stagedjobs.enqueuer.wiring.Wiring;
+import io.stagedjobs.enqueuer.assembly.EnqueuerAssembly;
 import java.io.Console;
 import java.io.PrintWriter;
 import java.nio.ByteBuffer;
@@ -66,9 +66,9 @@ final class ParkedCommand implements Runnable {
         @Override
         public Integer call() throws SQLException, JsonProcessingException {
             Settings settings = Cli.settings(spec);
-            try (Connection connection = Wiring.connect(settings)) {
+            try (Connection connection = EnqueuerAssembly.connect(settings)) {
                 return run(
-                        new ParkedJobs(connection, Wiring.schema(settings)),
+                        new ParkedJobs(connection, EnqueuerAssembly.schema(settings)),
                         spec.commandLine().getOut());
             }
         }

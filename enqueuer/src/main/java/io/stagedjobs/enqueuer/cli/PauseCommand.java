@@ -5,7 +5,7 @@ import io.stagedjobs.enqueuer.postgres.PausedTopics;
 import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.enqueuer.settings.SettingsException;
-import io.stagedjobs.enqueuer.wiring.Wiring;
+import io.stagedjobs.enqueuer.assembly.EnqueuerAssembly;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;
@@ -40,8 +40,8 @@ class PauseCommand implements Callable<Integer> {
                                     + "\" is not a topic's name; expected letters, digits, dots, underscores and hyphens, 249 at most"));
         }
         Settings settings = Cli.settings(spec);
-        try (Connection connection = Wiring.connect(settings)) {
-            PausedTopics paused = new PausedTopics(connection, Wiring.schema(settings));
+        try (Connection connection = EnqueuerAssembly.connect(settings)) {
+            PausedTopics paused = new PausedTopics(connection, EnqueuerAssembly.schema(settings));
             spec.commandLine()
                     .getOut()
                     .println(change(

@@ -13,7 +13,7 @@ import io.stagedjobs.enqueuer.admin.AdminServer;
 import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.enqueuer.settings.SettingsException;
-import io.stagedjobs.enqueuer.wiring.Wiring;
+import io.stagedjobs.enqueuer.assembly.EnqueuerAssembly;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
@@ -51,15 +51,15 @@ final class RunCommand implements Callable<Integer> {
         Health health = new Health();
         PrometheusMeterRegistry registry = registry();
         AdminServer admin = listen(binding, health, registry, settings);
-        Wiring wiring;
+        EnqueuerAssembly assembly;
         try {
-            wiring = new Wiring(settings, health, registry);
+            assembly = new EnqueuerAssembly(settings, health, registry);
         } catch (RuntimeException e) {
             admin.close();
             throw e;
         }
-        endOnSignal(wiring, admin);
-        wiring.start();
+        endOnSignal(assembly, admin);
+        assembly.start();
         log.info(
                 "enqueuer started, delivery {}, admin on http://{}:{}/",
                 settings.get(Setting.DELIVERY),
@@ -86,12 +86,12 @@ final class RunCommand implements Callable<Integer> {
      * The virtual machine would exit with 143 after SIGTERM; a clean end is exit code 0. So is an end that was cut off after
      * {@link #END_MAX}: PostgreSQL takes back what was open.
      */
-    private static void endOnSignal(Wiring wiring, AdminServer admin) {
+    private static void endOnSignal(EnqueuerAssembly assembly, AdminServer admin) {
         Thread end = new Thread(
                 () -> {
                     log.info("told to end");
                     admin.close();
-                    wiring.close();
+                    assembly.close();
                     log.info("ended");
                 },
                 "end");

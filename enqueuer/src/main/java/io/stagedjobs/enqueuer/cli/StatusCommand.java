@@ -7,7 +7,7 @@ import io.stagedjobs.enqueuer.postgres.StatusReader.Instance;
 import io.stagedjobs.enqueuer.postgres.StatusReader.Status;
 import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
-import io.stagedjobs.enqueuer.wiring.Wiring;
+import io.stagedjobs.enqueuer.assembly.EnqueuerAssembly;
 import java.io.PrintWriter;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -62,8 +62,8 @@ final class StatusCommand implements Callable<Integer> {
      * @param patience how long PostgreSQL may take for one statement
      */
     static Status read(Settings settings, Duration patience) {
-        try (Connection connection = Wiring.connect(settings, patience.plus(SILENCE_MORE))) {
-            return new StatusReader(connection, Wiring.schema(settings))
+        try (Connection connection = EnqueuerAssembly.connect(settings, patience.plus(SILENCE_MORE))) {
+            return new StatusReader(connection, EnqueuerAssembly.schema(settings))
                     .read(settings.get(Setting.TAKEOVER_AFTER), patience);
         } catch (SQLException e) {
             throw new IllegalStateException("could not close the connection", e);

@@ -4,7 +4,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.binder.kafka.KafkaClientMetrics;
 import io.stagedjobs.enqueuer.Batch;
 import io.stagedjobs.enqueuer.Outcome;
-import io.stagedjobs.enqueuer.OutsideException;
+import io.stagedjobs.enqueuer.ExternalFailureException;
 import io.stagedjobs.enqueuer.Progress;
 import io.stagedjobs.enqueuer.Publisher;
 import io.stagedjobs.enqueuer.Refusal;
@@ -111,7 +111,7 @@ public final class AtLeastOncePublisher implements Publisher {
                     topics.forget(sending.jobs());
                 }
                 return outcome;
-            } catch (OutsideException e) {
+            } catch (ExternalFailureException e) {
                 return Outcome.failed(String.valueOf(e.getMessage()));
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();

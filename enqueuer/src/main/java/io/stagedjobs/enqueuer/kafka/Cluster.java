@@ -1,6 +1,7 @@
 package io.stagedjobs.enqueuer.kafka;
 
-import io.stagedjobs.enqueuer.OutsideException;
+import io.stagedjobs.enqueuer.Origin;
+import io.stagedjobs.enqueuer.ExternalFailureException;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
@@ -128,21 +129,21 @@ final class Cluster implements AutoCloseable {
     /**
      * Asks for the nodes.
      *
-     * @throws OutsideException if nobody answers in time
+     * @throws ExternalFailureException if nobody answers in time
      */
     void check() {
         try {
             ask("name its nodes", admin().describeCluster().nodes());
-        } catch (OutsideException e) {
+        } catch (ExternalFailureException e) {
             Throwable cause = e.getCause() == null ? e : e.getCause();
-            throw new OutsideException(
-                    e.side(),
+            throw new ExternalFailureException(
+                    e.origin(),
                     "could not reach Kafka at " + bootstrapServers + " (" + KafkaErrors.words(timeout, cause) + ")",
                     cause);
         }
     }
 
-    /** @throws OutsideException with the way out, if the cluster's transactions are too old to rely on */
+    /** @throws ExternalFailureException with the way out, if the cluster's transactions are too old to rely on */
     void requireTransactions() {
         FinalizedVersionRange version = ask(
                         "describe its features", admin().describeFeatures().featureMetadata())
@@ -150,8 +151,8 @@ final class Cluster implements AutoCloseable {
                 .get("transaction.version");
         int level = version == null ? 0 : version.maxVersionLevel();
         if (level < TRANSACTION_VERSION_MIN) {
-            throw new OutsideException(
-                    OutsideException.Side.KAFKA,
+            throw new ExternalFailureException(
+                    Origin.KAFKA,
                     "cannot publish exactly once to this cluster: its transaction.version is " + level + ", at least "
                             + TRANSACTION_VERSION_MIN
                             + " is needed (Kafka 4.0 and later). Raise it with kafka-features.sh"
@@ -160,16 +161,16 @@ final class Cluster implements AutoCloseable {
         }
     }
 
-    /** @throws OutsideException with the way out, if we may not use these transactional ids */
+    /** @throws ExternalFailureException with the way out, if we may not use these transactional ids */
     void requireTransactionalIds(Set<String> ids) {
         DescribeTransactionsResult described = admin().describeTransactions(ids);
         for (String id : ids) {
             try {
                 ask("describe transactional id " + id, described.description(id));
-            } catch (OutsideException e) {
+            } catch (ExternalFailureException e) {
                 if (e.getCause() instanceof TransactionalIdAuthorizationException) {
-                    throw new OutsideException(
-                            e.side(),
+                    throw new ExternalFailureException(
+                            e.origin(),
                             "may not use transactional id " + id
                                     + ": grant WRITE and DESCRIBE on the transactional ids with the prefix staged-jobs-, or run"
                                     + " with STAGED_JOBS_DELIVERY=at-least-once",
@@ -221,7 +222,7 @@ final class Cluster implements AutoCloseable {
      * Creates the compacted topic for the lanes' progress unless it is there, and checks that it is what it has to be.
      *
      * @return the largest record that it takes
-     * @throws OutsideException with the way out, if it cannot be created, is another one or may not be used
+     * @throws ExternalFailureException with the way out, if it cannot be created, is another one or may not be used
      */
     int requireProgressTopic(String topic, int lanes) {
         Optional<TopicDescription> found = find(topic);
@@ -231,8 +232,8 @@ final class Cluster implements AutoCloseable {
         TopicDescription there = found.orElseGet(() -> awaitVisible(topic));
         Set<AclOperation> allowed = there.authorizedOperations();
         if (allowed != null && !allowed.containsAll(PROGRESS_RIGHTS)) {
-            throw new OutsideException(
-                    OutsideException.Side.KAFKA,
+            throw new ExternalFailureException(
+                    Origin.KAFKA,
                     "may not use topic " + topic + " for progress: grant READ and WRITE on it, beside DESCRIBE and"
                             + " DESCRIBE_CONFIGS",
                     null);
@@ -241,8 +242,8 @@ final class Cluster implements AutoCloseable {
                 ask("describe topic " + topic, configurations(Set.of(topic)).get(topic));
         String policy = config.get(TopicConfig.CLEANUP_POLICY_CONFIG).value();
         if (there.partitions().size() != lanes || !policy.equals(TopicConfig.CLEANUP_POLICY_COMPACT)) {
-            throw new OutsideException(
-                    OutsideException.Side.KAFKA,
+            throw new ExternalFailureException(
+                    Origin.KAFKA,
                     "cannot use topic " + topic + " for progress: expected " + lanes
                             + " partitions and cleanup.policy=compact," + " got "
                             + there.partitions().size() + " and " + policy,
@@ -255,7 +256,7 @@ final class Cluster implements AutoCloseable {
         try {
             return Optional.of(
                     ask("describe topic " + topic, describe(Set.of(topic)).get(topic)));
-        } catch (OutsideException e) {
+        } catch (ExternalFailureException e) {
             if (e.getCause() instanceof UnknownTopicOrPartitionException) {
                 return Optional.empty();
             }
@@ -286,10 +287,10 @@ final class Cluster implements AutoCloseable {
                         PROGRESS_SEGMENT_BYTES)); // only closed segments are compacted
         try {
             ask("create topic " + topic, admin().createTopics(Set.of(wanted)).all());
-        } catch (OutsideException e) {
+        } catch (ExternalFailureException e) {
             if (!(e.getCause() instanceof TopicExistsException)) {
-                throw new OutsideException(
-                        e.side(),
+                throw new ExternalFailureException(
+                        e.origin(),
                         e.getMessage() + ". Create it by hand with " + lanes
                                 + " partitions and cleanup.policy=compact, or allow the enqueuer to",
                         e);
@@ -314,12 +315,12 @@ final class Cluster implements AutoCloseable {
      * Waits for an answer. After one that does not come, the next question goes over a connection of its own.
      *
      * @param deadline of {@link System#nanoTime}
-     * @throws OutsideException with Kafka's error as its cause
+     * @throws ExternalFailureException with Kafka's error as its cause
      */
     <T> T answer(String what, @Nullable KafkaFuture<T> future, long deadline) {
         try {
             return await(what, future, deadline);
-        } catch (OutsideException e) {
+        } catch (ExternalFailureException e) {
             notAnswered(e);
             throw e;
         }
@@ -343,16 +344,16 @@ final class Cluster implements AutoCloseable {
     }
 
     /** Asks over another connection from now on, if that might be what kept the answer back. */
-    void notAnswered(OutsideException failure) {
+    void notAnswered(ExternalFailureException failure) {
         Throwable cause = failure.getCause();
         if (cause != null && (KafkaErrors.isTimeout(cause) || cause instanceof AuthenticationException)) {
             connectAnew();
         }
     }
 
-    private static OutsideException failure(String what, Throwable cause) {
+    private static ExternalFailureException failure(String what, Throwable cause) {
         String words = KafkaErrors.isTimeout(cause) ? "no answer in time" : KafkaErrors.oneLine(cause);
-        return new OutsideException(OutsideException.Side.KAFKA, "Kafka could not " + what + " (" + words + ")", cause);
+        return new ExternalFailureException(Origin.KAFKA, "Kafka could not " + what + " (" + words + ")", cause);
     }
 
     @Override

@@ -1,11 +1,12 @@
 package io.stagedjobs.enqueuer.kafka;
 
+import io.stagedjobs.enqueuer.Origin;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.binder.kafka.KafkaClientMetrics;
 import io.stagedjobs.enqueuer.Batch;
 import io.stagedjobs.enqueuer.Job;
 import io.stagedjobs.enqueuer.Outcome;
-import io.stagedjobs.enqueuer.OutsideException;
+import io.stagedjobs.enqueuer.ExternalFailureException;
 import io.stagedjobs.enqueuer.Progress;
 import io.stagedjobs.enqueuer.Publisher;
 import io.stagedjobs.enqueuer.Refusal;
@@ -31,7 +32,7 @@ public final class ExactlyOncePublisher implements Publisher {
 
     private final KafkaClientSettings settings;
     private final MeterRegistry registry;
-    private final String deployment;
+    private final String database;
     private final Cluster cluster;
     private final Topics topics;
     private final ProgressTopic progressTopic;
@@ -42,20 +43,20 @@ public final class ExactlyOncePublisher implements Publisher {
     /**
      * Connects lazily: nothing is asked of the cluster here.
      *
-     * @param deployment names this database for Kafka, unlike any other; part of transactional ids and topic names
+     * @param database names this database for Kafka, unlike any other; part of transactional ids and topic names
      * @throws IllegalArgumentException if the Kafka client refuses a property
      */
     public ExactlyOncePublisher(
-            KafkaClientSettings settings, String deployment, String source, MeterRegistry registry) {
+            KafkaClientSettings settings, String database, String source, MeterRegistry registry) {
         this.settings = settings;
         this.registry = registry;
-        this.deployment = deployment;
+        this.database = database;
         // What only a producer refuses is met here, and not by a lane.
         KafkaErrors.configured(() -> new KafkaProducer<byte[], byte[]>(settings.transactionalProducer("none", 0)))
                 .close(Duration.ZERO);
         this.cluster = KafkaErrors.configured(() -> new Cluster(settings));
         this.topics = new Topics(cluster, settings);
-        this.progressTopicName = "staged-jobs-progress-" + deployment;
+        this.progressTopicName = "staged-jobs-progress-" + database;
         this.progressTopic = new ProgressTopic(progressTopicName, settings, cluster);
         this.cloudEvents = new CloudEvents(source);
     }
@@ -71,7 +72,7 @@ public final class ExactlyOncePublisher implements Publisher {
     }
 
     private String transactionalId(int lane, int channel) {
-        return "staged-jobs-" + deployment + "-" + lane + "-" + channel;
+        return "staged-jobs-" + database + "-" + lane + "-" + channel;
     }
 
     @Override
@@ -99,8 +100,8 @@ public final class ExactlyOncePublisher implements Publisher {
                 return decided(
                         lane,
                         transactionalId,
-                        new OutsideException(
-                                OutsideException.Side.KAFKA,
+                        new ExternalFailureException(
+                                Origin.KAFKA,
                                 "could not start transactions as " + transactionalId + " ("
                                         + KafkaErrors.words(settings.blockMax(), e) + ")",
                                 e));
@@ -131,12 +132,12 @@ public final class ExactlyOncePublisher implements Publisher {
      * What Kafka holds of a lane if the end of the last transaction under the id is decided, missing in some partition, and
      * stands in the progress itself.
      */
-    private Decided decided(int lane, String transactionalId, OutsideException failure) {
+    private Decided decided(int lane, String transactionalId, ExternalFailureException failure) {
         try {
             if (cluster.decided(transactionalId, new TopicPartition(progressTopicName, lane))) {
                 return new Decided(progressTopic.read(lane, true), failure);
             }
-        } catch (OutsideException notKnown) {
+        } catch (ExternalFailureException notKnown) {
             failure.addSuppressed(notKnown);
         }
         throw failure;
@@ -186,10 +187,10 @@ public final class ExactlyOncePublisher implements Publisher {
                 return sending.isEmpty()
                         ? new Outcome(List.of(), found.refused, records.refused(), null)
                         : inOneTransaction(batch.number(), records, found.refused, deadline);
-            } catch (OutsideException | KafkaException e) {
+            } catch (ExternalFailureException | KafkaException e) {
                 topics.forget(sending);
                 return Outcome.failed(
-                        e instanceof OutsideException ? String.valueOf(e.getMessage()) : KafkaErrors.oneLine(e));
+                        e instanceof ExternalFailureException ? String.valueOf(e.getMessage()) : KafkaErrors.oneLine(e));
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
                 return Outcome.failed("the wait for Kafka's acknowledgements was interrupted");

@@ -1,10 +1,11 @@
 package io.stagedjobs.enqueuer.kafka;
 
+import io.stagedjobs.enqueuer.Origin;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.stagedjobs.enqueuer.Job;
 import io.stagedjobs.enqueuer.LaneHaltedException;
-import io.stagedjobs.enqueuer.OutsideException;
+import io.stagedjobs.enqueuer.ExternalFailureException;
 import io.stagedjobs.enqueuer.Progress;
 import java.time.Duration;
 import java.util.List;
@@ -59,13 +60,13 @@ final class ProgressTopic {
     /**
      * Says how large a record the topic takes.
      *
-     * @throws OutsideException if the progress of one job would be too large
+     * @throws ExternalFailureException if the progress of one job would be too large
      */
     void takes(int bytes) {
         int least = ProgressFormat.bytesMax(1) + OVERHEAD_BYTES;
         if (bytes < least) {
-            throw new OutsideException(
-                    OutsideException.Side.KAFKA,
+            throw new ExternalFailureException(
+                    Origin.KAFKA,
                     "cannot use topic " + topic + " for progress: it takes records of at most " + bytes
                             + " bytes, and needs " + least + " or more; raise its max.message.bytes or segment.bytes",
                     null);
@@ -110,7 +111,7 @@ final class ProgressTopic {
      *
      * @param fenced whether nobody else can write any more: then everything up to the end must be readable; else what
      *     is still open is left out
-     * @throws OutsideException if Kafka does not answer in time
+     * @throws ExternalFailureException if Kafka does not answer in time
      * @throws LaneHaltedException if the last record is no progress
      */
     Progress read(int lane, boolean fenced) {
@@ -131,6 +132,9 @@ final class ProgressTopic {
                 }
             }
         } catch (KafkaException e) {
+            if (KafkaErrors.isTimeout(e)) {
+                cluster.check(); // where nobody answers, that is what a person has to know
+            }
             throw unreadable(lane, KafkaErrors.words(settings.publishTimeout(), e), e);
         }
     }
@@ -187,9 +191,9 @@ final class ProgressTopic {
         }
     }
 
-    private OutsideException unreadable(int lane, String reason, @Nullable Throwable cause) {
-        return new OutsideException(
-                OutsideException.Side.KAFKA,
+    private ExternalFailureException unreadable(int lane, String reason, @Nullable Throwable cause) {
+        return new ExternalFailureException(
+                Origin.KAFKA,
                 "could not read the progress of lane " + lane + " in topic " + topic + " (" + reason + ")",
                 cause);
     }

@@ -1,7 +1,7 @@
 package io.stagedjobs.enqueuer.kafka;
 
 import io.stagedjobs.enqueuer.Job;
-import io.stagedjobs.enqueuer.OutsideException;
+import io.stagedjobs.enqueuer.ExternalFailureException;
 import io.stagedjobs.enqueuer.Refusal;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -140,7 +140,7 @@ final class Topics {
     /**
      * Looks the topics of a batch up, as many of its first jobs as may share a transaction at most.
      *
-     * @throws OutsideException if the cluster says nothing of any of them in time
+     * @throws ExternalFailureException if the cluster says nothing of any of them in time
      */
     Found find(List<Job> jobs) {
         Set<String> topics = new LinkedHashSet<>();
@@ -151,7 +151,7 @@ final class Topics {
             topics.add(jobs.get(first++).topic());
         }
         Found found = new Found(jobs.subList(0, first));
-        OutsideException unanswered = find(topics, found);
+        ExternalFailureException unanswered = find(topics, found);
         if (unanswered != null && found.limits.isEmpty() && found.refused.isEmpty()) {
             throw unanswered;
         }
@@ -161,7 +161,7 @@ final class Topics {
     /**
      * Which of these topics cannot be written to now, and why. Those of which nothing is known yet are among them.
      *
-     * @throws OutsideException if the cluster does not answer in time
+     * @throws ExternalFailureException if the cluster does not answer in time
      */
     Map<String, Refusal> refused(Set<String> topics) {
         Map<String, Refusal> refused = new HashMap<>();
@@ -169,7 +169,7 @@ final class Topics {
         for (int i = 0; i < names.size(); i += partitionsMax) {
             Set<String> some = Set.copyOf(names.subList(i, Math.min(i + partitionsMax, names.size())));
             Found found = new Found(List.of());
-            OutsideException unanswered = find(some, found);
+            ExternalFailureException unanswered = find(some, found);
             if (unanswered != null) {
                 if (found.limits.isEmpty() && found.refused.isEmpty()) {
                     throw unanswered;
@@ -193,7 +193,7 @@ final class Topics {
     }
 
     /** @return the failure of a topic that has no answer; null if each has one */
-    private @Nullable OutsideException find(Set<String> topics, Found found) {
+    private @Nullable ExternalFailureException find(Set<String> topics, Found found) {
         Set<String> unknown = new HashSet<>();
         for (String topic : topics) {
             Limits limits = known.get(topic);
@@ -203,7 +203,7 @@ final class Topics {
                 found.limits.put(topic, limits);
             }
         }
-        OutsideException unanswered = null;
+        ExternalFailureException unanswered = null;
         boolean connectionAtFault = false;
         long deadline = cluster.lookUpDeadline();
         for (Map.Entry<String, Question> asked : ask(unknown).entrySet()) {
@@ -216,7 +216,7 @@ final class Topics {
             } catch (RefusedException e) {
                 found.refused.put(topic, e.refusal);
                 open.remove(topic, asked.getValue());
-            } catch (OutsideException e) {
+            } catch (ExternalFailureException e) {
                 unanswered = e;
                 if (asked.getValue().failed()) {
                     open.remove(topic, asked.getValue());
@@ -271,7 +271,7 @@ final class Topics {
         TopicDescription description;
         try {
             description = cluster.await("describe topic " + topic, asked.description, deadline);
-        } catch (OutsideException e) {
+        } catch (ExternalFailureException e) {
             Refusal refusal = KafkaErrors.refusalOfTopic(e.getCause() == null ? e : e.getCause())
                     .orElseThrow(() -> e);
             throw new RefusedException(refusal);
@@ -305,7 +305,7 @@ final class Topics {
                     found.get(TopicConfig.CLEANUP_POLICY_CONFIG).value().contains(TopicConfig.CLEANUP_POLICY_COMPACT),
                     partitions,
                     number(found, TopicConfig.MIN_IN_SYNC_REPLICAS_CONFIG));
-        } catch (OutsideException e) {
+        } catch (ExternalFailureException e) {
             if (e.getCause() instanceof AuthorizationException) {
                 return new Limits(MESSAGE_BYTES_DEFAULT, false, partitions, 1);
             }

@@ -1,10 +1,11 @@
 package io.stagedjobs.enqueuer.postgres;
 
+import io.stagedjobs.enqueuer.Origin;
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
 import com.zaxxer.hikari.SQLExceptionOverride;
 import io.micrometer.core.instrument.MeterRegistry;
-import io.stagedjobs.enqueuer.OutsideException;
+import io.stagedjobs.enqueuer.ExternalFailureException;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.ResultSet;
@@ -73,7 +74,7 @@ public record Database(String url, Optional<String> username, Supplier<Optional<
     /**
      * Opens one connection outside any pool, so that what is wrong is told at once.
      *
-     * @throws OutsideException saying what is wrong and what to do
+     * @throws ExternalFailureException saying what is wrong and what to do
      */
     public Connection connect() {
         return connect(SILENCE_OF_COMMANDS_MAX);
@@ -86,8 +87,8 @@ public record Database(String url, Optional<String> username, Supplier<Optional<
         } catch (SQLException refused) {
             SQLException e = explained(refused);
             String words = withoutSecrets(String.valueOf(e.getMessage()).replaceAll("\\s*\\R\\s*", " "));
-            throw new OutsideException(
-                    OutsideException.Side.POSTGRESQL,
+            throw new ExternalFailureException(
+                    Origin.POSTGRESQL,
                     "could not connect to " + urlForPeople()
                             + username.map(name -> " as " + name).orElse("") + ": "
                             + words + " (SQLSTATE " + e.getSQLState() + "). Nothing was changed. "
@@ -162,7 +163,7 @@ public record Database(String url, Optional<String> username, Supplier<Optional<
     public HikariDataSource pool(int connectionsMax, Duration publishTimeout, MeterRegistry registry) {
         HikariConfig config = new HikariConfig();
         config.setPoolName("staged-jobs");
-        NewConnections connections = new NewConnections(this, Transactions.sessionOptions(publishTimeout));
+        PrimaryOnlyDataSource connections = new PrimaryOnlyDataSource(this, Transactions.sessionOptions(publishTimeout));
         config.setDataSource(connections);
         config.setExceptionOverride(NOT_WITHOUT_WRITING);
         config.setMaximumPoolSize(connectionsMax);

@@ -1,6 +1,6 @@
 package io.stagedjobs.enqueuer.postgres;
 
-import io.stagedjobs.enqueuer.OutsideException;
+import io.stagedjobs.enqueuer.ExternalFailureException;
 import io.stagedjobs.schema.Schema;
 import java.sql.Connection;
 import java.time.Duration;
@@ -51,9 +51,9 @@ public final class OtherRoles {
     }
 
     /** A failure to take a lane while sessions of its last owner could not be ended. */
-    static OutsideException cannotEnd(Set<String> roles, OutsideException failure) {
-        return new OutsideException(
-                failure.side(),
+    static ExternalFailureException cannotEnd(Set<String> roles, ExternalFailureException failure) {
+        return new ExternalFailureException(
+                failure.origin(),
                 failure.getMessage() + "; its last owner shows no sign of life and connects as role "
                         + String.join(", ", roles)
                         + ", whose sessions this role may not end: end that process, or GRANT"

@@ -1,6 +1,6 @@
 package io.stagedjobs.enqueuer.postgres;
 
-import io.stagedjobs.enqueuer.OutsideException;
+import io.stagedjobs.enqueuer.ExternalFailureException;
 import io.stagedjobs.enqueuer.Refusal;
 import io.stagedjobs.schema.Schema;
 import java.sql.Connection;
@@ -272,9 +272,9 @@ public final class ParkedJobs {
             }
             return change;
         } catch (DataAccessException e) {
-            OutsideException outside = Transactions.outside(verb + " jobs", e);
-            throw new OutsideException(
-                    outside.side(), outside.getMessage() + ". What was done in other lanes before stays done.", e);
+            ExternalFailureException outside = Transactions.outside(verb + " jobs", e);
+            throw new ExternalFailureException(
+                    outside.origin(), outside.getMessage() + ". What was done in other lanes before stays done.", e);
         }
     }
 

@@ -5,7 +5,7 @@ import io.stagedjobs.enqueuer.Job;
 import io.stagedjobs.enqueuer.LaneTransaction;
 import io.stagedjobs.enqueuer.LaneTransaction.Read;
 import io.stagedjobs.enqueuer.Lanes;
-import io.stagedjobs.enqueuer.OutsideException;
+import io.stagedjobs.enqueuer.ExternalFailureException;
 import io.stagedjobs.enqueuer.Selection;
 import io.stagedjobs.enqueuer.postgres.PostgresLaneTransaction.Locked;
 import io.stagedjobs.schema.Schema;
@@ -64,10 +64,10 @@ public final class PostgresLanes implements Lanes {
             return transactions.call("take lane " + lane, dsl -> {
                 spared.addAll(endOrphans(dsl, lane));
                 Record taken = dsl.fetchOne(
-                        sql.take, identity.id(), lane, identity.id(), takeoverAfter.toMillis(), identity.deployment());
+                        sql.take, identity.id(), lane, identity.id(), takeoverAfter.toMillis(), identity.database());
                 return Optional.ofNullable(taken).map(row -> new Taken(row.get(0, long.class), row.get(1, int.class)));
             });
-        } catch (OutsideException e) {
+        } catch (ExternalFailureException e) {
             throw spared.isEmpty() ? e : OtherRoles.cannotEnd(spared, e);
         }
     }

@@ -1,8 +1,9 @@
 package io.stagedjobs.enqueuer.postgres;
 
+import io.stagedjobs.enqueuer.Origin;
 import io.stagedjobs.enqueuer.DeliveryMode;
 import io.stagedjobs.enqueuer.Membership;
-import io.stagedjobs.enqueuer.OutsideException;
+import io.stagedjobs.enqueuer.ExternalFailureException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Set;
@@ -26,9 +27,9 @@ public final class PostgresMembership implements Membership {
      * @param id a new one for each start
      * @param name for people, for example host and process id
      * @param delivery as it is configured
-     * @param deployment under which Kafka knew this database when the enqueuer started
+     * @param database which one it was when the enqueuer started: its {@link DatabaseIdentity#id}
      */
-    public record Identity(UUID id, String name, DeliveryMode delivery, String deployment) {}
+    public record Identity(UUID id, String name, DeliveryMode delivery, String database) {}
 
     private final Transactions transactions;
     private final Statements sql;
@@ -47,9 +48,9 @@ public final class PostgresMembership implements Membership {
     @Override
     public Census beat() {
         return transactions.call("renew the heartbeat", dsl -> {
-            if (!dsl.fetchSingle(sql.sameDeployment, identity.deployment).get(0, boolean.class)) {
-                throw new OutsideException(
-                        OutsideException.Side.POSTGRESQL,
+            if (!dsl.fetchSingle(sql.sameDatabase, identity.database).get(0, boolean.class)) {
+                throw new ExternalFailureException(
+                        Origin.POSTGRESQL,
                         "the delivery mode or the number of lanes was changed or chosen anew while this enqueuer was"
                                 + " running; it takes no lane"
                                 + " any more and has to be started again",

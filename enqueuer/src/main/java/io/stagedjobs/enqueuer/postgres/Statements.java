@@ -12,7 +12,7 @@ final class Statements {
     /** What a job is, wherever its row lies. */
     static final String JOB_COLUMNS = "id, job_id, topic, job_key, job_name, payload, headers, staged_at";
 
-    final String sameDeployment;
+    final String sameDatabase;
     final String renew;
     final String register;
     final String forgetDead;
@@ -72,8 +72,8 @@ final class Statements {
                 + ")";
 
         // spotless:off
-        // One row, changed by Deployment.change only: a process of the time before must take no lane.
-        sameDeployment = "SELECT deployment::text LIKE ? || '%' FROM " + schema.qualified("staged_job_delivery");
+        // One row, changed by DatabaseIdentity.change only: a process of the time before must take no lane.
+        sameDatabase = "SELECT identity::text LIKE ? || '%' FROM " + schema.qualified("staged_job_delivery");
         // Small table, primary key; locks the row written.
         renew = "UPDATE " + enqueuers + " SET seen_at = clock_timestamp() WHERE enqueuer = ?";
         register = "INSERT INTO " + enqueuers + " (enqueuer, name, delivery) VALUES (?, ?, ?)";
@@ -102,7 +102,7 @@ final class Statements {
         take = "UPDATE " + lanes + " AS l SET owner = ?, generation = generation + 1, taken_at = clock_timestamp()"
                 + " WHERE lane = ? AND (owner IS NULL OR owner = ? OR NOT EXISTS"
                 + " (SELECT FROM " + enqueuers + " AS e WHERE e.enqueuer = l.owner AND e.seen_at >= " + aliveFor + "))"
-                + " AND (" + sameDeployment + ") RETURNING generation, channel";
+                + " AND (" + sameDatabase + ") RETURNING generation, channel";
         // Primary key; the row is locked already.
         useChannel = "UPDATE " + lanes + " SET channel = ? WHERE lane = ?";
         giveBack = "UPDATE " + lanes + " SET owner = NULL WHERE lane = ? AND generation = ? AND owner = ?";

@@ -1,6 +1,7 @@
 package io.stagedjobs.enqueuer.postgres;
 
-import io.stagedjobs.enqueuer.OutsideException;
+import io.stagedjobs.enqueuer.Origin;
+import io.stagedjobs.enqueuer.ExternalFailureException;
 import io.stagedjobs.schema.Schema;
 import java.sql.Connection;
 import java.util.List;
@@ -17,7 +18,7 @@ public final class TableChecks {
 
     private TableChecks() {}
 
-    /** @throws OutsideException naming all that was found, and the way out */
+    /** @throws ExternalFailureException naming all that was found, and the way out */
     public static void requireNothingInTheWay(Connection connection, Schema schema) {
         DSLContext dsl = DSL.using(connection, SQLDialect.POSTGRES);
         String tables = "(to_regclass(?), to_regclass(?))";
@@ -45,8 +46,8 @@ public final class TableChecks {
                             parked)
                     .getValues(0, String.class);
             if (!found.isEmpty()) {
-                throw new OutsideException(
-                        OutsideException.Side.POSTGRESQL,
+                throw new ExternalFailureException(
+                        Origin.POSTGRESQL,
                         "cannot move jobs safely: there is " + String.join("; ", found)
                                 + ". A row that it hides or keeps would be published again and again, or be lost. Nothing"
                                 + " was changed. Remove it; for row-level security, the enqueuer's role may also get"

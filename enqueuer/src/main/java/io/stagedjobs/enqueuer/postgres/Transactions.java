@@ -1,7 +1,8 @@
 package io.stagedjobs.enqueuer.postgres;
 
+import io.stagedjobs.enqueuer.Origin;
 import io.stagedjobs.enqueuer.BackgroundThreads;
-import io.stagedjobs.enqueuer.OutsideException;
+import io.stagedjobs.enqueuer.ExternalFailureException;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -247,7 +248,7 @@ final class Transactions {
             }
         }
 
-        private OutsideException named(String what, Exception failure, @Nullable Throwable said) {
+        private ExternalFailureException named(String what, Exception failure, @Nullable Throwable said) {
             String blockers = watch != null && said instanceof SQLException sql ? watch.blockers(sql) : null;
             return outside(what, failure, blockers == null ? "" : "; blocked by " + blockers);
         }
@@ -315,7 +316,7 @@ final class Transactions {
             Prelude prelude = prelude(connection, applicationName);
             return new Open(connection, blockers == null ? null : blockers.watch(), prelude);
         } catch (SQLException e) {
-            OutsideException failure = outside("open a transaction", e);
+            ExternalFailureException failure = outside("open a transaction", e);
             if (connection != null) {
                 new Open(connection, null, Prelude.NONE).close();
             }
@@ -395,11 +396,11 @@ final class Transactions {
     }
 
     /** One line: what PostgreSQL refused, its words and its SQLSTATE. */
-    static OutsideException outside(String what, Exception e) {
+    static ExternalFailureException outside(String what, Exception e) {
         return outside(what, e, "");
     }
 
-    private static OutsideException outside(String what, Exception e, String more) {
+    private static ExternalFailureException outside(String what, Exception e, String more) {
         Throwable said = e instanceof DataAccessException && e.getCause() != null ? e.getCause() : e;
         if (said instanceof SQLTransientConnectionException && said.getCause() instanceof SQLException why) {
             said = why; // the pool only says that it has no connection; this is what the last attempt met
@@ -408,7 +409,7 @@ final class Transactions {
                 ? " (SQLSTATE " + sql.getSQLState() + ")"
                 : "";
         String words = String.valueOf(said.getMessage()).replaceAll("\\s*\\R\\s*", " ");
-        return new OutsideException(
-                OutsideException.Side.POSTGRESQL, "PostgreSQL could not " + what + state + ": " + words + more, e);
+        return new ExternalFailureException(
+                Origin.POSTGRESQL, "PostgreSQL could not " + what + state + ": " + words + more, e);
     }
 }

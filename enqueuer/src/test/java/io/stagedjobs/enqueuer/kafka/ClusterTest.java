@@ -3,7 +3,7 @@ package io.stagedjobs.enqueuer.kafka;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.stagedjobs.enqueuer.OutsideException;
+import io.stagedjobs.enqueuer.ExternalFailureException;
 import io.stagedjobs.testkit.Eventually;
 import io.stagedjobs.testkit.TestKafka;
 import java.time.Duration;
@@ -32,7 +32,7 @@ class ClusterTest {
             long connections = kafka.proxy().connectionsAccepted();
             kafka.proxy().stall();
             Eventually.until("it has connected to silence", () -> {
-                assertThatThrownBy(() -> described(cluster, topic)).isInstanceOf(OutsideException.class);
+                assertThatThrownBy(() -> described(cluster, topic)).isInstanceOf(ExternalFailureException.class);
                 return kafka.proxy().connectionsAccepted() > connections;
             });
             kafka.proxy().heal();
@@ -55,7 +55,7 @@ class ClusterTest {
                     cluster.describe(Set.of(topic)).get(topic);
             cluster.close();
             assertThatThrownBy(() -> cluster.answer("describe", asked, System.nanoTime() + 10_000_000_000L))
-                    .isInstanceOf(OutsideException.class);
+                    .isInstanceOf(ExternalFailureException.class);
             Eventually.until("no client is left", () -> adminClients() == before);
         }
     }
@@ -69,7 +69,7 @@ class ClusterTest {
     private static boolean answers(Cluster cluster, String topic) {
         try {
             return described(cluster, topic).equals(topic);
-        } catch (OutsideException notYet) {
+        } catch (ExternalFailureException notYet) {
             return false;
         }
     }

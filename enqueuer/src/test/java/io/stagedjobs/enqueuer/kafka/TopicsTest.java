@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.stagedjobs.enqueuer.Job;
-import io.stagedjobs.enqueuer.OutsideException;
+import io.stagedjobs.enqueuer.ExternalFailureException;
 import io.stagedjobs.enqueuer.Refusal.Reason;
 import io.stagedjobs.testkit.Eventually;
 import io.stagedjobs.testkit.TestKafka;
@@ -71,7 +71,7 @@ class TopicsTest {
         Eventually.until("Kafka has told of " + topic, () -> {
             try {
                 return together(topic).equals(List.of(topic));
-            } catch (OutsideException notYet) {
+            } catch (ExternalFailureException notYet) {
                 return false;
             }
         });
@@ -85,7 +85,7 @@ class TopicsTest {
         awaitKnown(known);
         kafka.proxy().stall();
         assertThat(together(late, known, late, known)).containsExactly(known, known);
-        assertThatThrownBy(() -> together(late)).isInstanceOf(OutsideException.class);
+        assertThatThrownBy(() -> together(late)).isInstanceOf(ExternalFailureException.class);
         assertThat(topics.refused(Set.of(late, known)))
                 .containsOnlyKeys(late)
                 .hasEntrySatisfying(

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.zaxxer.hikari.HikariDataSource;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
-import io.stagedjobs.enqueuer.OutsideException;
+import io.stagedjobs.enqueuer.ExternalFailureException;
 import io.stagedjobs.testkit.TestDatabase;
 import io.stagedjobs.testkit.TestPostgres;
 import java.sql.Connection;
@@ -55,7 +55,7 @@ class DatabaseTest {
                                 .isTrue();
                     }
                 })
-                .isInstanceOf(OutsideException.class)
+                .isInstanceOf(ExternalFailureException.class)
                 .hasMessageContainingAll(
                         "default_transaction_read_only is on", there.name(), "RESET", "25006", "Nothing was changed")
                 .hasMessageNotContaining("primary");
@@ -67,7 +67,7 @@ class DatabaseTest {
         try (HikariDataSource pool = nobody.pool(1, Duration.ofSeconds(4), new SimpleMeterRegistry())) {
             Transactions transactions = new Transactions(pool, UUID.randomUUID(), Duration.ofSeconds(4));
             assertThatThrownBy(transactions::begin)
-                    .isInstanceOf(OutsideException.class)
+                    .isInstanceOf(ExternalFailureException.class)
                     .hasMessageContainingAll(
                             "could not open a transaction (SQLSTATE 08001)",
                             "Connection to 127.0.0.1:1 refused",

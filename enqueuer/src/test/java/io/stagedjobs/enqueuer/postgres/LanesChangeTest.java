@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.stagedjobs.enqueuer.Outbox;
-import io.stagedjobs.enqueuer.OutsideException;
+import io.stagedjobs.enqueuer.ExternalFailureException;
 import io.stagedjobs.enqueuer.cli.Command;
 import io.stagedjobs.enqueuer.cli.Command.Answer;
 import io.stagedjobs.schema.Schema;
@@ -51,7 +51,7 @@ class LanesChangeTest {
 
     private boolean change(int lanes) throws SQLException {
         try (Connection connection = outbox.database.connect()) {
-            return Deployment.changeLanes(connection, Schema.PUBLIC, lanes, TAKEOVER_AFTER, line -> {});
+            return DatabaseIdentity.changeLanes(connection, Schema.PUBLIC, lanes, TAKEOVER_AFTER, line -> {});
         }
     }
 
@@ -115,12 +115,12 @@ class LanesChangeTest {
         outbox.dsl().execute("UPDATE staged_job_delivery SET delivery = 'exactly-once'");
         outbox.dsl().execute("INSERT INTO staged_job_enqueuers VALUES (gen_random_uuid(), 'alive', 'exactly-once')");
         assertThatThrownBy(() -> change(2))
-                .isInstanceOf(OutsideException.class)
+                .isInstanceOf(ExternalFailureException.class)
                 .hasMessageContainingAll("while enqueuers run", "Nothing was changed");
         outbox.dsl().execute("DELETE FROM staged_job_enqueuers");
         outbox.dsl().execute("UPDATE staged_job_lanes SET owner = gen_random_uuid() WHERE lane IN (2, 5)");
         assertThatThrownBy(() -> change(2))
-                .isInstanceOf(OutsideException.class)
+                .isInstanceOf(ExternalFailureException.class)
                 .hasMessageContainingAll("lanes 2, 5", "staged-jobs drain");
         assertThat(lanes()).isEqualTo(8);
         outbox.dsl().execute("DELETE FROM staged_jobs");
@@ -138,7 +138,7 @@ class LanesChangeTest {
             writer.setClientInfo("ApplicationName", "the writer");
             Outbox.stage(writer, topic, "key of the writer", "late");
             Future<Boolean> change =
-                    thread.submit(() -> Deployment.changeLanes(connection, Schema.PUBLIC, 3, TAKEOVER_AFTER, line -> {
+                    thread.submit(() -> DatabaseIdentity.changeLanes(connection, Schema.PUBLIC, 3, TAKEOVER_AFTER, line -> {
                         told.add(line);
                         toldOnce.countDown();
                     }));

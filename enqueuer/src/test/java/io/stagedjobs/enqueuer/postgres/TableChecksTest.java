@@ -3,7 +3,7 @@ package io.stagedjobs.enqueuer.postgres;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.stagedjobs.enqueuer.OutsideException;
+import io.stagedjobs.enqueuer.ExternalFailureException;
 import io.stagedjobs.schema.Schema;
 import io.stagedjobs.testkit.TestDatabase;
 import io.stagedjobs.testkit.TestPostgres;
@@ -68,7 +68,7 @@ class TableChecksTest {
         for (String table : new String[] {"staged_jobs", "parked_jobs"}) {
             dsl.execute(statement.formatted(SCHEMA.qualified(table)));
             assertThatThrownBy(this::check)
-                    .isInstanceOf(OutsideException.class)
+                    .isInstanceOf(ExternalFailureException.class)
                     .hasMessageContainingAll(found, table, "Nothing was changed");
             dsl.execute("DROP " + found.replace(" on", " ON ") + SCHEMA.qualified(table));
         }
@@ -84,7 +84,7 @@ class TableChecksTest {
             dsl.execute("ALTER TABLE " + SCHEMA.qualified("staged_jobs") + " ENABLE ROW LEVEL SECURITY");
             try (Connection connection = database.connectAs(role, "secret")) {
                 assertThatThrownBy(() -> TableChecks.requireNothingInTheWay(connection, SCHEMA))
-                        .isInstanceOf(OutsideException.class)
+                        .isInstanceOf(ExternalFailureException.class)
                         .hasMessageContainingAll("row-level security of staged_jobs", role, "BYPASSRLS");
                 dsl.execute("ALTER ROLE " + role + " BYPASSRLS");
             }

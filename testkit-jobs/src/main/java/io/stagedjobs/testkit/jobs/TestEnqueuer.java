@@ -1,11 +1,11 @@
 package io.stagedjobs.testkit.jobs;
 
-import io.stagedjobs.enqueuer.OutsideException;
+import io.stagedjobs.enqueuer.ExternalFailureException;
 import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.enqueuer.settings.SettingsException;
-import io.stagedjobs.enqueuer.wiring.Drain;
-import io.stagedjobs.enqueuer.wiring.Wiring;
+import io.stagedjobs.enqueuer.assembly.Drain;
+import io.stagedjobs.enqueuer.assembly.EnqueuerAssembly;
 import io.stagedjobs.schema.SchemaException;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -72,7 +72,7 @@ public final class TestEnqueuer {
      * @return how many jobs were published
      * @throws AssertionError if some of them are left, naming them and why
      * @throws SettingsException if a setting is wrong, unknown or missing
-     * @throws OutsideException if PostgreSQL or Kafka cannot be reached, or refuses
+     * @throws ExternalFailureException if PostgreSQL or Kafka cannot be reached, or refuses
      * @throws SchemaException if the tables are not there, or not those that this software knows
      * @throws IllegalStateException if the thread is interrupted meanwhile; its flag stays set
      */
@@ -93,8 +93,8 @@ public final class TestEnqueuer {
     }
 
     private static FoundJobs left(Settings settings) {
-        try (Connection connection = Wiring.connect(settings)) {
-            return JobTables.in(connection).schema(Wiring.schema(settings)).all();
+        try (Connection connection = EnqueuerAssembly.connect(settings)) {
+            return JobTables.in(connection).schema(EnqueuerAssembly.schema(settings)).all();
         } catch (SQLException e) {
             throw new IllegalStateException("could not close the connection", e);
         }

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.jooq.impl.DSL.table;
 
-import io.stagedjobs.enqueuer.OutsideException;
+import io.stagedjobs.enqueuer.ExternalFailureException;
 import io.stagedjobs.enqueuer.settings.SettingsException;
 import io.stagedjobs.schema.Schema;
 import io.stagedjobs.testkit.TestKafka;
@@ -157,7 +157,7 @@ class TestEnqueuerTest {
                 .hasMessageContaining("unknown setting delivry. The nearest known one is delivery.");
         assertThatThrownBy(TestEnqueuer.from(tables.database.url(), tables.database.username(), "wrong")
                         .to(KAFKA.bootstrapServers())::drain)
-                .isInstanceOf(OutsideException.class)
+                .isInstanceOf(ExternalFailureException.class)
                 .hasMessageContaining("password authentication failed");
     }
 }

@@ -1,8 +1,8 @@
-package io.stagedjobs.enqueuer.wiring;
+package io.stagedjobs.enqueuer.assembly;
 
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.stagedjobs.enqueuer.Health;
-import io.stagedjobs.enqueuer.OutsideException;
+import io.stagedjobs.enqueuer.ExternalFailureException;
 import io.stagedjobs.enqueuer.postgres.StatusReader;
 import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.enqueuer.settings.SettingsException;
@@ -35,14 +35,14 @@ public final class Drain {
     public record Result(long published, List<String> left) {}
 
     private final StatusReader reader;
-    private final Wiring wiring;
+    private final EnqueuerAssembly assembly;
     private final Duration patience;
     private final long before;
     private final long lastId;
 
-    private Drain(StatusReader reader, Wiring wiring, Duration patience) {
+    private Drain(StatusReader reader, EnqueuerAssembly assembly, Duration patience) {
         this.reader = reader;
-        this.wiring = wiring;
+        this.assembly = assembly;
         this.patience = patience;
         this.before = reader.count();
         this.lastId = reader.lastId();
@@ -53,15 +53,15 @@ public final class Drain {
      * everything is paused it starts nothing.
      *
      * @throws SettingsException if a setting is missing or wrong
-     * @throws OutsideException if PostgreSQL or Kafka is not there at the start, or PostgreSQL goes away later
+     * @throws ExternalFailureException if PostgreSQL or Kafka is not there at the start, or PostgreSQL goes away later
      * @throws SchemaException if the schema is not the one that this software knows
      * @throws InterruptedException if the thread is interrupted meanwhile; the enqueuer has ended, no job is lost
      */
     public static Result run(Settings settings, Duration patience) throws InterruptedException {
         Health health = new Health();
-        try (Wiring wiring = new Wiring(settings, health, new SimpleMeterRegistry());
-                Connection connection = Wiring.database(settings).connect()) {
-            StatusReader reader = new StatusReader(connection, Wiring.schema(settings));
+        try (EnqueuerAssembly assembly = new EnqueuerAssembly(settings, health, new SimpleMeterRegistry());
+                Connection connection = EnqueuerAssembly.database(settings).connect()) {
+            StatusReader reader = new StatusReader(connection, EnqueuerAssembly.schema(settings));
             if (reader.everythingPaused()) {
                 return new Result(
                         0,
@@ -69,14 +69,14 @@ public final class Drain {
                                 "everything is paused, so that nothing would be published, and nothing was. End that with"
                                         + " `staged-jobs resume`."));
             }
-            return new Drain(reader, wiring, patience).run(health);
+            return new Drain(reader, assembly, patience).run(health);
         } catch (SQLException e) {
             throw new IllegalStateException("could not close the connection", e);
         }
     }
 
     private Result run(Health health) throws InterruptedException {
-        wiring.start();
+        assembly.start();
         boolean drained = await();
         List<StatusReader.Topic> staged = reader.waitingByTopic(lastId);
         List<StatusReader.Aside> aside = reader.aside(lastId);
@@ -99,8 +99,8 @@ public final class Drain {
                 return true;
             }
             long now = System.nanoTime();
-            if (wiring.enqueuer().published() != published) {
-                published = wiring.enqueuer().published();
+            if (assembly.enqueuer().published() != published) {
+                published = assembly.enqueuer().published();
                 movedAt = now;
                 lookedAt = now;
             } else if (now - lookedAt > LOOK_AROUND_AFTER.toNanos()) {
@@ -124,8 +124,8 @@ public final class Drain {
                 .collect(Collectors.toSet());
         held.removeAll(reader.pauses());
         try {
-            return !held.isEmpty() && !wiring.publisher().refused(held).keySet().containsAll(held);
-        } catch (OutsideException away) {
+            return !held.isEmpty() && !assembly.publisher().refused(held).keySet().containsAll(held);
+        } catch (ExternalFailureException away) {
             return true; // the lanes find out too, and health tells
         }
     }

@@ -1,7 +1,8 @@
 package io.stagedjobs.enqueuer.postgres;
 
+import io.stagedjobs.enqueuer.Origin;
 import io.stagedjobs.enqueuer.DeliveryMode;
-import io.stagedjobs.enqueuer.OutsideException;
+import io.stagedjobs.enqueuer.ExternalFailureException;
 import io.stagedjobs.schema.Schema;
 import io.stagedjobs.schema.SchemaException;
 import java.sql.Connection;
@@ -23,25 +24,25 @@ import org.jspecify.annotations.Nullable;
  * @param id a random part that changes whenever the mode or the number of lanes is chosen
  * @param lanes how many there are
  */
-public record Deployment(String name, String id, int lanes) {
+public record DatabaseIdentity(String name, String id, int lanes) {
 
     /**
      * Reads it, and writes nothing.
      *
      * @param delivery the mode that the settings ask for
-     * @throws OutsideException with the way out, if the database works in the other mode
+     * @throws ExternalFailureException with the way out, if the database works in the other mode
      */
-    public static Deployment read(Connection connection, Schema schema, DeliveryMode delivery) {
+    public static DatabaseIdentity read(Connection connection, Schema schema, DeliveryMode delivery) {
         try {
             Record row = DSL.using(connection, SQLDialect.POSTGRES)
-                    .fetchSingle("SELECT d.delivery, left(d.deployment::text, 8),"
+                    .fetchSingle("SELECT d.delivery, left(d.identity::text, 8),"
                             + " (SELECT system_identifier FROM pg_catalog.pg_control_system()),"
                             + " (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())::text,"
                             + " (SELECT count(*) FROM " + schema.qualified("staged_job_lanes") + ") FROM "
                             + schema.qualified("staged_job_delivery") + " AS d");
             refuseOther(row.get(0, String.class), delivery);
             refuseOtherLanes(connection, schema, row.get(4, int.class));
-            return new Deployment(
+            return new DatabaseIdentity(
                     row.get(2, String.class) + "-" + row.get(3, String.class) + "-" + row.get(1, String.class),
                     row.get(1, String.class),
                     row.get(4, int.class));
@@ -53,7 +54,7 @@ public record Deployment(String name, String id, int lanes) {
     /**
      * Decides the mode, if no enqueuer has done so before: called when everything else that the mode needs is there.
      *
-     * @throws OutsideException with the way out, if another enqueuer decided otherwise meanwhile
+     * @throws ExternalFailureException with the way out, if another enqueuer decided otherwise meanwhile
      */
     public static void join(Connection connection, Schema schema, DeliveryMode delivery) {
         String table = schema.qualified("staged_job_delivery");
@@ -68,8 +69,8 @@ public record Deployment(String name, String id, int lanes) {
 
     private static void refuseOther(@Nullable String recorded, DeliveryMode delivery) {
         if (recorded != null && !recorded.equals(delivery.toString())) {
-            throw new OutsideException(
-                    OutsideException.Side.POSTGRESQL,
+            throw new ExternalFailureException(
+                    Origin.POSTGRESQL,
                     "cannot work in delivery mode " + delivery + ": this database works in mode " + recorded
                             + ". Nothing was changed. Set STAGED_JOBS_DELIVERY=" + recorded
                             + ", or stop every enqueuer and change the mode with `staged-jobs migrate --change-delivery "
@@ -82,8 +83,8 @@ public record Deployment(String name, String id, int lanes) {
     private static void refuseOtherLanes(Connection connection, Schema schema, int lanes) {
         int spread = schema.lanes(connection);
         if (spread != lanes || anyBeyond(DSL.using(connection, SQLDialect.POSTGRES), schema, lanes)) {
-            throw new OutsideException(
-                    OutsideException.Side.POSTGRESQL,
+            throw new ExternalFailureException(
+                    Origin.POSTGRESQL,
                     "cannot move all jobs: there are " + lanes + " lanes (0 to " + (lanes - 1) + "), but "
                             + (spread == lanes ? "a job lies beyond them" : "new jobs are spread over " + spread)
                             + ", as after a restore of some of the tables. Nothing was changed. Stop every enqueuer and run"
@@ -110,7 +111,7 @@ public record Deployment(String name, String id, int lanes) {
      * @param lanes 1 to {@value Schema#LANES_MAX}
      * @param waiting is given a line for a person while somebody keeps a table locked
      * @return whether anything was to be done
-     * @throws OutsideException if an enqueuer lives, or ended without leaving while jobs wait
+     * @throws ExternalFailureException if an enqueuer lives, or ended without leaving while jobs wait
      * @throws SchemaException if the tables stay locked
      */
     public static boolean changeLanes(
@@ -145,7 +146,7 @@ public record Deployment(String name, String id, int lanes) {
             });
             return true;
         } catch (DataAccessException e) {
-            throw e.getCause() instanceof OutsideException refused
+            throw e.getCause() instanceof ExternalFailureException refused
                     ? refused
                     : Transactions.outside("change the number of lanes", e);
         }
@@ -158,8 +159,8 @@ public record Deployment(String name, String id, int lanes) {
                         takeoverAfterMillis)
                 .get(0, long.class);
         if (living > 0) {
-            throw new OutsideException(
-                    OutsideException.Side.POSTGRESQL,
+            throw new ExternalFailureException(
+                    Origin.POSTGRESQL,
                     "cannot " + what + " while enqueuers run: " + living + " did within the last "
                             + takeoverAfterMillis / 1000
                             + " s. Nothing was changed. Stop them all, then try again.",
@@ -175,8 +176,8 @@ public record Deployment(String name, String id, int lanes) {
                         + schema.qualified("staged_job_delivery") + " WHERE delivery = 'exactly-once')")
                 .get(0, String.class);
         if (lanes != null) {
-            throw new OutsideException(
-                    OutsideException.Side.POSTGRESQL,
+            throw new ExternalFailureException(
+                    Origin.POSTGRESQL,
                     "cannot change the number of lanes while jobs wait and the last owner of lanes " + lanes
                             + " did not leave cleanly: Kafka may hold a batch of it that is not deleted here, and that would be"
                             + " published again. Nothing was changed. Run `staged-jobs drain` first.",
@@ -187,14 +188,14 @@ public record Deployment(String name, String id, int lanes) {
     /** What Kafka and the database know of each other is forgotten. */
     private static void beginAnew(DSLContext dsl, Schema schema) {
         dsl.execute("DELETE FROM " + schema.qualified("staged_job_batches"));
-        dsl.execute("UPDATE " + schema.qualified("staged_job_delivery") + " SET deployment = gen_random_uuid()");
+        dsl.execute("UPDATE " + schema.qualified("staged_job_delivery") + " SET identity = gen_random_uuid()");
     }
 
     /**
      * Changes the mode, in a transaction of its own. What Kafka and the database remembered of each other is forgotten,
      * and Kafka will know the database under a new name.
      *
-     * @throws OutsideException if an enqueuer lives: all must be stopped
+     * @throws ExternalFailureException if an enqueuer lives: all must be stopped
      */
     public static void change(Connection connection, Schema schema, DeliveryMode delivery, long takeoverAfterMillis) {
         try {
@@ -210,7 +211,7 @@ public record Deployment(String name, String id, int lanes) {
                         "UPDATE " + schema.qualified("staged_job_delivery") + " SET delivery = ?", delivery.toString());
             });
         } catch (DataAccessException e) {
-            throw e.getCause() instanceof OutsideException refused
+            throw e.getCause() instanceof ExternalFailureException refused
                     ? refused
                     : Transactions.outside("change the delivery mode", e);
         }

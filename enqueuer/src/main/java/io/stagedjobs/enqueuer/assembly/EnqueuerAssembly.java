@@ -1,18 +1,19 @@
-package io.stagedjobs.enqueuer.wiring;
+package io.stagedjobs.enqueuer.assembly;
 
+import io.stagedjobs.enqueuer.Origin;
 import com.zaxxer.hikari.HikariDataSource;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.stagedjobs.enqueuer.BatchLimits;
 import io.stagedjobs.enqueuer.DeliveryMode;
 import io.stagedjobs.enqueuer.Enqueuer;
 import io.stagedjobs.enqueuer.Health;
-import io.stagedjobs.enqueuer.OutsideException;
+import io.stagedjobs.enqueuer.ExternalFailureException;
 import io.stagedjobs.enqueuer.Publisher;
 import io.stagedjobs.enqueuer.kafka.AtLeastOncePublisher;
 import io.stagedjobs.enqueuer.kafka.ExactlyOncePublisher;
 import io.stagedjobs.enqueuer.kafka.KafkaClientSettings;
 import io.stagedjobs.enqueuer.postgres.Database;
-import io.stagedjobs.enqueuer.postgres.Deployment;
+import io.stagedjobs.enqueuer.postgres.DatabaseIdentity;
 import io.stagedjobs.enqueuer.postgres.OtherRoles;
 import io.stagedjobs.enqueuer.postgres.PostgresLanes;
 import io.stagedjobs.enqueuer.postgres.PostgresMembership;
@@ -38,9 +39,9 @@ import org.slf4j.LoggerFactory;
  * An enqueuer with everything it needs, built from settings; closing takes it down in reverse. It is used once: who wants to
  * start again builds another one.
  */
-public final class Wiring implements AutoCloseable {
+public final class EnqueuerAssembly implements AutoCloseable {
 
-    private static final Logger log = LoggerFactory.getLogger(Wiring.class);
+    private static final Logger log = LoggerFactory.getLogger(EnqueuerAssembly.class);
 
     /** The lane's own transaction, and the one that reads ahead. */
     private static final int CONNECTIONS_PER_LANE = 2;
@@ -60,34 +61,34 @@ public final class Wiring implements AutoCloseable {
      * open.
      *
      * @throws SettingsException if a setting is missing or wrong
-     * @throws OutsideException if PostgreSQL or Kafka is not there or refuses
+     * @throws ExternalFailureException if PostgreSQL or Kafka is not there or refuses
      * @throws SchemaException if the schema is not the one that this software knows
      */
-    public Wiring(Settings settings, Health health, MeterRegistry registry) {
+    public EnqueuerAssembly(Settings settings, Health health, MeterRegistry registry) {
         Database database = database(settings);
         Schema schema = schema(settings);
         String source = settings.get(Setting.SOURCE).replace("<database>", database.name());
         DeliveryMode delivery = settings.get(Setting.DELIVERY);
-        Deployment deployment;
+        DatabaseIdentity identity;
         try (Connection connection = connect(settings)) {
             TableChecks.requireNothingInTheWay(connection, schema);
             OtherRoles.warning(connection, schema, settings.get(Setting.TAKEOVER_AFTER))
                     .ifPresent(log::warn);
-            deployment = Deployment.read(connection, schema, delivery);
-            publisher = publisher(settings, source, deployment, registry);
+            identity = DatabaseIdentity.read(connection, schema, delivery);
+            publisher = publisher(settings, source, identity, registry);
             joinOrClose(publisher, connection, schema, delivery);
         } catch (SQLException e) {
             throw new IllegalStateException("could not close the connection", e);
         }
-        health.reached(OutsideException.Side.KAFKA);
+        health.reached(Origin.KAFKA);
         pool = database.pool(
-                CONNECTIONS_PER_LANE * deployment.lanes() + CONNECTIONS_MORE,
+                CONNECTIONS_PER_LANE * identity.lanes() + CONNECTIONS_MORE,
                 settings.get(Setting.PUBLISH_TIMEOUT),
                 registry);
         PostgresLanes lanes = new PostgresLanes(
                 pool,
                 schema,
-                new PostgresMembership.Identity(UUID.randomUUID(), name(settings), delivery, deployment.id()),
+                new PostgresMembership.Identity(UUID.randomUUID(), name(settings), delivery, identity.id()),
                 settings.get(Setting.TAKEOVER_AFTER),
                 settings.get(Setting.PUBLISH_TIMEOUT));
         Enqueuer.Options options = new Enqueuer.Options(
@@ -103,7 +104,7 @@ public final class Wiring implements AutoCloseable {
 
     private static void joinOrClose(Publisher publisher, Connection connection, Schema schema, DeliveryMode delivery) {
         try {
-            Deployment.join(connection, schema, delivery);
+            DatabaseIdentity.join(connection, schema, delivery);
         } catch (RuntimeException e) {
             publisher.close();
             throw e;
@@ -137,13 +138,13 @@ public final class Wiring implements AutoCloseable {
     }
 
     private static Publisher publisher(
-            Settings settings, String source, Deployment deployment, MeterRegistry registry) {
+            Settings settings, String source, DatabaseIdentity identity, MeterRegistry registry) {
         settings.get(Setting.KAFKA_BOOTSTRAP_SERVERS);
         KafkaClientSettings clients = new KafkaClientSettings(settings.kafka(), settings.get(Setting.PUBLISH_TIMEOUT));
         Publisher publisher;
         try {
             publisher = switch (settings.get(Setting.DELIVERY)) {
-                case EXACTLY_ONCE -> new ExactlyOncePublisher(clients, deployment.name(), source, registry);
+                case EXACTLY_ONCE -> new ExactlyOncePublisher(clients, identity.name(), source, registry);
                 case AT_LEAST_ONCE -> new AtLeastOncePublisher(clients, source, registry);
             };
         } catch (IllegalArgumentException e) {
@@ -153,12 +154,12 @@ public final class Wiring implements AutoCloseable {
                                     + ". Nothing was started. Check STAGED_JOBS_KAFKA_BOOTSTRAP_SERVERS and the other client properties."));
         }
         try {
-            publisher.check(deployment.lanes());
+            publisher.check(identity.lanes());
             return publisher;
-        } catch (OutsideException e) {
+        } catch (ExternalFailureException e) {
             publisher.close();
-            throw new OutsideException(
-                    e.side(),
+            throw new ExternalFailureException(
+                    e.origin(),
                     e.getMessage()
                             + ". Nothing was changed. The cluster asked is that of"
                             + " STAGED_JOBS_KAFKA_BOOTSTRAP_SERVERS.",
@@ -177,7 +178,7 @@ public final class Wiring implements AutoCloseable {
     /**
      * Connects to the database; the connection is the caller's to close.
      *
-     * @throws OutsideException if it cannot be reached
+     * @throws ExternalFailureException if it cannot be reached
      * @throws SchemaException if its schema is not the one that this software knows
      */
     public static Connection connect(Settings settings) {

@@ -17,9 +17,9 @@ import org.slf4j.LoggerFactory;
  * <p>A promoted standby begins a new timeline (PostgreSQL, "Continuous Archiving"). A former primary that comes back
  * is on the old one; it accepts writers, and holds jobs that its successor has published already.
  */
-final class NewConnections extends PGSimpleDataSource {
+final class PrimaryOnlyDataSource extends PGSimpleDataSource {
 
-    private static final Logger log = LoggerFactory.getLogger(NewConnections.class);
+    private static final Logger log = LoggerFactory.getLogger(PrimaryOnlyDataSource.class);
 
     /** The first eight digits of the log file's name; a standby writes none. */
     private static final String TIMELINE =
@@ -35,7 +35,7 @@ final class NewConnections extends PGSimpleDataSource {
     private volatile Runnable onChange = () -> {};
 
     /** @param sessionOptions see {@link Database#open} */
-    NewConnections(Database database, String sessionOptions) {
+    PrimaryOnlyDataSource(Database database, String sessionOptions) {
         this.database = database;
         this.sessionOptions = sessionOptions;
     }
