@@ -94,8 +94,8 @@ public final class Health {
     /** Reasons by what does not work ({@code postgresql}, {@code kafka}, {@code lane 3}); empty if everything does. */
     public synchronized Map<String, String> problems() {
         Map<String, String> problems = new TreeMap<>();
-        failing.forEach(
-                (lane, failure) -> problems.putIfAbsent(failure.origin.label(), "lane " + lane + ": " + failure.reason));
+        failing.forEach((lane, failure) ->
+                problems.putIfAbsent(failure.origin.label(), "lane " + lane + ": " + failure.reason));
         ofProcess.forEach((origin, reason) -> problems.put(origin.label(), reason));
         halted.forEach((lane, reason) -> problems.put("lane " + lane, reason));
         return problems;

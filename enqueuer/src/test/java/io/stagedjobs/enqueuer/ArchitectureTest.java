@@ -64,7 +64,11 @@ class ArchitectureTest {
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage(
-                    MIDDLE + ".postgres", MIDDLE + ".admin", MIDDLE + ".cli", MIDDLE + ".assembly", MIDDLE + ".settings");
+                    MIDDLE + ".postgres",
+                    MIDDLE + ".admin",
+                    MIDDLE + ".cli",
+                    MIDDLE + ".assembly",
+                    MIDDLE + ".settings");
 
     /** An application that runs an enqueuer inside itself has neither the command line nor the HTTP server. */
     @ArchTest

@@ -388,7 +388,8 @@ class ExactlyOnceTest {
         assertThat(step.reason()).contains("Kafka holds no progress of it", "pg_upgrade");
         lanes.membership().leave();
         try (Connection connection = outbox.database.connect()) {
-            DatabaseIdentity.change(connection, Schema.PUBLIC, DeliveryMode.EXACTLY_ONCE, Outbox.TAKEOVER_AFTER.toMillis());
+            DatabaseIdentity.change(
+                    connection, Schema.PUBLIC, DeliveryMode.EXACTLY_ONCE, Outbox.TAKEOVER_AFTER.toMillis());
         }
         lanes = outbox.lanes();
         lanes.membership().beat();

@@ -1,11 +1,10 @@
 package io.stagedjobs.spring;
 
 import io.micrometer.core.instrument.MeterRegistry;
-import io.stagedjobs.enqueuer.Health;
 import io.stagedjobs.enqueuer.ExternalFailureException;
-import io.stagedjobs.enqueuer.Origin;
-import io.stagedjobs.enqueuer.settings.Settings;
+import io.stagedjobs.enqueuer.Health;
 import io.stagedjobs.enqueuer.assembly.EnqueuerAssembly;
+import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.internal.Backoff;
 import java.time.Duration;
 import java.util.Map;

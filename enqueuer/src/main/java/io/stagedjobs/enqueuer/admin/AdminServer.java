@@ -9,8 +9,8 @@ import io.javalin.http.Context;
 import io.javalin.http.HttpResponseException;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.stagedjobs.StagedJobsException;
-import io.stagedjobs.enqueuer.Health;
 import io.stagedjobs.enqueuer.ExternalFailureException;
+import io.stagedjobs.enqueuer.Health;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
@@ -169,7 +169,8 @@ public final class AdminServer implements AutoCloseable {
         }
         String given = context.header("Authorization");
         if (given != null
-                && given.regionMatches(true, 0, BEARER, 0, BEARER.length()) // the scheme's case does not matter: RFC 9110
+                && given.regionMatches(
+                        true, 0, BEARER, 0, BEARER.length()) // the scheme's case does not matter: RFC 9110
                 && MessageDigest.isEqual(
                         binding.token.get().getBytes(UTF_8),
                         given.substring(BEARER.length()).trim().getBytes(UTF_8))) {
@@ -186,7 +187,9 @@ public final class AdminServer implements AutoCloseable {
      */
     private void requireOwnName(Context context) {
         String host = String.valueOf(context.host()).replaceFirst(":[0-9]*$", "");
-        if (loopback && !host.equalsIgnoreCase(binding.host) && !LOOPBACK.matcher(host).matches()) {
+        if (loopback
+                && !host.equalsIgnoreCase(binding.host)
+                && !LOOPBACK.matcher(host).matches()) {
             throw new HttpResponseException(421, "this port answers requests to localhost, and no other name");
         }
     }

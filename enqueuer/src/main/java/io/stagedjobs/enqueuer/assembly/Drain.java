@@ -1,8 +1,8 @@
 package io.stagedjobs.enqueuer.assembly;
 
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
-import io.stagedjobs.enqueuer.Health;
 import io.stagedjobs.enqueuer.ExternalFailureException;
+import io.stagedjobs.enqueuer.Health;
 import io.stagedjobs.enqueuer.postgres.StatusReader;
 import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.enqueuer.settings.SettingsException;
@@ -124,7 +124,8 @@ public final class Drain {
                 .collect(Collectors.toSet());
         held.removeAll(reader.pauses());
         try {
-            return !held.isEmpty() && !assembly.publisher().refused(held).keySet().containsAll(held);
+            return !held.isEmpty()
+                    && !assembly.publisher().refused(held).keySet().containsAll(held);
         } catch (ExternalFailureException away) {
             return true; // the lanes find out too, and health tells
         }

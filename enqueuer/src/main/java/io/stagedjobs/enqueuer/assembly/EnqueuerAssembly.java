@@ -1,13 +1,13 @@
 package io.stagedjobs.enqueuer.assembly;
 
-import io.stagedjobs.enqueuer.Origin;
 import com.zaxxer.hikari.HikariDataSource;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.stagedjobs.enqueuer.BatchLimits;
 import io.stagedjobs.enqueuer.DeliveryMode;
 import io.stagedjobs.enqueuer.Enqueuer;
-import io.stagedjobs.enqueuer.Health;
 import io.stagedjobs.enqueuer.ExternalFailureException;
+import io.stagedjobs.enqueuer.Health;
+import io.stagedjobs.enqueuer.Origin;
 import io.stagedjobs.enqueuer.Publisher;
 import io.stagedjobs.enqueuer.kafka.AtLeastOncePublisher;
 import io.stagedjobs.enqueuer.kafka.ExactlyOncePublisher;

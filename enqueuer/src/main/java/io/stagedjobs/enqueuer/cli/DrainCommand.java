@@ -1,9 +1,9 @@
 package io.stagedjobs.enqueuer.cli;
 
+import io.stagedjobs.enqueuer.assembly.Drain;
 import io.stagedjobs.enqueuer.postgres.StatusReader;
 import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.SettingsException;
-import io.stagedjobs.enqueuer.assembly.Drain;
 import java.io.PrintWriter;
 import java.time.Duration;
 import java.util.List;

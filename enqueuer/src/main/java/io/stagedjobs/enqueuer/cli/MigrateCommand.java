@@ -1,12 +1,12 @@
 package io.stagedjobs.enqueuer.cli;
 
 import io.stagedjobs.enqueuer.DeliveryMode;
+import io.stagedjobs.enqueuer.assembly.EnqueuerAssembly;
 import io.stagedjobs.enqueuer.postgres.Database;
 import io.stagedjobs.enqueuer.postgres.DatabaseIdentity;
 import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.enqueuer.settings.SettingsException;
-import io.stagedjobs.enqueuer.assembly.EnqueuerAssembly;
 import io.stagedjobs.schema.Schema;
 import java.sql.Connection;
 import java.sql.SQLException;

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.stagedjobs.enqueuer.assembly.EnqueuerAssembly;
 import io.stagedjobs.enqueuer.postgres.ParkedJobs;
 import io.stagedjobs.enqueuer.postgres.ParkedJobs.Change;
 import io.stagedjobs.enqueuer.postgres.ParkedJobs.Entry;
@@ -11,7 +12,6 @@ import io.stagedjobs.enqueuer.postgres.ParkedJobs.Selection;
 import io.stagedjobs.enqueuer.postgres.StatusReader;
 import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.enqueuer.settings.SettingsException;
-import io.stagedjobs.enqueuer.assembly.EnqueuerAssembly;
 import java.io.Console;
 import java.io.PrintWriter;
 import java.nio.ByteBuffer;

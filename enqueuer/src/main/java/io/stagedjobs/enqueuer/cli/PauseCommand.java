@@ -1,11 +1,11 @@
 package io.stagedjobs.enqueuer.cli;
 
 import io.stagedjobs.enqueuer.Membership;
+import io.stagedjobs.enqueuer.assembly.EnqueuerAssembly;
 import io.stagedjobs.enqueuer.postgres.PausedTopics;
 import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.enqueuer.settings.SettingsException;
-import io.stagedjobs.enqueuer.assembly.EnqueuerAssembly;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;

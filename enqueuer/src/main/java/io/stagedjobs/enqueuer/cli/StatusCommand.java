@@ -2,12 +2,12 @@ package io.stagedjobs.enqueuer.cli;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.stagedjobs.enqueuer.assembly.EnqueuerAssembly;
 import io.stagedjobs.enqueuer.postgres.StatusReader;
 import io.stagedjobs.enqueuer.postgres.StatusReader.Instance;
 import io.stagedjobs.enqueuer.postgres.StatusReader.Status;
 import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
-import io.stagedjobs.enqueuer.assembly.EnqueuerAssembly;
 import java.io.PrintWriter;
 import java.sql.Connection;
 import java.sql.SQLException;

@@ -1,7 +1,7 @@
 package io.stagedjobs.enqueuer.kafka;
 
-import io.stagedjobs.enqueuer.Origin;
 import io.stagedjobs.enqueuer.ExternalFailureException;
+import io.stagedjobs.enqueuer.Origin;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;

@@ -1,12 +1,12 @@
 package io.stagedjobs.enqueuer.kafka;
 
-import io.stagedjobs.enqueuer.Origin;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.binder.kafka.KafkaClientMetrics;
 import io.stagedjobs.enqueuer.Batch;
-import io.stagedjobs.enqueuer.Job;
-import io.stagedjobs.enqueuer.Outcome;
 import io.stagedjobs.enqueuer.ExternalFailureException;
+import io.stagedjobs.enqueuer.Job;
+import io.stagedjobs.enqueuer.Origin;
+import io.stagedjobs.enqueuer.Outcome;
 import io.stagedjobs.enqueuer.Progress;
 import io.stagedjobs.enqueuer.Publisher;
 import io.stagedjobs.enqueuer.Refusal;
@@ -46,8 +46,7 @@ public final class ExactlyOncePublisher implements Publisher {
      * @param database names this database for Kafka, unlike any other; part of transactional ids and topic names
      * @throws IllegalArgumentException if the Kafka client refuses a property
      */
-    public ExactlyOncePublisher(
-            KafkaClientSettings settings, String database, String source, MeterRegistry registry) {
+    public ExactlyOncePublisher(KafkaClientSettings settings, String database, String source, MeterRegistry registry) {
         this.settings = settings;
         this.registry = registry;
         this.database = database;
@@ -190,7 +189,9 @@ public final class ExactlyOncePublisher implements Publisher {
             } catch (ExternalFailureException | KafkaException e) {
                 topics.forget(sending);
                 return Outcome.failed(
-                        e instanceof ExternalFailureException ? String.valueOf(e.getMessage()) : KafkaErrors.oneLine(e));
+                        e instanceof ExternalFailureException
+                                ? String.valueOf(e.getMessage())
+                                : KafkaErrors.oneLine(e));
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
                 return Outcome.failed("the wait for Kafka's acknowledgements was interrupted");

@@ -1,11 +1,11 @@
 package io.stagedjobs.enqueuer.kafka;
 
-import io.stagedjobs.enqueuer.Origin;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import io.stagedjobs.enqueuer.ExternalFailureException;
 import io.stagedjobs.enqueuer.Job;
 import io.stagedjobs.enqueuer.LaneHaltedException;
-import io.stagedjobs.enqueuer.ExternalFailureException;
+import io.stagedjobs.enqueuer.Origin;
 import io.stagedjobs.enqueuer.Progress;
 import java.time.Duration;
 import java.util.List;

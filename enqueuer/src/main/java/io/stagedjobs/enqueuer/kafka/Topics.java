@@ -1,7 +1,7 @@
 package io.stagedjobs.enqueuer.kafka;
 
-import io.stagedjobs.enqueuer.Job;
 import io.stagedjobs.enqueuer.ExternalFailureException;
+import io.stagedjobs.enqueuer.Job;
 import io.stagedjobs.enqueuer.Refusal;
 import java.time.Duration;
 import java.util.ArrayList;

@@ -1,8 +1,8 @@
 package io.stagedjobs.enqueuer.postgres;
 
-import io.stagedjobs.enqueuer.Origin;
 import io.stagedjobs.enqueuer.DeliveryMode;
 import io.stagedjobs.enqueuer.ExternalFailureException;
+import io.stagedjobs.enqueuer.Origin;
 import io.stagedjobs.schema.Schema;
 import io.stagedjobs.schema.SchemaException;
 import java.sql.Connection;

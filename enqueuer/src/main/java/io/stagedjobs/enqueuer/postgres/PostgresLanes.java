@@ -1,11 +1,11 @@
 package io.stagedjobs.enqueuer.postgres;
 
 import io.stagedjobs.enqueuer.Claim;
+import io.stagedjobs.enqueuer.ExternalFailureException;
 import io.stagedjobs.enqueuer.Job;
 import io.stagedjobs.enqueuer.LaneTransaction;
 import io.stagedjobs.enqueuer.LaneTransaction.Read;
 import io.stagedjobs.enqueuer.Lanes;
-import io.stagedjobs.enqueuer.ExternalFailureException;
 import io.stagedjobs.enqueuer.Selection;
 import io.stagedjobs.enqueuer.postgres.PostgresLaneTransaction.Locked;
 import io.stagedjobs.schema.Schema;

@@ -1,9 +1,9 @@
 package io.stagedjobs.enqueuer.postgres;
 
-import io.stagedjobs.enqueuer.Origin;
 import io.stagedjobs.enqueuer.DeliveryMode;
-import io.stagedjobs.enqueuer.Membership;
 import io.stagedjobs.enqueuer.ExternalFailureException;
+import io.stagedjobs.enqueuer.Membership;
+import io.stagedjobs.enqueuer.Origin;
 import java.time.Duration;
 import java.util.List;
 import java.util.Set;

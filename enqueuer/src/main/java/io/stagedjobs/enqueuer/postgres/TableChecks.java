@@ -1,7 +1,7 @@
 package io.stagedjobs.enqueuer.postgres;
 
-import io.stagedjobs.enqueuer.Origin;
 import io.stagedjobs.enqueuer.ExternalFailureException;
+import io.stagedjobs.enqueuer.Origin;
 import io.stagedjobs.schema.Schema;
 import java.sql.Connection;
 import java.util.List;

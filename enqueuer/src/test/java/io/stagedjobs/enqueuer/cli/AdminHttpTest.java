@@ -50,11 +50,20 @@ class AdminHttpTest {
     @ValueSource(strings = {"localhost", "LOCALHOST:8080", "127.0.0.1:9", "127.1.2.3", "[::1]:80", "jobs.localhost"})
     void a_loopback_port_answers_to_the_names_of_this_machine(String host) throws Exception {
         start(Optional.empty());
-        assertThat(answer("GET", "/api/status", "Host: " + host)).startsWith("HTTP/1.1 200").contains("backlog");
+        assertThat(answer("GET", "/api/status", "Host: " + host))
+                .startsWith("HTTP/1.1 200")
+                .contains("backlog");
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"evil.example", "evil.example:8080", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1"})
+    @ValueSource(
+            strings = {
+                "evil.example",
+                "evil.example:8080",
+                "localhost.evil.example",
+                "127.0.0.1.evil.example",
+                "10.0.0.1"
+            })
     void a_loopback_port_tells_nothing_to_a_page_that_has_its_own_name_resolved_to_it(String host) throws Exception {
         start(Optional.empty());
         for (String path : new String[] {"/api/status", "/metrics", "/health/ready", "/nothing"}) {

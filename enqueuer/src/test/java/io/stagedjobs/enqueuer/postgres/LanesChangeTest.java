@@ -3,8 +3,8 @@ package io.stagedjobs.enqueuer.postgres;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.stagedjobs.enqueuer.Outbox;
 import io.stagedjobs.enqueuer.ExternalFailureException;
+import io.stagedjobs.enqueuer.Outbox;
 import io.stagedjobs.enqueuer.cli.Command;
 import io.stagedjobs.enqueuer.cli.Command.Answer;
 import io.stagedjobs.schema.Schema;
@@ -137,8 +137,8 @@ class LanesChangeTest {
                 Connection connection = outbox.database.connect()) {
             writer.setClientInfo("ApplicationName", "the writer");
             Outbox.stage(writer, topic, "key of the writer", "late");
-            Future<Boolean> change =
-                    thread.submit(() -> DatabaseIdentity.changeLanes(connection, Schema.PUBLIC, 3, TAKEOVER_AFTER, line -> {
+            Future<Boolean> change = thread.submit(
+                    () -> DatabaseIdentity.changeLanes(connection, Schema.PUBLIC, 3, TAKEOVER_AFTER, line -> {
                         told.add(line);
                         toldOnce.countDown();
                     }));
