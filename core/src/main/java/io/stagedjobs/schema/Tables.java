@@ -60,8 +60,7 @@ public final class Tables {
 
     /** All of them, without the sequence. */
     List<Relation> all() {
-        return List.of(
-                stagedJobs, parkedJobs, lanes, enqueuers, batches, delivery, pauses, idempotencyKeys, versions);
+        return List.of(stagedJobs, parkedJobs, lanes, enqueuers, batches, delivery, pauses, idempotencyKeys, versions);
     }
 
     /** A table or sequence, and its columns. */

@@ -32,11 +32,11 @@ class TablesTest {
     @Test
     void they_are_described_as_the_migrations_make_them() {
         Map<String, List<String>> described = new TreeMap<>();
-        tables.all().forEach(table -> described.put(
-                table.table.getName(),
-                table.columns().stream()
-                        .map(column -> column.getName() + " "
-                                + column.getDataType().getTypeName(dsl.configuration()))
+        tables.all()
+                .forEach(table -> described.put(
+                        table.table.getName(),
+                        table.columns().stream()
+                                .map(column -> column.getName() + " " + typeOf(column))
                         .toList()));
         Map<String, List<String>> installed = new TreeMap<>(dsl.fetch(
                         "SELECT c.relname::text, array_agg(a.attname || ' ' || format_type(a.atttypid, NULL) ORDER BY a.attnum)"
@@ -47,9 +47,16 @@ class TablesTest {
         assertThat(described).isEqualTo(installed);
     }
 
+    /** As PostgreSQL calls it. */
+    private String typeOf(Field<?> column) {
+        return dsl.fetchSingle("SELECT ?::regtype::text", column.getDataType().getTypeName(dsl.configuration()))
+                .get(0, String.class);
+    }
+
     @Test
     void every_column_can_be_read_from_the_table_and_its_sequence() {
-        tables.all().forEach(table -> dsl.select(table.columns()).from(table.table).fetch());
+        tables.all()
+                .forEach(table -> dsl.select(table.columns()).from(table.table).fetch());
         assertThat(dsl.select(tables.idSequence.lastValue)
                         .from(tables.idSequence.table)
                         .fetchSingle()
@@ -62,9 +69,8 @@ class TablesTest {
         Tables.Parked earlier = tables.parkedJobs.as("earlier");
         assertThat(dsl.fetchCount(DSL.selectOne()
                         .from(tables.parkedJobs.table)
-                        .where(DSL.exists(DSL.selectOne()
-                                .from(earlier.table)
-                                .where(earlier.id.lt(tables.parkedJobs.id))))))
+                        .where(DSL.exists(
+                                DSL.selectOne().from(earlier.table).where(earlier.id.lt(tables.parkedJobs.id))))))
                 .isZero();
     }
 

@@ -1,11 +1,11 @@
 package io.stagedjobs.enqueuer.postgres;
 
-import io.stagedjobs.enqueuer.Origin;
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
 import com.zaxxer.hikari.SQLExceptionOverride;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.stagedjobs.enqueuer.ExternalFailureException;
+import io.stagedjobs.enqueuer.Origin;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.ResultSet;
@@ -163,7 +163,8 @@ public record Database(String url, Optional<String> username, Supplier<Optional<
     public HikariDataSource pool(int connectionsMax, Duration publishTimeout, MeterRegistry registry) {
         HikariConfig config = new HikariConfig();
         config.setPoolName("staged-jobs");
-        PrimaryOnlyDataSource connections = new PrimaryOnlyDataSource(this, Transactions.sessionOptions(publishTimeout));
+        PrimaryOnlyDataSource connections =
+                new PrimaryOnlyDataSource(this, SessionSettings.startupOptions(publishTimeout));
         config.setDataSource(connections);
         config.setExceptionOverride(NOT_WITHOUT_WRITING);
         config.setMaximumPoolSize(connectionsMax);
