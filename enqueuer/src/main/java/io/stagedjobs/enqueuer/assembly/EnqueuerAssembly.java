@@ -1,19 +1,20 @@
 package io.stagedjobs.enqueuer.assembly;
 
-import io.stagedjobs.enqueuer.Origin;
 import com.zaxxer.hikari.HikariDataSource;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.stagedjobs.enqueuer.BatchLimits;
 import io.stagedjobs.enqueuer.DeliveryMode;
 import io.stagedjobs.enqueuer.Enqueuer;
-import io.stagedjobs.enqueuer.Health;
 import io.stagedjobs.enqueuer.ExternalFailureException;
+import io.stagedjobs.enqueuer.Health;
+import io.stagedjobs.enqueuer.Origin;
 import io.stagedjobs.enqueuer.Publisher;
 import io.stagedjobs.enqueuer.kafka.AtLeastOncePublisher;
 import io.stagedjobs.enqueuer.kafka.ExactlyOncePublisher;
 import io.stagedjobs.enqueuer.kafka.KafkaClientSettings;
 import io.stagedjobs.enqueuer.postgres.Database;
 import io.stagedjobs.enqueuer.postgres.DatabaseIdentity;
+import io.stagedjobs.enqueuer.postgres.LockWatch;
 import io.stagedjobs.enqueuer.postgres.OtherRoles;
 import io.stagedjobs.enqueuer.postgres.PostgresLanes;
 import io.stagedjobs.enqueuer.postgres.PostgresMembership;
@@ -64,13 +65,15 @@ public final class EnqueuerAssembly implements AutoCloseable {
      * @throws ExternalFailureException if PostgreSQL or Kafka is not there or refuses
      * @throws SchemaException if the schema is not the one that this software knows
      */
+    @SuppressWarnings("try") // the watch works by being there
     public EnqueuerAssembly(Settings settings, Health health, MeterRegistry registry) {
         Database database = database(settings);
         Schema schema = schema(settings);
         String source = settings.get(Setting.SOURCE).replace("<database>", database.name());
         DeliveryMode delivery = settings.get(Setting.DELIVERY);
         DatabaseIdentity identity;
-        try (Connection connection = connect(settings)) {
+        try (Connection connection = connect(settings);
+                LockWatch watch = new LockWatch(database, connection, log::warn)) {
             TableChecks.requireNothingInTheWay(connection, schema);
             OtherRoles.warning(connection, schema, settings.get(Setting.TAKEOVER_AFTER))
                     .ifPresent(log::warn);
