@@ -8,6 +8,7 @@ import java.io.UncheckedIOException;
 import java.sql.Connection;
 import java.sql.Statement;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Consumer;
 import org.jooq.DSLContext;
 import org.jooq.SQLDialect;
@@ -28,7 +29,9 @@ public final class Schema {
     /** Largest payload in bytes that the table takes unless {@link #limitPayload} says otherwise. */
     public static final int PAYLOAD_BYTES_MAX_DEFAULT = 900_000;
 
-    private static final int PAYLOAD_BYTES_MAX = 100_000_000;
+    /** The largest payload that {@link #limitPayload} allows. */
+    public static final int PAYLOAD_BYTES_MAX = 100_000_000;
+
     /** The most lanes that there may be. */
     public static final int LANES_MAX = 64;
 
@@ -37,6 +40,10 @@ public final class Schema {
 
     private static final List<String> MIGRATIONS = List.of(
             "V001__staged_jobs.sql", "V002__exactly_once.sql", "V003__parked_jobs.sql", "V004__idempotency_keys.sql");
+
+    /** SQLSTATEs of what exists already: of a schema, table, function or trigger, and of an entry in a catalog. */
+    private static final Set<String> CREATED_BY_ANOTHER = Set.of("42P06", "42P07", "42723", "42710", "23505");
+
     private static final int SERVER_VERSION_MIN = 14;
     private static final int NAME_BYTES_MAX = 63;
 
@@ -62,9 +69,14 @@ public final class Schema {
         return name;
     }
 
+    /** {@code "schema"}, quoted for use in SQL. */
+    public String quotedName() {
+        return quoted(name);
+    }
+
     /** {@code "schema"."object"}, quoted for use in SQL. */
     public String qualified(String object) {
-        return quoted(name) + "." + quoted(object);
+        return quotedName() + "." + quoted(object);
     }
 
     /** The newest version that this software knows. */
@@ -116,7 +128,7 @@ public final class Schema {
 
     /**
      * Installs or upgrades the tables, in one transaction of its own. Many processes may call this at once: one of them
-     * works, the others wait and find nothing left to do.
+     * works, the others wait and find nothing left to do. Where the tables are current it locks nothing.
      *
      * @param connection a connection without an open transaction, whose role may create objects
      * @return how many migrations were applied, 0 if the schema was current
@@ -124,31 +136,45 @@ public final class Schema {
      * @throws org.jooq.exception.DataAccessException if the database refuses; nothing was changed
      */
     public int migrate(Connection connection) {
-        return DSL.using(connection, SQLDialect.POSTGRES).transactionResult(transaction -> {
-            DSLContext dsl = transaction.dsl();
-            dsl.execute("SELECT pg_advisory_xact_lock(hashtextextended(?, 0))", "staged-jobs migrate " + name);
-            requireCapableServer(dsl);
-            int version = version(dsl);
-            refuseNewer(version);
-            if (version == versionKnown()) {
-                return 0;
+        DSLContext dsl = DSL.using(connection, SQLDialect.POSTGRES);
+        try {
+            return dsl.transactionResult(transaction -> migrate(transaction.dsl()));
+        } catch (DataAccessException e) {
+            if (!CREATED_BY_ANOTHER.contains(e.sqlState())) {
+                throw e;
             }
-            boolean exists = dsl.fetchSingle("SELECT to_regnamespace(?) IS NOT NULL", quoted(name))
-                    .into(boolean.class);
-            if (!exists) {
-                dsl.execute("CREATE SCHEMA " + quoted(name));
-            }
-            dsl.execute("SET LOCAL search_path = " + quoted(name) + ", pg_temp");
-            for (String file : MIGRATIONS.subList(version, versionKnown())) {
-                dsl.connection(c -> {
-                    try (Statement statement = c.createStatement()) {
-                        statement.setEscapeProcessing(false);
-                        statement.execute(read(file));
-                    }
-                });
-            }
-            return versionKnown() - version;
-        });
+            // Two began with nothing; the server had this one wait until the other one's tables were there.
+            return dsl.transactionResult(transaction -> migrate(transaction.dsl()));
+        }
+    }
+
+    private int migrate(DSLContext dsl) {
+        dsl.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE");
+        requireCapableServer(dsl);
+        int before = version(dsl);
+        refuseNewer(before);
+        if (before == versionKnown()) {
+            return 0;
+        }
+        if (before > 0) {
+            // Conflicts with itself only, and an application's grants do not allow it.
+            dsl.execute("LOCK TABLE " + qualified("staged_jobs_schema") + " IN SHARE UPDATE EXCLUSIVE MODE");
+        } else if (dsl.fetchSingle("SELECT to_regnamespace(?) IS NULL", quotedName())
+                .into(boolean.class)) {
+            dsl.execute("CREATE SCHEMA " + quotedName());
+        }
+        int version = version(dsl);
+        refuseNewer(version);
+        dsl.execute("SET LOCAL search_path = " + quotedName() + ", pg_temp");
+        for (String file : MIGRATIONS.subList(version, versionKnown())) {
+            dsl.connection(c -> {
+                try (Statement statement = c.createStatement()) {
+                    statement.setEscapeProcessing(false);
+                    statement.execute(read(file));
+                }
+            });
+        }
+        return versionKnown() - version;
     }
 
     /**

@@ -99,7 +99,7 @@ class ModelStoreTest implements LanesContract, LaneTransactionContract {
         }
     }
 
-    /** A moment that no test can hold on to on a real server: see the statement anyOver in Statements. */
+    /** A moment that no test can hold on to on a real server: see any-over.sql. */
     @Test
     void a_writer_whose_rows_are_seen_is_over_though_it_still_has_its_locks() {
         long generation = taken();

@@ -14,6 +14,7 @@ import io.stagedjobs.enqueuer.kafka.ExactlyOncePublisher;
 import io.stagedjobs.enqueuer.kafka.KafkaClientSettings;
 import io.stagedjobs.enqueuer.postgres.Database;
 import io.stagedjobs.enqueuer.postgres.DatabaseIdentity;
+import io.stagedjobs.enqueuer.postgres.LockWatch;
 import io.stagedjobs.enqueuer.postgres.OtherRoles;
 import io.stagedjobs.enqueuer.postgres.PostgresLanes;
 import io.stagedjobs.enqueuer.postgres.PostgresMembership;
@@ -64,13 +65,15 @@ public final class EnqueuerAssembly implements AutoCloseable {
      * @throws ExternalFailureException if PostgreSQL or Kafka is not there or refuses
      * @throws SchemaException if the schema is not the one that this software knows
      */
+    @SuppressWarnings("try") // the watch works by being there
     public EnqueuerAssembly(Settings settings, Health health, MeterRegistry registry) {
         Database database = database(settings);
         Schema schema = schema(settings);
         String source = settings.get(Setting.SOURCE).replace("<database>", database.name());
         DeliveryMode delivery = settings.get(Setting.DELIVERY);
         DatabaseIdentity identity;
-        try (Connection connection = connect(settings)) {
+        try (Connection connection = connect(settings);
+                LockWatch watch = new LockWatch(database, connection, log::warn)) {
             TableChecks.requireNothingInTheWay(connection, schema);
             OtherRoles.warning(connection, schema, settings.get(Setting.TAKEOVER_AFTER))
                     .ifPresent(log::warn);

@@ -3,14 +3,13 @@ package io.stagedjobs.enqueuer.cli;
 import io.stagedjobs.enqueuer.assembly.Drain;
 import io.stagedjobs.enqueuer.postgres.StatusReader;
 import io.stagedjobs.enqueuer.settings.Setting;
-import io.stagedjobs.enqueuer.settings.SettingsException;
 import java.io.PrintWriter;
 import java.time.Duration;
-import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** A {@link Drain} as a command. */
@@ -55,7 +54,7 @@ final class DrainCommand implements Callable<Integer> {
         try {
             return Setting.parseDuration(giveUpAfter);
         } catch (IllegalArgumentException e) {
-            throw new SettingsException(List.of("--give-up-after is wrong: " + e.getMessage()));
+            throw new ParameterException(spec.commandLine(), "--give-up-after is wrong: " + e.getMessage());
         }
     }
 }

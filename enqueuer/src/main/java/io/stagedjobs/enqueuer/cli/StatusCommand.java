@@ -1,32 +1,28 @@
 package io.stagedjobs.enqueuer.cli;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.stagedjobs.enqueuer.assembly.EnqueuerAssembly;
 import io.stagedjobs.enqueuer.postgres.StatusReader;
 import io.stagedjobs.enqueuer.postgres.StatusReader.Instance;
 import io.stagedjobs.enqueuer.postgres.StatusReader.Status;
 import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
+import io.stagedjobs.schema.Schema;
 import java.io.PrintWriter;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
-import java.util.concurrent.Callable;
 import java.util.function.Consumer;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /** Prints what waits and who works; reads only. */
 @Command(
         name = "status",
         description = "Shows backlog, oldest age, lanes, their owners and the running enqueuers.",
         mixinStandardHelpOptions = true)
-final class StatusCommand implements Callable<Integer> {
+final class StatusCommand extends DatabaseCommand {
 
     private static final int LINES_MAX = 20;
 
@@ -36,24 +32,26 @@ final class StatusCommand implements Callable<Integer> {
     /** PostgreSQL ends the statement first. */
     private static final Duration SILENCE_MORE = Duration.ofSeconds(10);
 
-    @Spec
-    @SuppressWarnings("NullAway.Init")
-    private CommandSpec spec;
-
     @Option(names = "--json", description = "one JSON object instead of a table")
     private boolean json;
 
     @Override
-    public Integer call() throws SQLException, JsonProcessingException {
-        Settings settings = Cli.settings(spec);
-        Status status = read(settings, PATIENCE_OF_A_PERSON);
-        PrintWriter out = spec.commandLine().getOut();
+    Connection connect(Settings settings) {
+        return EnqueuerAssembly.connect(settings, PATIENCE_OF_A_PERSON.plus(SILENCE_MORE));
+    }
+
+    @Override
+    void run(Connection connection, Schema schema, Settings settings) {
+        Status status = read(connection, schema, settings, PATIENCE_OF_A_PERSON);
         if (json) {
-            out.println(new JsonMapper().writeValueAsString(status));
+            printJson(status);
         } else {
-            print(status, out);
+            print(status, out());
         }
-        return 0;
+    }
+
+    private static Status read(Connection connection, Schema schema, Settings settings, Duration patience) {
+        return new StatusReader(connection, schema).read(settings.get(Setting.TAKEOVER_AFTER), patience);
     }
 
     /**
@@ -63,8 +61,7 @@ final class StatusCommand implements Callable<Integer> {
      */
     static Status read(Settings settings, Duration patience) {
         try (Connection connection = EnqueuerAssembly.connect(settings, patience.plus(SILENCE_MORE))) {
-            return new StatusReader(connection, EnqueuerAssembly.schema(settings))
-                    .read(settings.get(Setting.TAKEOVER_AFTER), patience);
+            return read(connection, EnqueuerAssembly.schema(settings), settings, patience);
         } catch (SQLException e) {
             throw new IllegalStateException("could not close the connection", e);
         }

@@ -1,13 +1,17 @@
 package io.stagedjobs.enqueuer.postgres;
 
+import io.stagedjobs.enqueuer.ExternalFailureException;
+import io.stagedjobs.schema.Schema;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Supplier;
+import org.jooq.DSLContext;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,30 +20,26 @@ import org.jspecify.annotations.Nullable;
  */
 final class Blockers {
 
-    /** Of the five seconds that a statement waits at most. Most transactions end long before. */
+    /** Of the five seconds that a statement waits at most. Most end long before. */
     private static final Duration LOOK_EVERY = Duration.ofSeconds(1);
 
     private static final Duration IDLE_THREAD_MAX = Duration.ofSeconds(10);
     private static final String LOCK_NOT_AVAILABLE = "55P03";
+    private static final NamedSql BLOCKERS = NamedSql.load(Schema.PUBLIC, "blockers"); // has no table of a schema
 
-    // Locks nothing. Others' states are shown to a member of pg_read_all_stats only, their names to everybody.
-    // A prepared transaction has no session, and counts as process 0.
-    private static final String BLOCKERS = "SELECT string_agg(DISTINCT CASE p.pid WHEN 0 THEN 'a prepared transaction'"
-            + " ELSE 'pid ' || p.pid || ' (' || coalesce(nullif(b.application_name, ''), 'no application_name')"
-            + " || coalesce(', ' || b.state, '') || ')' END, ', ')"
-            + " FROM pg_stat_activity AS a CROSS JOIN LATERAL unnest(pg_blocking_pids(a.pid)) AS p (pid)"
-            + " LEFT JOIN pg_stat_activity AS b ON b.pid = p.pid"
-            + " WHERE a.application_name LIKE current_setting('application_name') || '%' AND a.wait_event_type = 'Lock'"
-            + " AND coalesce(b.application_name, '') NOT LIKE current_setting('application_name') || '%'";
-
-    private final Supplier<Transactions.Open> transactions;
+    private final Supplier<OpenTransaction> transactions;
+    private final String sessions;
     private final Set<Watch> open = ConcurrentHashMap.newKeySet();
     private final AtomicBoolean ticking = new AtomicBoolean();
     private final ScheduledThreadPoolExecutor clock;
 
-    /** @param transactions for the question; one that is not waiting itself */
-    Blockers(Supplier<Transactions.Open> transactions) {
+    /**
+     * @param transactions for the question
+     * @param sessions what the application_name of those that wait begins with
+     */
+    Blockers(Supplier<OpenTransaction> transactions, String sessions) {
         this.transactions = transactions;
+        this.sessions = sessions;
         this.clock = new ScheduledThreadPoolExecutor(1, task -> {
             Thread thread = new Thread(task, "blockers");
             thread.setDaemon(true);
@@ -49,15 +49,28 @@ final class Blockers {
         clock.allowCoreThreadTimeOut(true);
     }
 
-    /** Watches one transaction until it is closed. */
-    Watch watch() {
+    /** Runs what may wait for a lock; its failure names those who kept it waiting. */
+    <T extends @Nullable Object> T named(Supplier<T> work) {
         Watch watch = new Watch();
         open.add(watch);
         tickSoon();
-        return watch;
+        try {
+            return work.get();
+        } catch (ExternalFailureException e) {
+            String blockers = watch.blockers;
+            boolean gaveUp = e.getCause() != null
+                    && Transactions.said(e.getCause()) instanceof SQLException said
+                    && LOCK_NOT_AVAILABLE.equals(said.getSQLState());
+            throw gaveUp && blockers != null
+                    ? new ExternalFailureException(
+                            e.origin(), e.getMessage() + "; blocked by " + blockers, e.getCause())
+                    : e;
+        } finally {
+            open.remove(watch);
+        }
     }
 
-    /** The clock ticks while transactions are open; most end between two ticks. */
+    /** The clock ticks while something may wait; most of it ends between two ticks. */
     @SuppressWarnings("FutureReturnValueIgnored") // a tick that fails costs a name in a message
     private void tickSoon() {
         if (ticking.compareAndSet(false, true)) {
@@ -66,54 +79,37 @@ final class Blockers {
     }
 
     private void tick() {
-        open.forEach(Watch::look);
+        open.forEach(this::look);
         ticking.set(false);
         if (!open.isEmpty()) {
             tickSoon();
         }
     }
 
+    private void look(Watch watch) {
+        String found = watch.seen ? ask() : null;
+        watch.seen = true;
+        if (found != null) {
+            watch.blockers = found;
+        }
+    }
+
     private @Nullable String ask() {
-        try (Transactions.Open transaction = transactions.get()) {
-            return transaction.ask(
-                    "look who blocks", dsl -> dsl.fetchSingle(BLOCKERS).get(0, String.class));
+        try (OpenTransaction transaction = transactions.get()) {
+            return transaction.ask("look who blocks", dsl -> of(dsl, sessions));
         } catch (RuntimeException unanswered) {
             return null; // the statement's own failure is told anyhow
         }
     }
 
-    /** Looks now and then while a statement runs. One thread begins and ends the statements; the clock's thread looks. */
-    final class Watch implements AutoCloseable {
-        private volatile boolean running;
-        private boolean wasRunning;
+    /** Who blocks sessions whose application_name begins so; null if nobody does. */
+    static @Nullable String of(DSLContext dsl, String sessions) {
+        return BLOCKERS.query(dsl, Map.of("sessions", sessions)).fetchSingle().get("blockers", String.class);
+    }
+
+    /** What was seen of one statement that may wait. One thread waits, the clock's thread looks. */
+    private static final class Watch {
+        private boolean seen;
         private volatile @Nullable String blockers;
-
-        private void look() {
-            String found = running && wasRunning ? ask() : null;
-            wasRunning = running;
-            if (found != null) {
-                blockers = found;
-            }
-        }
-
-        void statementBegins() {
-            blockers = null;
-            running = true;
-        }
-
-        void statementEnds() {
-            running = false;
-        }
-
-        /** Whom the last statement waited for until it gave up, null if for nobody. */
-        @Nullable
-        String blockers(SQLException failure) {
-            return LOCK_NOT_AVAILABLE.equals(failure.getSQLState()) ? blockers : null;
-        }
-
-        @Override
-        public void close() {
-            open.remove(this);
-        }
     }
 }

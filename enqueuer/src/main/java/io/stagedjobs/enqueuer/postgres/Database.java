@@ -164,7 +164,7 @@ public record Database(String url, Optional<String> username, Supplier<Optional<
         HikariConfig config = new HikariConfig();
         config.setPoolName("staged-jobs");
         PrimaryOnlyDataSource connections =
-                new PrimaryOnlyDataSource(this, Transactions.sessionOptions(publishTimeout));
+                new PrimaryOnlyDataSource(this, SessionSettings.startupOptions(publishTimeout));
         config.setDataSource(connections);
         config.setExceptionOverride(NOT_WITHOUT_WRITING);
         config.setMaximumPoolSize(connectionsMax);

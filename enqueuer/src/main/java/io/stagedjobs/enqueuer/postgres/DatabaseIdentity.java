@@ -5,14 +5,22 @@ import io.stagedjobs.enqueuer.ExternalFailureException;
 import io.stagedjobs.enqueuer.Origin;
 import io.stagedjobs.schema.Schema;
 import io.stagedjobs.schema.SchemaException;
+import io.stagedjobs.schema.Tables;
 import java.sql.Connection;
+import java.time.Duration;
 import java.util.List;
+import java.util.UUID;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.jooq.Condition;
 import org.jooq.DSLContext;
-import org.jooq.Record;
+import org.jooq.Field;
+import org.jooq.Records;
 import org.jooq.SQLDialect;
 import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DSL;
+import org.jooq.impl.SQLDataType;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,6 +34,15 @@ import org.jspecify.annotations.Nullable;
  */
 public record DatabaseIdentity(String name, String id, int lanes) {
 
+    private static final int ID_LENGTH = 8;
+
+    private record Found(@Nullable String delivery, UUID identity, String system, String database, int lanes) {}
+
+    /** The random part of {@link #name}. */
+    static String id(UUID identity) {
+        return identity.toString().substring(0, ID_LENGTH);
+    }
+
     /**
      * Reads it, and writes nothing.
      *
@@ -34,18 +51,24 @@ public record DatabaseIdentity(String name, String id, int lanes) {
      */
     public static DatabaseIdentity read(Connection connection, Schema schema, DeliveryMode delivery) {
         try {
-            Record row = DSL.using(connection, SQLDialect.POSTGRES)
-                    .fetchSingle("SELECT d.delivery, left(d.identity::text, 8),"
-                            + " (SELECT system_identifier FROM pg_catalog.pg_control_system()),"
-                            + " (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())::text,"
-                            + " (SELECT count(*) FROM " + schema.qualified("staged_job_lanes") + ") FROM "
-                            + schema.qualified("staged_job_delivery") + " AS d");
-            refuseOther(row.get(0, String.class), delivery);
-            refuseOtherLanes(connection, schema, row.get(4, int.class));
-            return new DatabaseIdentity(
-                    row.get(2, String.class) + "-" + row.get(3, String.class) + "-" + row.get(1, String.class),
-                    row.get(1, String.class),
-                    row.get(4, int.class));
+            Tables tables = new Tables(schema);
+            Found found = DSL.using(connection, SQLDialect.POSTGRES)
+                    .select(
+                            tables.delivery.delivery,
+                            tables.delivery.identity,
+                            DSL.field(
+                                    "(SELECT system_identifier::text FROM pg_catalog.pg_control_system())",
+                                    SQLDataType.CLOB),
+                            DSL.field(
+                                    "(SELECT oid::text FROM pg_catalog.pg_database WHERE datname = current_database())",
+                                    SQLDataType.CLOB),
+                            DSL.field(DSL.selectCount().from(tables.lanes.table)))
+                    .from(tables.delivery.table)
+                    .fetchSingle(Records.mapping(Found::new));
+            refuseOther(found.delivery, delivery);
+            refuseOtherLanes(connection, schema, found.lanes);
+            String id = id(found.identity);
+            return new DatabaseIdentity(found.system + "-" + found.database + "-" + id, id, found.lanes);
         } catch (DataAccessException e) {
             throw Transactions.outside("tell its delivery mode", e);
         }
@@ -57,11 +80,14 @@ public record DatabaseIdentity(String name, String id, int lanes) {
      * @throws ExternalFailureException with the way out, if another enqueuer decided otherwise meanwhile
      */
     public static void join(Connection connection, Schema schema, DeliveryMode delivery) {
-        String table = schema.qualified("staged_job_delivery");
+        Tables.Delivery table = new Tables(schema).delivery;
         DSLContext dsl = DSL.using(connection, SQLDialect.POSTGRES);
         try {
-            dsl.execute("UPDATE " + table + " SET delivery = ? WHERE delivery IS NULL", delivery.toString());
-            refuseOther(dsl.fetchSingle("SELECT delivery FROM " + table).get(0, String.class), delivery);
+            dsl.update(table.table)
+                    .set(table.delivery, delivery.toString())
+                    .where(table.delivery.isNull())
+                    .execute();
+            refuseOther(dsl.select(table.delivery).from(table.table).fetchSingle(table.delivery), delivery);
         } catch (DataAccessException e) {
             throw Transactions.outside("record its delivery mode", e);
         }
@@ -95,13 +121,15 @@ public record DatabaseIdentity(String name, String id, int lanes) {
 
     /** Whether a job lies in a lane that does not exist: primary keys, their first and last entries. */
     private static boolean anyBeyond(DSLContext dsl, Schema schema, int lanes) {
-        String beyond = "EXISTS (SELECT FROM %1$s WHERE lane >= ?) OR EXISTS (SELECT FROM %1$s WHERE lane < 0)";
-        return dsl.fetchSingle(
-                        "SELECT " + beyond.formatted(schema.qualified("staged_jobs")) + " OR "
-                                + beyond.formatted(schema.qualified("parked_jobs")),
-                        lanes,
-                        lanes)
-                .get(0, boolean.class);
+        Tables tables = new Tables(schema);
+        return dsl.select(DSL.field(anyBeyond(tables.stagedJobs, lanes).or(anyBeyond(tables.parkedJobs, lanes))))
+                .fetchSingle()
+                .value1();
+    }
+
+    private static Condition anyBeyond(Tables.Jobs jobs, int lanes) {
+        return DSL.exists(DSL.selectOne().from(jobs.table).where(jobs.lane.ge(lanes)))
+                .orExists(DSL.selectOne().from(jobs.table).where(jobs.lane.lt(0)));
     }
 
     /**
@@ -120,11 +148,10 @@ public record DatabaseIdentity(String name, String id, int lanes) {
             throw new IllegalArgumentException(
                     "the number of lanes must be 1 to " + Schema.LANES_MAX + ", not " + lanes);
         }
-        String table = schema.qualified("staged_job_lanes");
+        Tables.Lanes table = new Tables(schema).lanes;
         try {
             DSLContext asking = DSL.using(connection, SQLDialect.POSTGRES);
-            boolean so = asking.fetchSingle("SELECT count(*) = ? FROM " + table, lanes)
-                            .get(0, boolean.class)
+            boolean so = asking.fetchCount(table.table) == lanes
                     && schema.lanes(connection) == lanes
                     && !anyBeyond(asking, schema, lanes);
             if (so) {
@@ -134,14 +161,15 @@ public record DatabaseIdentity(String name, String id, int lanes) {
                 refuseLiving(dsl, schema, "change the number of lanes", takeoverAfterMillis);
                 refuseUnsettled(dsl, schema);
                 schema.spread(dsl, lanes);
-                long generation = dsl.fetchSingle("SELECT coalesce(max(generation), 0) + 1 FROM " + table)
-                        .get(0, long.class);
-                dsl.execute("DELETE FROM " + table);
-                dsl.execute(
-                        "INSERT INTO " + table
-                                + " (lane, generation) SELECT lane, ? FROM generate_series(0, ?) AS lane",
-                        generation,
-                        lanes - 1);
+                Field<Long> generation =
+                        DSL.coalesce(DSL.max(table.generation), DSL.inline(0L)).plus(1);
+                long next = dsl.select(generation).from(table.table).fetchSingle(generation);
+                dsl.deleteFrom(table.table).execute();
+                dsl.insertInto(table.table, table.lane, table.generation)
+                        .valuesOfRows(IntStream.range(0, lanes)
+                                .mapToObj(lane -> DSL.row(lane, next))
+                                .toList())
+                        .execute();
                 beginAnew(dsl, schema);
             });
             return true;
@@ -153,11 +181,9 @@ public record DatabaseIdentity(String name, String id, int lanes) {
     }
 
     private static void refuseLiving(DSLContext dsl, Schema schema, String what, long takeoverAfterMillis) {
-        long living = dsl.fetchSingle(
-                        "SELECT count(*) FROM " + schema.qualified("staged_job_enqueuers")
-                                + " WHERE seen_at >= clock_timestamp() - ? * interval '1 ms'",
-                        takeoverAfterMillis)
-                .get(0, long.class);
+        Tables.Enqueuers enqueuers = new Tables(schema).enqueuers;
+        int living = dsl.fetchCount(
+                enqueuers.table, enqueuers.seenAt.ge(DatabaseClock.ago(Duration.ofMillis(takeoverAfterMillis))));
         if (living > 0) {
             throw new ExternalFailureException(
                     Origin.POSTGRESQL,
@@ -170,15 +196,22 @@ public record DatabaseIdentity(String name, String id, int lanes) {
 
     /** An owner that was killed may have left a batch that Kafka holds and that is not deleted here: who forgets it repeats it. */
     private static void refuseUnsettled(DSLContext dsl, Schema schema) {
-        String lanes = dsl.fetchSingle("SELECT string_agg(lane::text, ', ' ORDER BY lane) FROM "
-                        + schema.qualified("staged_job_lanes") + " WHERE owner IS NOT NULL AND EXISTS (SELECT FROM "
-                        + schema.qualified("staged_jobs") + ") AND EXISTS (SELECT FROM "
-                        + schema.qualified("staged_job_delivery") + " WHERE delivery = 'exactly-once')")
-                .get(0, String.class);
-        if (lanes != null) {
+        Tables tables = new Tables(schema);
+        List<Integer> lanes = dsl.select(tables.lanes.lane)
+                .from(tables.lanes.table)
+                .where(
+                        tables.lanes.owner.isNotNull(),
+                        DSL.exists(DSL.selectOne().from(tables.stagedJobs.table)),
+                        DSL.exists(DSL.selectOne()
+                                .from(tables.delivery.table)
+                                .where(tables.delivery.delivery.eq(DeliveryMode.EXACTLY_ONCE.toString()))))
+                .orderBy(tables.lanes.lane)
+                .fetch(tables.lanes.lane);
+        if (!lanes.isEmpty()) {
+            String named = lanes.stream().map(String::valueOf).collect(Collectors.joining(", "));
             throw new ExternalFailureException(
                     Origin.POSTGRESQL,
-                    "cannot change the number of lanes while jobs wait and the last owner of lanes " + lanes
+                    "cannot change the number of lanes while jobs wait and the last owner of lanes " + named
                             + " did not leave cleanly: Kafka may hold a batch of it that is not deleted here, and that would be"
                             + " published again. Nothing was changed. Run `staged-jobs drain` first.",
                     null);
@@ -187,8 +220,11 @@ public record DatabaseIdentity(String name, String id, int lanes) {
 
     /** What Kafka and the database know of each other is forgotten. */
     private static void beginAnew(DSLContext dsl, Schema schema) {
-        dsl.execute("DELETE FROM " + schema.qualified("staged_job_batches"));
-        dsl.execute("UPDATE " + schema.qualified("staged_job_delivery") + " SET identity = gen_random_uuid()");
+        Tables tables = new Tables(schema);
+        dsl.deleteFrom(tables.batches.table).execute();
+        dsl.update(tables.delivery.table)
+                .set(tables.delivery.identity, DSL.field("gen_random_uuid()", SQLDataType.UUID))
+                .execute();
     }
 
     /**
@@ -205,10 +241,14 @@ public record DatabaseIdentity(String name, String id, int lanes) {
                 dsl.execute("LOCK TABLE " + schema.qualified("staged_job_lanes") + " IN ACCESS EXCLUSIVE MODE");
                 refuseLiving(dsl, schema, "change the delivery mode", takeoverAfterMillis);
                 beginAnew(dsl, schema);
-                dsl.execute("UPDATE " + schema.qualified("staged_job_lanes")
-                        + " SET owner = NULL, generation = generation + 1");
-                dsl.execute(
-                        "UPDATE " + schema.qualified("staged_job_delivery") + " SET delivery = ?", delivery.toString());
+                Tables tables = new Tables(schema);
+                dsl.update(tables.lanes.table)
+                        .setNull(tables.lanes.owner)
+                        .set(tables.lanes.generation, tables.lanes.generation.plus(1))
+                        .execute();
+                dsl.update(tables.delivery.table)
+                        .set(tables.delivery.delivery, delivery.toString())
+                        .execute();
             });
         } catch (DataAccessException e) {
             throw e.getCause() instanceof ExternalFailureException refused

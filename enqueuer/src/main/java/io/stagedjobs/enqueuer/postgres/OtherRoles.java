@@ -4,6 +4,7 @@ import io.stagedjobs.enqueuer.ExternalFailureException;
 import io.stagedjobs.schema.Schema;
 import java.sql.Connection;
 import java.time.Duration;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.jooq.SQLDialect;
@@ -26,28 +27,23 @@ public final class OtherRoles {
      */
     public static Optional<String> warning(Connection connection, Schema schema, Duration takeoverAfter) {
         try {
-            return DSL.using(connection, SQLDialect.POSTGRES)
-                    .fetchOptional(
-                            "SELECT string_agg(DISTINCT quote_ident(other.rolname), ', '), quote_ident(current_user)"
-                                    + " FROM pg_catalog.pg_stat_activity AS a"
-                                    + " JOIN pg_catalog.pg_roles AS other ON other.oid = a.usesysid"
-                                    + " JOIN pg_catalog.pg_roles AS me ON me.rolname = current_user"
-                                    + " JOIN " + schema.qualified("staged_job_enqueuers")
-                                    + " AS e ON a.application_name LIKE '"
-                                    + Transactions.APPLICATION_NAME_PREFIX + "' || e.enqueuer || '%'"
-                                    + " WHERE a.datname = current_database()"
-                                    + " AND e.seen_at >= clock_timestamp() - ? * interval '1 ms'"
-                                    + " AND NOT (" + Statements.mayEnd("me", "other") + " AND "
-                                    + Statements.mayEnd("other", "me") + ")",
-                            takeoverAfter.toMillis())
-                    .filter(row -> row.get(0) != null)
-                    .map(row -> "other enqueuers of this database connect as role " + row.get(0) + ", this one as role "
-                            + row.get(1) + ", and not all of them may end each other's sessions: if one is stopped or"
-                            + " frozen in the middle of a batch, its lanes stay locked until it goes on. Give all enqueuers"
-                            + " one role, or GRANT pg_signal_backend TO " + row.get(0) + ", " + row.get(1) + ".");
+            return NamedSql.load(schema, "other-roles")
+                    .query(
+                            DSL.using(connection, SQLDialect.POSTGRES),
+                            Map.of("takeover_millis", takeoverAfter.toMillis()))
+                    .fetchOptional()
+                    .filter(row -> row.get("others") != null)
+                    .map(row -> warning(row.get("others", String.class), row.get("this_one", String.class)));
         } catch (DataAccessException e) {
             throw Transactions.outside("look for enqueuers under other roles", e);
         }
+    }
+
+    private static String warning(String others, String thisOne) {
+        return "other enqueuers of this database connect as role " + others + ", this one as role " + thisOne
+                + ", and not all of them may end each other's sessions: if one is stopped or frozen in the middle of a"
+                + " batch, its lanes stay locked until it goes on. Give all enqueuers one role, or GRANT"
+                + " pg_signal_backend TO " + others + ", " + thisOne + ".";
     }
 
     /** A failure to take a lane while sessions of its last owner could not be ended. */

@@ -1,17 +1,20 @@
 package io.stagedjobs.enqueuer.postgres;
 
+import static org.jooq.impl.SQLDataType.BIGINT;
+import static org.jooq.impl.SQLDataType.CLOB;
+import static org.jooq.impl.SQLDataType.INTEGER;
+
 import io.stagedjobs.enqueuer.ExternalFailureException;
 import io.stagedjobs.enqueuer.Refusal;
 import io.stagedjobs.schema.Schema;
+import io.stagedjobs.schema.Tables;
 import java.sql.Connection;
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.Collections;
 import java.util.List;
-import java.util.Objects;
 import java.util.Optional;
+import org.jooq.Condition;
 import org.jooq.DSLContext;
-import org.jooq.Record;
+import org.jooq.Field;
+import org.jooq.Records;
 import org.jooq.SQLDialect;
 import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DSL;
@@ -37,34 +40,14 @@ public final class ParkedJobs {
             @Nullable String topic,
             @Nullable String key) {
 
-        private String condition(String alias) {
-            StringBuilder sql = new StringBuilder("true");
+        private Condition in(Tables.Parked jobs) {
+            Condition all = DSL.trueCondition();
             if (!ids.isEmpty()) {
-                sql.append(" AND ").append(alias).append(".id = ANY (?::bigint[])");
+                all = all.and(jobs.id.eq(DSL.any(ids.toArray(new Long[0]))));
             }
-            if (state != null) {
-                sql.append(" AND ").append(alias).append(".state = ?");
-            }
-            if (topic != null) {
-                sql.append(" AND ").append(alias).append(".topic = ?");
-            }
-            if (key != null) {
-                sql.append(" AND ").append(alias).append(".job_key = ?");
-            }
-            return sql.toString();
-        }
-
-        private List<Object> bindings() {
-            List<Object> bindings = new ArrayList<>();
-            if (!ids.isEmpty()) {
-                bindings.add(ids.toArray(new Long[0]));
-            }
-            Collections.addAll(bindings, nonNull(state, topic, key));
-            return bindings;
-        }
-
-        private static Object[] nonNull(@Nullable String... values) {
-            return Arrays.stream(values).filter(Objects::nonNull).toArray();
+            all = state == null ? all : all.and(jobs.state.eq(state));
+            all = topic == null ? all : all.and(jobs.topic.eq(topic));
+            return key == null ? all : all.and(jobs.jobKey.eq(key));
         }
     }
 
@@ -107,93 +90,128 @@ public final class ParkedJobs {
         }
     }
 
-    private static final String OWN_FAULT = "reason <> '" + Refusal.Reason.FOLLOWS.label() + "'";
-
-    /** That q is an earlier parked job of p's key, and there through its own fault. */
-    private static final String EARLIER = Statements.earlierParked("q", "p") + " AND q." + OWN_FAULT;
-
     private final DSLContext dsl;
-    private final String parked;
-    private final String jobs;
-    private final String lanes;
+    private final Tables.Jobs staged;
+    private final Tables.Parked parked;
+    private final Tables.Parked earlier;
+    private final Tables.Lanes lanes;
 
     /** Works on a connection in autocommit mode, which stays the caller's to close. */
     public ParkedJobs(Connection connection, Schema schema) {
+        Tables tables = new Tables(schema);
         this.dsl = DSL.using(connection, SQLDialect.POSTGRES);
-        this.parked = schema.qualified("parked_jobs");
-        this.jobs = schema.qualified("staged_jobs");
-        this.lanes = schema.qualified("staged_job_lanes");
+        this.staged = tables.stagedJobs;
+        this.parked = tables.parkedJobs.as("parked");
+        this.earlier = tables.parkedJobs.as("earlier");
+        this.lanes = tables.lanes;
     }
 
     /** How many there are. */
     public long count(Selection selection) {
-        return Transactions.asked("count jobs moved aside", () -> dsl.fetchSingle(
-                        "SELECT count(*) FROM " + parked + " AS p WHERE " + selection.condition("p"),
-                        selection.bindings().toArray())
-                .get(0, long.class));
+        return Transactions.asked("count jobs moved aside", () -> dsl.fetchCount(parked.table, selection.in(parked)));
     }
 
     /** The first of them, in id order. */
     public List<Entry> list(Selection selection, int limit) {
-        List<Object> bindings = selection.bindings();
-        bindings.add(limit);
-        return Transactions.asked("read jobs moved aside", () -> dsl.fetch(
-                        "SELECT id, job_id, state, reason, error, topic, job_key, job_name, headers::text,"
-                                + " octet_length(payload), " + Statements.written("staged_at") + ", "
-                                + Statements.written("parked_at") + ", " + Statements.secondsSince("parked_at")
-                                + " FROM " + parked + " AS p WHERE "
-                                + selection.condition("p") + " ORDER BY id LIMIT ?",
-                        bindings.toArray())
-                .map(ParkedJobs::entry));
+        return Transactions.asked("read jobs moved aside", () -> dsl.select(
+                        parked.id,
+                        parked.jobId.cast(CLOB),
+                        parked.state,
+                        parked.reason,
+                        parked.error,
+                        parked.topic,
+                        parked.jobKey,
+                        parked.jobName,
+                        parked.headers.cast(CLOB),
+                        DSL.field("octet_length({0})", INTEGER, parked.payload),
+                        DatabaseClock.written(parked.stagedAt),
+                        DatabaseClock.written(parked.parkedAt),
+                        DatabaseClock.secondsSince(parked.parkedAt))
+                .from(parked.table)
+                .where(selection.in(parked))
+                .orderBy(parked.id)
+                .limit(limit)
+                .fetch(Records.mapping(Entry::new)));
     }
 
     /** The payload of one of them; empty if the job is not there or is a tombstone. */
     public Optional<byte[]> payload(long id) {
-        return Transactions.asked(
-                "read a payload", () -> dsl.fetchOptional("SELECT payload FROM " + parked + " WHERE id = ?", id)
-                        .map(row -> row.get(0, byte[].class)));
+        return Transactions.asked("read a payload", () -> dsl.select(parked.payload)
+                .from(parked.table)
+                .where(parked.id.eq(id))
+                .fetchOptional(parked.payload));
     }
 
     /** What {@link #requeue} would do now. Reads only, and waits for nobody. */
     public Change wouldRequeue(Selection selection) {
-        Record counts = counted(selection);
-        int requeued = counts.get(1, int.class);
-        int followed = counts.get(2, int.class);
-        return new Change(requeued + followed, 0, 0, followed, counts.get(0, int.class) - requeued);
+        Counted counted = counted(selection);
+        return new Change(counted.free + counted.following, 0, 0, counted.following, counted.parked - counted.free);
     }
 
     /** What {@link #discard} would do now. Reads only, and waits for nobody. */
     public Change wouldDiscard(Selection selection) {
-        Record counts = counted(selection);
-        int followed = counts.get(2, int.class);
-        return new Change(followed, counts.get(4, int.class), counts.get(3, int.class), followed, 0);
+        Counted counted = counted(selection);
+        return new Change(counted.following, counted.parked + counted.held, counted.held, counted.following, 0);
     }
 
     /**
-     * How many parked jobs are chosen; how many of them follow nothing that stays; how many that are not chosen follow
-     * nothing that stays; how many held jobs are chosen; how many of either kind. Index parked_jobs_key, one probe a parked job
-     * of the lanes concerned.
+     * What a selection means.
+     *
+     * @param parked chosen parked jobs
+     * @param free of these, those that follow nothing that stays
+     * @param following jobs that are not chosen, only followed, and follow nothing that stays
+     * @param held chosen held jobs
      */
-    private Record counted(Selection selection) {
-        String chosen = "(" + selection.condition("p") + ") IS TRUE";
-        List<Object> bindings = new ArrayList<>();
-        for (int i = 0; i < 3; i++) {
-            bindings.addAll(selection.bindings());
-        }
-        return Transactions.asked(
-                "count jobs moved aside",
-                () -> dsl.fetchSingle(
-                        "SELECT count(*) FILTER (WHERE chosen AND parked), count(*) FILTER (WHERE chosen AND free),"
-                                + " count(*) FILTER (WHERE NOT chosen AND follows AND free), count(*) FILTER (WHERE chosen AND NOT parked),"
-                                + " count(*) FILTER (WHERE chosen) FROM (SELECT " + chosen
-                                + " AS chosen, p.state = 'parked' AS parked,"
-                                + " NOT (p." + OWN_FAULT
-                                + ") AS follows, p.state = 'parked' AND NOT EXISTS (SELECT FROM " + parked
-                                + " AS q WHERE " + EARLIER + " AND NOT (" + selection.condition("q")
-                                + ")) AS free FROM " + parked
-                                + " AS p WHERE p.lane IN (SELECT p.lane FROM " + parked + " AS p WHERE "
-                                + selection.condition("p") + ")) AS counted",
-                        bindings.toArray()));
+    private record Counted(int parked, int free, int following, int held) {}
+
+    /** Index parked_jobs_key, one probe a parked job of the lanes concerned. */
+    private Counted counted(Selection selection) {
+        // Without a key, whether a job has this key is unknown, which counts as no.
+        Condition chosen = DSL.condition(DSL.coalesce(DSL.field(selection.in(parked)), DSL.inline(false)));
+        Condition free = isParked(parked).andNot(followsOther(selection));
+        return Transactions.asked("count jobs moved aside", () -> dsl.select(
+                        DSL.count().filterWhere(chosen.and(isParked(parked))),
+                        DSL.count().filterWhere(chosen.and(free)),
+                        DSL.count()
+                                .filterWhere(
+                                        DSL.not(chosen).andNot(ownFault(parked)).and(free)),
+                        DSL.count().filterWhere(chosen.andNot(isParked(parked))))
+                .from(parked.table)
+                .where(parked.lane.in(
+                        DSL.select(earlier.lane).from(earlier.table).where(selection.in(earlier))))
+                .fetchSingle(Records.mapping(Counted::new)));
+    }
+
+    private static Condition isParked(Tables.Parked jobs) {
+        return jobs.state.eq(DSL.inline("parked"));
+    }
+
+    private static Condition ownFault(Tables.Parked jobs) {
+        return jobs.reason.ne(DSL.inline(Refusal.Reason.FOLLOWS.label()));
+    }
+
+    /** That an earlier job of the key is parked through its own fault: index parked_jobs_key. False without a key. */
+    private Condition follows(Condition further) {
+        return DSL.exists(DSL.selectOne()
+                .from(earlier.table)
+                .where(
+                        earlier.lane.eq(parked.lane),
+                        earlier.topic.eq(parked.topic),
+                        earlier.jobKey.eq(parked.jobKey),
+                        hash(earlier.jobKey).eq(hash(parked.jobKey)),
+                        isParked(earlier),
+                        earlier.id.lt(parked.id),
+                        ownFault(earlier),
+                        further));
+    }
+
+    /** That it follows a job that is not chosen. */
+    private Condition followsOther(Selection selection) {
+        return follows(DSL.not(selection.in(earlier)));
+    }
+
+    private static Field<Long> hash(Field<String> key) {
+        return DSL.field("hashtextextended({0} COLLATE \"C\", 0)", BIGINT, key);
     }
 
     /**
@@ -202,70 +220,55 @@ public final class ParkedJobs {
      */
     public Change requeue(Selection selection) {
         return laneByLane("requeue", selection, (transaction, lane) -> {
-            int chosen = count(transaction, selection, lane, "parked");
-            List<Object> bindings = new ArrayList<>(List.of(lane));
-            bindings.addAll(selection.bindings());
-            bindings.addAll(selection.bindings());
-            int requeued = transaction.execute(
-                    back("p.lane = ? AND p.state = 'parked' AND " + selection.condition("p")
-                            + " AND NOT EXISTS (SELECT FROM " + parked + " AS q WHERE " + EARLIER
-                            + " AND NOT (" + selection.condition("q") + "))"),
-                    bindings.toArray());
-            int followed = orphans(transaction, lane);
-            return new Change(requeued + followed, 0, 0, followed, chosen - requeued);
+            Condition chosen = lane.and(isParked(parked)).and(selection.in(parked));
+            int all = transaction.fetchCount(parked.table, chosen);
+            int requeued = putBack(transaction, chosen.andNot(followsOther(selection)));
+            int followed = putBackFollowers(transaction, lane);
+            return new Change(requeued + followed, 0, 0, followed, all - requeued);
         });
     }
 
     /** Deletes jobs that were moved aside. Parked jobs that only followed them are staged again. */
     public Change discard(Selection selection) {
         return laneByLane("discard", selection, (transaction, lane) -> {
-            List<Object> bindings = new ArrayList<>(List.of(lane));
-            bindings.addAll(selection.bindings());
-            int held = count(transaction, selection, lane, "held");
-            int discarded = transaction.execute(
-                    "DELETE FROM " + parked + " AS p WHERE p.lane = ? AND " + selection.condition("p"),
-                    bindings.toArray());
-            int followed = orphans(transaction, lane);
+            Condition chosen = lane.and(selection.in(parked));
+            int held = transaction.fetchCount(parked.table, chosen.andNot(isParked(parked)));
+            int discarded = transaction.deleteFrom(parked.table).where(chosen).execute();
+            int followed = putBackFollowers(transaction, lane);
             return new Change(followed, discarded, held, followed, 0);
         });
     }
 
-    private int count(DSLContext transaction, Selection selection, int lane, String state) {
-        List<Object> bindings = new ArrayList<>(List.of(lane, state));
-        bindings.addAll(selection.bindings());
-        return transaction
-                .fetchSingle(
-                        "SELECT count(*) FROM " + parked + " AS p WHERE p.lane = ? AND p.state = ? AND "
-                                + selection.condition("p"),
-                        bindings.toArray())
-                .get(0, int.class);
-    }
-
     /** Stages again what follows nothing any more. */
-    private int orphans(DSLContext transaction, int lane) {
-        return transaction.execute(
-                back("p.lane = ? AND p.state = 'parked' AND NOT p." + OWN_FAULT + " AND NOT EXISTS (SELECT FROM "
-                        + parked + " AS q WHERE " + EARLIER + ")"),
-                lane);
+    private int putBackFollowers(DSLContext transaction, Condition lane) {
+        return putBack(
+                transaction, lane.and(isParked(parked)).andNot(ownFault(parked)).andNot(follows(DSL.trueCondition())));
     }
 
-    private String back(String condition) {
-        return "WITH gone AS (DELETE FROM " + parked + " AS p WHERE " + condition + " RETURNING p.*) INSERT INTO "
-                + jobs + " (" + Statements.JOB_COLUMNS + ") OVERRIDING SYSTEM VALUE SELECT " + Statements.JOB_COLUMNS
-                + " FROM gone ORDER BY id";
+    private int putBack(DSLContext transaction, Condition jobs) {
+        List<Field<?>> moved = parked.columns().stream()
+                .filter(column ->
+                        staged.columns().stream().anyMatch(job -> job.getName().equals(column.getName())))
+                .toList();
+        // jOOQ's language has no OVERRIDING SYSTEM VALUE.
+        return transaction.execute(
+                "WITH gone AS ({0}) INSERT INTO {1} ({2}) OVERRIDING SYSTEM VALUE SELECT {2} FROM gone ORDER BY id",
+                transaction.deleteFrom(parked.table).where(jobs).returning(moved),
+                staged.table,
+                DSL.list(moved.stream().map(Field::getUnqualifiedName).toList()));
     }
 
     private interface Step {
-        Change in(DSLContext transaction, int lane);
+        Change in(DSLContext transaction, Condition lane);
     }
 
     private Change laneByLane(String verb, Selection selection, Step step) {
         try {
-            List<Integer> concerned = dsl.fetch(
-                            "SELECT DISTINCT p.lane FROM " + parked + " AS p WHERE " + selection.condition("p")
-                                    + " ORDER BY 1",
-                            selection.bindings().toArray())
-                    .getValues(0, Integer.class);
+            List<Integer> concerned = dsl.selectDistinct(parked.lane)
+                    .from(parked.table)
+                    .where(selection.in(parked))
+                    .orderBy(parked.lane)
+                    .fetch(parked.lane);
             Change change = Change.NONE;
             for (int lane : concerned) {
                 change = change.plus(inLane(lane, step));
@@ -284,27 +287,19 @@ public final class ParkedJobs {
             transaction.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE");
             transaction.execute("SET LOCAL synchronous_commit = on");
             transaction.execute("SET LOCAL lock_timeout = '30s'"); // a batch of the owner may be open
-            transaction.execute("SELECT FROM " + lanes + " WHERE lane = ? FOR NO KEY UPDATE", lane);
-            Change change = step.in(transaction, lane);
-            transaction.execute("UPDATE " + lanes + " SET generation = generation + 1 WHERE lane = ?", lane);
+            transaction
+                    .selectOne()
+                    .from(lanes.table)
+                    .where(lanes.lane.eq(lane))
+                    .forNoKeyUpdate()
+                    .execute();
+            Change change = step.in(transaction, parked.lane.eq(lane));
+            transaction
+                    .update(lanes.table)
+                    .set(lanes.generation, lanes.generation.plus(1))
+                    .where(lanes.lane.eq(lane))
+                    .execute();
             return change;
         });
-    }
-
-    private static Entry entry(Record row) {
-        return new Entry(
-                row.get(0, long.class),
-                row.get(1, String.class),
-                row.get(2, String.class),
-                row.get(3, String.class),
-                row.get(4, String.class),
-                row.get(5, String.class),
-                row.get(6, String.class),
-                row.get(7, String.class),
-                row.get(8, String.class),
-                row.get(9, Integer.class),
-                row.get(10, String.class),
-                row.get(11, String.class),
-                row.get(12, double.class));
     }
 }

@@ -1,8 +1,10 @@
 package io.stagedjobs.enqueuer.postgres;
 
 import io.stagedjobs.schema.Schema;
+import io.stagedjobs.schema.Tables;
 import java.sql.Connection;
 import org.jooq.DSLContext;
+import org.jooq.RowCountQuery;
 import org.jooq.SQLDialect;
 import org.jooq.impl.DSL;
 
@@ -10,25 +12,26 @@ import org.jooq.impl.DSL;
 public final class PausedTopics {
 
     private final DSLContext dsl;
-    private final String pauses;
+    private final Tables.Pauses pauses;
 
     /** Works on a connection in autocommit mode, which stays the caller's to close. */
     public PausedTopics(Connection connection, Schema schema) {
         this.dsl = DSL.using(connection, SQLDialect.POSTGRES);
-        this.pauses = schema.qualified("staged_job_pauses");
+        this.pauses = new Tables(schema).pauses;
     }
 
     /** @return false if it was paused already */
     public boolean pause(String topic) {
-        return changed("pause", "INSERT INTO " + pauses + " (topic) VALUES (?) ON CONFLICT DO NOTHING", topic);
+        return changed(
+                "pause", dsl.insertInto(pauses.table).set(pauses.topic, topic).onConflictDoNothing());
     }
 
     /** @return false if it was not paused */
     public boolean resume(String topic) {
-        return changed("resume", "DELETE FROM " + pauses + " WHERE topic = ?", topic);
+        return changed("resume", dsl.deleteFrom(pauses.table).where(pauses.topic.eq(topic)));
     }
 
-    private boolean changed(String what, String statement, String topic) {
-        return Transactions.asked(what, () -> dsl.execute(statement, topic) > 0);
+    private static boolean changed(String what, RowCountQuery change) {
+        return Transactions.asked(what, () -> change.execute() > 0);
     }
 }

@@ -1,16 +1,14 @@
 package io.stagedjobs.enqueuer.postgres;
 
+import static org.jooq.impl.DSL.inline;
+
 import io.stagedjobs.enqueuer.BatchLimits;
 import io.stagedjobs.enqueuer.LaneTransaction;
 import io.stagedjobs.enqueuer.Refusal;
 import io.stagedjobs.enqueuer.Selection;
+import io.stagedjobs.schema.Tables;
 import java.nio.ByteBuffer;
-import java.sql.ResultSet;
-import java.sql.SQLException;
 import java.sql.Savepoint;
-import java.time.Instant;
-import java.time.OffsetDateTime;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
@@ -24,42 +22,24 @@ import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jooq.DSLContext;
 import org.jooq.Record;
+import org.jooq.Record2;
+import org.jooq.Records;
+import org.jooq.SelectConditionStep;
+import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
 
 /** A transaction of PostgreSQL that has locked the lane's row. */
 final class PostgresLaneTransaction implements LaneTransaction {
 
-    private final Transactions.Open transaction;
+    private final OpenTransaction transaction;
     private final Transactions others;
     private final Statements sql;
     private final int lane;
-    private final Locked locked;
+    private final LockedLane locked;
     private @Nullable Supplier<Deletion> deletion;
 
     /** What is being deleted meanwhile, and the way back. */
     private record Deletion(Savepoint before, int rows) {}
-
-    /**
-     * The lane's row when it was locked.
-     *
-     * @param at when PostgreSQL began to, by its clock
-     * @param lastBatch as of the beginning of the statement that locked it
-     * @param asked when it was asked to, of {@link System#nanoTime}
-     */
-    record Locked(long generation, String era, Instant at, long lastBatch, long asked) {
-
-        /** Reads the answer of the statement; empty if it locked nothing. */
-        static Optional<Locked> of(ResultSet row, long asked) throws SQLException {
-            return row.next()
-                    ? Optional.of(new Locked(
-                            row.getLong(1),
-                            row.getString(2),
-                            row.getObject(3, OffsetDateTime.class).toInstant(),
-                            row.getLong(4),
-                            asked))
-                    : Optional.empty();
-        }
-    }
 
     /**
      * Works in {@code transaction}, in which the lane is locked.
@@ -67,7 +47,7 @@ final class PostgresLaneTransaction implements LaneTransaction {
      * @param others for what needs a transaction of its own
      */
     PostgresLaneTransaction(
-            Transactions.Open transaction, Transactions others, Statements sql, int lane, Locked locked) {
+            OpenTransaction transaction, Transactions others, Statements sql, int lane, LockedLane locked) {
         this.transaction = transaction;
         this.others = others;
         this.sql = sql;
@@ -75,37 +55,46 @@ final class PostgresLaneTransaction implements LaneTransaction {
         this.locked = locked;
     }
 
-    /** By the database's clock, and not before it: what a message was under way counts too. */
-    private Instant now() {
-        return locked.at.plusNanos(System.nanoTime() - locked.asked);
-    }
-
     @Override
     public long lastBatch() {
-        return ask("read its last batch", dsl -> dsl.fetchSingle(sql.lastBatch, lane)
-                .get(0, long.class));
+        Tables.Batches batches = sql.tables.batches;
+        // From the end of the primary key: an old snapshot keeps dead entries only before it.
+        return ask("read its last batch", dsl -> dsl.select(batches.batch)
+                .from(batches.table)
+                .where(batches.lane.eq(lane))
+                .orderBy(batches.batch.desc())
+                .limit(1)
+                .fetchOptional(batches.batch)
+                .orElse(0L));
     }
 
     @Override
     public long lastBatchWhenLocked() {
-        return locked.lastBatch;
+        return locked.lastBatch();
     }
 
     @Override
     public void writeToLog() {
-        execute("write to the log in a transaction", sql.writeToLog);
+        execute("write to the log in a transaction", sql.writeToLog, Map.of());
     }
 
     @Override
     public List<Row> present(Collection<Long> ids) {
-        return ask("look for published jobs", dsl -> dsl.fetch(
-                        sql.present, lane, ids.toArray(new Long[0]), lane, ids.toArray(new Long[0]))
-                .map(row -> new Row(row.get(0, long.class), row.get(1, UUID.class))));
+        // Primary keys; no lock beyond the lane's, which keeps everybody else from deleting.
+        return ask("look for published jobs", dsl -> present(dsl, sql.tables.stagedJobs, ids)
+                .unionAll(present(dsl, sql.tables.parkedJobs, ids))
+                .fetch(Records.mapping(Row::new)));
+    }
+
+    private SelectConditionStep<Record2<Long, UUID>> present(DSLContext dsl, Tables.Jobs jobs, Collection<Long> ids) {
+        return dsl.select(jobs.id, jobs.jobId)
+                .from(jobs.table)
+                .where(jobs.lane.eq(lane), jobs.id.eq(DSL.any(ids.toArray(new Long[0]))));
     }
 
     @Override
     public String era() {
-        return locked.era;
+        return locked.era();
     }
 
     @Override
@@ -113,10 +102,11 @@ final class PostgresLaneTransaction implements LaneTransaction {
         return anyOver(idle(), sql, writers);
     }
 
-    static boolean anyOver(Transactions.Open transaction, Statements sql, Set<String> writers) {
-        return transaction.ask("look whether old transactions are over", dsl -> dsl.fetchSingle(
-                        sql.anyOver, (Object) writers.toArray(new String[0]))
-                .get(0, boolean.class));
+    static boolean anyOver(OpenTransaction transaction, Statements sql, Set<String> writers) {
+        return transaction.ask("look whether old transactions are over", dsl -> sql.anyOver
+                .query(dsl, Map.of("writers", writers.toArray(new String[0])))
+                .fetchSingle()
+                .get("any_over", boolean.class));
     }
 
     @Override
@@ -126,11 +116,7 @@ final class PostgresLaneTransaction implements LaneTransaction {
     }
 
     private Optional<Read> read(ReadQuery reading) {
-        return query(
-                "read the next jobs",
-                reading.sql(),
-                reading.rows(),
-                reading.bindings().toArray());
+        return idle().query(ofLane("read the next jobs"), reading.sql(), reading.values(), reading.rows());
     }
 
     /**
@@ -150,16 +136,19 @@ final class PostgresLaneTransaction implements LaneTransaction {
     }
 
     /** A commit of our own, with something to write, puts the log on disk up to here. */
-    static void flushLog(Transactions.Open transaction, Transactions others, Statements sql) {
+    static void flushLog(OpenTransaction transaction, Transactions others, Statements sql) {
         boolean flushed = transaction.query(
-                "look how far the log is on disk", sql.logFlushed, row -> row.next() && row.getBoolean(1));
+                "look how far the log is on disk",
+                sql.logFlushed,
+                Map.of(),
+                row -> row.next() && row.getBoolean("flushed"));
         if (!flushed) {
-            others.call("flush the log", other -> other.execute(sql.writeToLog));
+            others.call("flush the log", other -> sql.writeToLog.execute(other, Map.of()));
         }
     }
 
     /** The transaction, which nothing else uses now. */
-    private Transactions.Open idle() {
+    private OpenTransaction idle() {
         if (deletion != null) {
             begun();
         }
@@ -168,13 +157,13 @@ final class PostgresLaneTransaction implements LaneTransaction {
 
     @Override
     public Deleted delete(Collection<Row> rows, long batch) {
-        return new Deleted(delete(idle(), rows, batch), now());
+        return new Deleted(delete(idle(), rows, batch), locked.now());
     }
 
-    private int delete(Transactions.Open open, Collection<Row> rows, long batch) {
+    private int delete(OpenTransaction open, Collection<Row> rows, long batch) {
         if (rows.isEmpty()) {
             if (batch > 0) {
-                open.update(ofLane("record batch " + batch), sql.recordBatch, lane, batch, lane, batch);
+                open.update(ofLane("record batch " + batch), sql.recordBatch, Map.of("lane", lane, "batch", batch));
             }
             return 0;
         }
@@ -186,15 +175,22 @@ final class PostgresLaneTransaction implements LaneTransaction {
             jobIds.putLong(row.jobId().getMostSignificantBits())
                     .putLong(row.jobId().getLeastSignificantBits());
         }
-        List<Object> bindings =
-                new ArrayList<>(List.of(lane, ids[0], ids[ids.length - 1], ids, ids, jobIds.array(), ids));
-        if (batch > 0) {
-            bindings.addAll(List.of(lane, batch, lane, batch));
-        }
         return open.update(
                 ofLane("delete " + ids.length + " published jobs"),
-                batch > 0 ? sql.delete + "; " + sql.recordBatch : sql.delete,
-                bindings.toArray());
+                batch > 0 ? sql.deleteAndRecordBatch : sql.delete,
+                Map.of(
+                        "lane",
+                        lane,
+                        "first_id",
+                        ids[0],
+                        "last_id",
+                        ids[ids.length - 1],
+                        "ids",
+                        ids,
+                        "job_ids",
+                        jobIds.array(),
+                        "batch",
+                        batch));
     }
 
     @Override
@@ -207,7 +203,7 @@ final class PostgresLaneTransaction implements LaneTransaction {
 
     @Override
     public Deleted deletedMeanwhile() {
-        return new Deleted(begun().rows(), now());
+        return new Deleted(begun().rows(), locked.now());
     }
 
     @Override
@@ -224,18 +220,20 @@ final class PostgresLaneTransaction implements LaneTransaction {
         return execute(
                 "delete published jobs that were moved aside",
                 sql.deleteAside,
-                rows.stream().map(Row::id).toArray(Long[]::new),
-                rows.stream().map(Row::jobId).toArray(UUID[]::new),
-                lane);
+                Map.of(
+                        "lane", lane,
+                        "ids", rows.stream().map(Row::id).toArray(Long[]::new),
+                        "job_ids", rows.stream().map(Row::jobId).toArray(UUID[]::new)));
     }
 
     @Override
     public Stored aside() {
+        Tables.Parked parked = sql.tables.parkedJobs;
         return ask(
                 "read what is moved aside",
                 dsl -> new Stored(
-                        dsl.fetch(sql.heldTopics, lane, lane).intoSet(0, String.class),
-                        dsl.fetchSingle(sql.anyParked, lane).get(0, boolean.class)));
+                        sql.heldTopics.query(dsl, Map.of("lane", lane)).fetchSet("topic", String.class),
+                        dsl.fetchExists(parked.table, parked.lane.eq(lane).and(parked.state.eq(inline("parked"))))));
     }
 
     @Override
@@ -244,34 +242,35 @@ final class PostgresLaneTransaction implements LaneTransaction {
             execute(
                     "move " + jobs.size() + " jobs aside",
                     sql.moveAside,
-                    jobs.stream().map(job -> job.row().id()).toArray(Long[]::new),
-                    jobs.stream().map(job -> job.row().jobId()).toArray(UUID[]::new),
-                    strings(jobs, job -> job.held() ? "held" : "parked"),
-                    strings(jobs, job -> job.why().reason().label()),
-                    strings(jobs, job -> job.why().detail()),
-                    lane);
+                    Map.of(
+                            "lane", lane,
+                            "ids", jobs.stream().map(job -> job.row().id()).toArray(Long[]::new),
+                            "job_ids",
+                                    jobs.stream().map(job -> job.row().jobId()).toArray(UUID[]::new),
+                            "states", strings(jobs, job -> job.held() ? "held" : "parked"),
+                            "reasons", strings(jobs, job -> job.why().reason().label()),
+                            "errors", strings(jobs, job -> job.why().detail())));
         }
     }
 
     @Override
     public Swept sweep(Map<String, Refusal> refused, BatchLimits limits, long after) {
-        String[] topics = refused.keySet().toArray(new String[0]);
         Collection<Refusal> reasons = refused.values();
+        Map<String, Object> values = Map.of(
+                "lane", lane,
+                "after", after,
+                "rows_max", limits.rowsMax(),
+                "bytes_max", limits.bytesMax(),
+                "topics", refused.keySet().toArray(new String[0]),
+                "reasons", strings(reasons, refusal -> refusal.reason().label()),
+                "errors", strings(reasons, Refusal::detail),
+                "follows", Refusal.Reason.FOLLOWS.label());
         Record swept = ask(
-                "move blocked jobs aside",
-                dsl -> dsl.fetchSingle(
-                        sql.sweep,
-                        lane,
-                        after,
-                        limits.rowsMax(),
-                        topics,
-                        limits.bytesMax(),
-                        topics,
-                        strings(reasons, refusal -> refusal.reason().label()),
-                        strings(reasons, Refusal::detail)));
-        int moved = swept.get(0, int.class);
-        long through = swept.get(2, int.class) < limits.rowsMax() ? Long.MAX_VALUE : swept.get(3, long.class);
-        return new Swept(moved, moved == swept.get(1, int.class) ? through : after);
+                "move blocked jobs aside", dsl -> sql.sweep.query(dsl, values).fetchSingle());
+        int moved = swept.get("moved", int.class);
+        boolean all = swept.get("seen", int.class) < limits.rowsMax();
+        long through = all ? Long.MAX_VALUE : swept.get("last_id", long.class);
+        return new Swept(moved, moved == swept.get("blocked", int.class) ? through : after);
     }
 
     @Override
@@ -279,18 +278,24 @@ final class PostgresLaneTransaction implements LaneTransaction {
         int rows = execute(
                 "put held jobs of topic " + topic + " back",
                 sql.putBack,
-                lane,
-                topic,
-                limits.rowsMax(),
-                limits.bytesMax());
-        Long next = ask("look for held jobs of topic " + topic, dsl -> dsl.fetchSingle(sql.nextHeld, lane, topic)
-                .get(0, Long.class));
+                Map.of("lane", lane, "topic", topic, "rows_max", limits.rowsMax(), "bytes_max", limits.bytesMax()));
+        Tables.Parked parked = sql.tables.parkedJobs;
+        // Index parked_jobs_held, the first entry of the topic.
+        Long next = ask("look for held jobs of topic " + topic, dsl -> dsl.select(DSL.min(parked.id))
+                .from(parked.table)
+                .where(parked.lane.eq(lane), parked.topic.eq(topic), parked.state.eq(inline("held")))
+                .fetchSingle()
+                .value1());
         return new PutBack(rows, next == null ? OptionalLong.empty() : OptionalLong.of(next));
     }
 
     @Override
     public void useChannel(int channel) {
-        execute("write down the channel", sql.useChannel, channel, lane);
+        Tables.Lanes lanes = sql.tables.lanes;
+        ask("write down the channel", dsl -> dsl.update(lanes.table)
+                .set(lanes.channel, channel)
+                .where(lanes.lane.eq(lane))
+                .execute());
     }
 
     @Override
@@ -313,17 +318,12 @@ final class PostgresLaneTransaction implements LaneTransaction {
         return all.stream().map(string).toArray(String[]::new);
     }
 
-    private int execute(String what, String statement, Object... bindings) {
-        return ask(what, dsl -> dsl.execute(statement, bindings));
+    private int execute(String what, NamedSql statement, Map<String, ?> values) {
+        return ask(what, dsl -> statement.execute(dsl, values));
     }
 
     private <T extends @Nullable Object> T ask(String what, Function<DSLContext, T> question) {
         return idle().ask(ofLane(what), question);
-    }
-
-    private <T extends @Nullable Object> T query(
-            String what, String statement, Transactions.Rows<T> rows, Object... bindings) {
-        return idle().query(ofLane(what), statement, rows, bindings);
     }
 
     private String ofLane(String what) {

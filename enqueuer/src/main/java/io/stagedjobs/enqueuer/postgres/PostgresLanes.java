@@ -7,16 +7,18 @@ import io.stagedjobs.enqueuer.LaneTransaction;
 import io.stagedjobs.enqueuer.LaneTransaction.Read;
 import io.stagedjobs.enqueuer.Lanes;
 import io.stagedjobs.enqueuer.Selection;
-import io.stagedjobs.enqueuer.postgres.PostgresLaneTransaction.Locked;
 import io.stagedjobs.schema.Schema;
+import io.stagedjobs.schema.Tables;
 import java.sql.ResultSet;
 import java.time.Duration;
-import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.Function;
 import javax.sql.DataSource;
 import org.jooq.DSLContext;
 import org.jooq.Record;
@@ -59,24 +61,28 @@ public final class PostgresLanes implements Lanes {
 
     @Override
     public Optional<Taken> take(int lane) {
+        Map<String, Object> values = Map.of(
+                "lane", lane,
+                "enqueuer", identity.id(),
+                "takeover_millis", takeoverAfter.toMillis(),
+                "database", identity.database());
         Set<String> spared = new TreeSet<>();
         try {
-            return transactions.call("take lane " + lane, dsl -> {
-                spared.addAll(endOrphans(dsl, lane));
-                Record taken = dsl.fetchOne(
-                        sql.take, identity.id(), lane, identity.id(), takeoverAfter.toMillis(), identity.database());
-                return Optional.ofNullable(taken).map(row -> new Taken(row.get(0, long.class), row.get(1, int.class)));
-            });
+            return transactions.waiting(() -> transactions.call("take lane " + lane, dsl -> {
+                spared.addAll(endOrphans(dsl, lane, values));
+                return sql.take
+                        .query(dsl, values)
+                        .fetchOptional(taken ->
+                                new Taken(taken.get("generation", long.class), taken.get("channel", int.class)));
+            }));
         } catch (ExternalFailureException e) {
             throw spared.isEmpty() ? e : OtherRoles.cannotEnd(spared, e);
         }
     }
 
     /** @return the roles of those whose sessions this role may not end */
-    private List<String> endOrphans(DSLContext dsl, int lane) {
-        List<@Nullable String> spared = dsl.fetch(
-                        sql.endOrphans, identity.id(), lane, lane, identity.id(), takeoverAfter.toMillis())
-                .getValues(0, String.class);
+    private List<String> endOrphans(DSLContext dsl, int lane, Map<String, Object> values) {
+        List<@Nullable String> spared = sql.endOrphans.query(dsl, values).fetch("spared", String.class);
         long ended = spared.stream().filter(Objects::isNull).count();
         if (ended > 0) {
             log.warn(
@@ -90,36 +96,47 @@ public final class PostgresLanes implements Lanes {
 
     @Override
     public void giveBack(int lane, long generation) {
-        transactions.call("give back lane " + lane, dsl -> dsl.execute(sql.giveBack, lane, generation, identity.id()));
+        Tables.Lanes lanes = sql.tables.lanes;
+        transactions.call("give back lane " + lane, dsl -> dsl.update(lanes.table)
+                .setNull(lanes.owner)
+                .where(lanes.lane.eq(lane), lanes.generation.eq(generation), lanes.owner.eq(identity.id()))
+                .execute());
     }
 
     @Override
     public Reading readHorizon() {
         return transactions.call("look how far ids are settled", dsl -> {
-            Record last = dsl.fetchSingle(sql.lastId);
-            if (!dsl.fetchSingle(sql.logFlushed).get(0, boolean.class)) {
-                dsl.execute(sql.writeToLog); // the commit puts it on disk with all that is before it
+            Record last = sql.lastId.query(dsl, Map.of()).fetchSingle();
+            if (!sql.logFlushed.query(dsl, Map.of()).fetchSingle().get("flushed", boolean.class)) {
+                sql.writeToLog.execute(dsl, Map.of()); // the commit puts it on disk with all that is before it
             }
             return new Reading(
-                    last.get(0, String.class),
-                    last.get(1, long.class),
-                    dsl.fetch(sql.writers).intoSet(0, String.class));
+                    last.get("era", String.class),
+                    last.get("last_id", long.class),
+                    sql.writers.query(dsl, Map.of()).fetchSet("writer", String.class));
         });
     }
 
     @Override
     public Optional<LaneTransaction> begin(int lane, long generation) {
-        Transactions.Open transaction = transactions.begin(lane);
-        long asked = System.nanoTime();
-        try {
+        return opened(lane, transaction -> {
+            long asked = System.nanoTime();
             // A statement of its own before any row is read: what waited for the lock must not fix the snapshot.
-            Optional<Locked> locked =
-                    transaction.query("lock lane " + lane, sql.lock, row -> Locked.of(row, asked), lane);
+            Optional<LockedLane> locked = transactions.waiting(() -> transaction.query(
+                    "lock lane " + lane, sql.lock, Map.of("lane", lane), row -> LockedLane.of(row, asked)));
             if (locked.isPresent() && locked.get().generation() == generation) {
                 return Optional.of(new PostgresLaneTransaction(transaction, transactions, sql, lane, locked.get()));
             }
             transaction.close();
             return Optional.empty();
+        });
+    }
+
+    /** Begins a transaction, which stays open unless {@code work} throws or closes it. */
+    private <T> T opened(int lane, Function<OpenTransaction, T> work) {
+        OpenTransaction transaction = transactions.begin(lane);
+        try {
+            return work.apply(transaction);
         } catch (RuntimeException e) {
             transaction.close();
             throw e;
@@ -127,23 +144,26 @@ public final class PostgresLanes implements Lanes {
     }
 
     /** The answers to the one message of a claim. */
-    private record Claimed(Optional<Locked> locked, Optional<Read> read) {}
+    private record Claimed(Optional<LockedLane> locked, Optional<Read> read) {}
 
     @Override
     public Claim claim(int lane, long generation, String era, Selection selection) {
-        Transactions.Open transaction = transactions.begin(lane);
-        long asked = System.nanoTime();
-        try {
-            ReadQuery reading = ReadQuery.of(sql, lane, selection);
-            boolean flushes = transaction.flushesWithRead();
+        ReadQuery reading = ReadQuery.of(sql, lane, selection);
+        NamedSql lock = selection.exceptions().isEmpty() ? sql.lockIfWaiting : sql.lockIfWaitingOrOver;
+        Map<String, Object> values = new HashMap<>(reading.values());
+        values.put("generation", generation);
+        values.put("era", era);
+        values.put("writers", selection.exceptions().toArray(new String[0]));
+        return opened(lane, transaction -> {
+            long asked = System.nanoTime();
             // In READ COMMITTED each statement has a snapshot of its own: that of the read is later than the lock.
-            Claimed claimed = transaction.queries(
+            NamedSql message = flushing(transaction, lock.then(reading.sql()));
+            Claimed claimed = transactions.waiting(() -> transaction.queries(
                     "claim jobs of lane " + lane,
-                    (selection.exceptions().isEmpty() ? sql.lockIfWaiting : sql.lockIfWaitingOrOver) + "; "
-                            + reading.sql() + (flushes ? "; " + sql.flushLog : ""),
+                    message,
+                    values,
                     next -> new Claimed(
-                            Locked.of(next.rows(), asked), reading.rows().read(next.rows())),
-                    bindingsOfClaim(lane, generation, era, selection, reading, flushes));
+                            LockedLane.of(next.rows(), asked), reading.rows().read(next.rows()))));
             if (claimed.locked.isEmpty()) {
                 transaction.close();
                 return Claim.NOTHING_WAITS;
@@ -155,43 +175,29 @@ public final class PostgresLanes implements Lanes {
             PostgresLaneTransaction open =
                     new PostgresLaneTransaction(transaction, transactions, sql, lane, claimed.locked.get());
             return Claim.of(open, open.completed(claimed.read, selection));
-        } catch (RuntimeException e) {
-            transaction.close();
-            throw e;
-        }
+        });
     }
 
-    private static Object[] bindingsOfClaim(
-            int lane, long generation, String era, Selection selection, ReadQuery reading, boolean flushes) {
-        List<Object> bindings = new ArrayList<>(List.of(lane, generation, era, selection.after()));
-        if (!selection.exceptions().isEmpty()) {
-            bindings.add(selection.exceptions().toArray(new String[0]));
-        }
-        bindings.addAll(reading.bindings());
-        if (flushes) {
-            bindings.addAll(List.of(lane, selection.after()));
-        }
-        return bindings.toArray();
+    /** Where PostgreSQL can, the same message puts on disk what it reads. */
+    private NamedSql flushing(OpenTransaction transaction, NamedSql reading) {
+        return transaction.flushesWithRead() ? reading.then(sql.flushLog) : reading;
     }
 
     @Override
     public Optional<Read> readAhead(int lane, String era, Selection selection, List<Job> without) {
         ReadQuery reading = ReadQuery.ahead(sql, lane, selection, without);
-        List<Object> bindings = new ArrayList<>(reading.bindings());
-        bindings.addAll(List.of(lane, selection.after()));
-        try (Transactions.Open transaction = transactions.begin()) {
-            boolean flushes = transaction.flushesWithRead();
+        try (OpenTransaction transaction = transactions.begin()) {
             Optional<Read> read = transaction.queries(
                     "read ahead in lane " + lane,
-                    "SELECT " + sql.era + "; " + reading.sql() + (flushes ? "; " + sql.flushLog : ""),
+                    flushing(transaction, sql.era.then(reading.sql())),
+                    reading.values(),
                     next -> {
                         ResultSet now = next.rows();
-                        boolean sameEra = now.next() && era.equals(now.getString(1));
+                        boolean sameEra = now.next() && era.equals(now.getString("era"));
                         Optional<Read> found = reading.rows().read(next.rows());
                         return sameEra ? found : Optional.empty();
-                    },
-                    flushes ? bindings.toArray() : reading.bindings().toArray());
-            if (read.isPresent() && !flushes) {
+                    });
+            if (read.isPresent() && !transaction.flushesWithRead()) {
                 PostgresLaneTransaction.flushLog(transaction, transactions, sql);
             }
             boolean over = !selection.exceptions().isEmpty()

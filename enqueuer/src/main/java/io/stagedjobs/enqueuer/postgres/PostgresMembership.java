@@ -1,14 +1,21 @@
 package io.stagedjobs.enqueuer.postgres;
 
+import static org.jooq.impl.SQLDataType.BIGINT;
+
 import io.stagedjobs.enqueuer.DeliveryMode;
 import io.stagedjobs.enqueuer.ExternalFailureException;
 import io.stagedjobs.enqueuer.Membership;
 import io.stagedjobs.enqueuer.Origin;
+import io.stagedjobs.schema.Tables;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
+import org.jooq.Condition;
 import org.jooq.DSLContext;
+import org.jooq.Field;
+import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -20,6 +27,9 @@ public final class PostgresMembership implements Membership {
 
     /** Up to here the backlog is counted, beyond it PostgreSQL's estimate has to do. */
     private static final int BACKLOG_COUNTED_MAX = 100_000;
+
+    /** Times of {@code takeover.after}. */
+    private static final int FORGOTTEN_AFTER = 100;
 
     /**
      * Who this enqueuer is.
@@ -33,6 +43,7 @@ public final class PostgresMembership implements Membership {
 
     private final Transactions transactions;
     private final Statements sql;
+    private final Tables tables;
     private final Identity identity;
     private final Duration takeoverAfter;
     private volatile boolean registered;
@@ -41,32 +52,54 @@ public final class PostgresMembership implements Membership {
     PostgresMembership(Transactions transactions, Statements sql, Identity identity, Duration takeoverAfter) {
         this.transactions = transactions;
         this.sql = sql;
+        this.tables = sql.tables;
         this.identity = identity;
         this.takeoverAfter = takeoverAfter;
     }
 
     @Override
     public Census beat() {
+        Tables.Enqueuers all = tables.enqueuers;
         return transactions.call("renew the heartbeat", dsl -> {
-            if (!dsl.fetchSingle(sql.sameDatabase, identity.database).get(0, boolean.class)) {
-                throw new ExternalFailureException(
-                        Origin.POSTGRESQL,
-                        "the delivery mode or the number of lanes was changed or chosen anew while this enqueuer was"
-                                + " running; it takes no lane"
-                                + " any more and has to be started again",
-                        null);
-            }
-            if (dsl.execute(sql.renew, identity.id) == 0) {
+            refuseOtherDatabase(dsl);
+            int renewed = dsl.update(all.table)
+                    .set(all.seenAt, DatabaseClock.now())
+                    .where(all.enqueuer.eq(identity.id))
+                    .execute();
+            if (renewed == 0) {
                 register(dsl);
             }
-            dsl.execute(sql.forgetDead, takeoverAfter.toMillis());
-            List<UUID> enqueuers =
-                    dsl.fetch(sql.living, takeoverAfter.toMillis()).getValues(0, UUID.class);
-            List<@Nullable UUID> owners = dsl.fetch(sql.owners).getValues(0, UUID.class);
+            // Long after anybody could have counted them among the living.
+            dsl.deleteFrom(all.table)
+                    .where(all.seenAt.lt(DatabaseClock.ago(takeoverAfter.multipliedBy(FORGOTTEN_AFTER))))
+                    .execute();
+            List<UUID> enqueuers = dsl.select(all.enqueuer)
+                    .from(all.table)
+                    .where(all.seenAt.ge(DatabaseClock.ago(takeoverAfter)))
+                    .orderBy(all.enqueuer)
+                    .fetch(all.enqueuer);
+            List<@Nullable UUID> owners = dsl.select(tables.lanes.owner)
+                    .from(tables.lanes.table)
+                    .orderBy(tables.lanes.lane)
+                    .fetch(tables.lanes.owner);
             owners.replaceAll(owner -> owner != null && enqueuers.contains(owner) ? owner : null);
-            Set<String> pauses = dsl.fetch(sql.pauses).intoSet(0, String.class);
+            Set<String> pauses =
+                    dsl.select(tables.pauses.topic).from(tables.pauses.table).fetchSet(tables.pauses.topic);
             return new Census(identity.id, owners, enqueuers, pauses);
         });
+    }
+
+    private void refuseOtherDatabase(DSLContext dsl) {
+        Field<UUID> now = tables.delivery.identity;
+        if (!DatabaseIdentity.id(dsl.select(now).from(tables.delivery.table).fetchSingle(now))
+                .equals(identity.database)) {
+            throw new ExternalFailureException(
+                    Origin.POSTGRESQL,
+                    "the delivery mode or the number of lanes was changed or chosen anew while this enqueuer was"
+                            + " running; it takes no lane"
+                            + " any more and has to be started again",
+                    null);
+        }
     }
 
     /**
@@ -78,41 +111,55 @@ public final class PostgresMembership implements Membership {
             log.warn(
                     "the other enqueuers have forgotten this one, which showed no sign of life for long; it takes part again");
         }
-        dsl.execute(sql.register, identity.id, identity.name, identity.delivery.toString());
+        dsl.insertInto(tables.enqueuers.table)
+                .set(tables.enqueuers.enqueuer, identity.id)
+                .set(tables.enqueuers.name, identity.name)
+                .set(tables.enqueuers.delivery, identity.delivery.toString())
+                .execute();
         registered = true;
     }
 
     @Override
     public void giveBackStrays(Set<Integer> lanes) {
-        transactions.call(
-                "give back lanes " + lanes,
-                dsl -> dsl.execute(sql.giveBackStrays, lanes.toArray(new Integer[0]), identity.id));
+        transactions.call("give back lanes " + lanes, dsl -> giveBack(dsl, tables.lanes.lane.in(lanes)));
+    }
+
+    private int giveBack(DSLContext dsl, Condition lanes) {
+        return dsl.update(tables.lanes.table)
+                .setNull(tables.lanes.owner)
+                .where(lanes, tables.lanes.owner.eq(identity.id))
+                .execute();
     }
 
     @Override
     public Backlog backlog() {
         return transactions.call("measure the backlog", dsl -> {
-            dsl.execute(sql.waitForLocksBriefly);
-            double seconds = dsl.fetchSingle(sql.oldestAge).get(0, double.class);
+            dsl.execute("SET LOCAL lock_timeout = '200ms'"); // a table that is locked must not delay the heartbeat
+            double seconds = sql.oldestAge.query(dsl, Map.of()).fetchSingle().get("seconds", double.class);
             return new Backlog(
-                    count(dsl, sql.countBounded, sql.countEstimated),
+                    count(dsl, tables.stagedJobs),
                     Duration.ofMillis((long) (seconds * 1000)),
-                    count(dsl, sql.countAsideBounded, sql.countAsideEstimated));
+                    count(dsl, tables.parkedJobs));
         });
     }
 
-    private static long count(DSLContext dsl, String bounded, String estimated) {
-        long counted = dsl.fetchSingle(bounded, BACKLOG_COUNTED_MAX).get(0, long.class);
-        return counted < BACKLOG_COUNTED_MAX
-                ? counted
-                : Math.max(counted, dsl.fetchSingle(estimated).get(0, long.class));
+    private static long count(DSLContext dsl, Tables.Jobs jobs) {
+        long counted = dsl.fetchCount(dsl.selectOne().from(jobs.table).limit(BACKLOG_COUNTED_MAX));
+        if (counted < BACKLOG_COUNTED_MAX) {
+            return counted;
+        }
+        Field<Long> estimated = DSL.field(
+                "coalesce(pg_stat_get_live_tuples({0}::regclass), 0)", BIGINT, DSL.inline(dsl.render(jobs.table)));
+        return Math.max(counted, dsl.select(estimated).fetchSingle(estimated));
     }
 
     @Override
     public void leave() {
         transactions.call("leave", dsl -> {
-            dsl.execute(sql.giveBackAll, identity.id);
-            return dsl.execute(sql.forgetMe, identity.id);
+            giveBack(dsl, DSL.trueCondition());
+            return dsl.deleteFrom(tables.enqueuers.table)
+                    .where(tables.enqueuers.enqueuer.eq(identity.id))
+                    .execute();
         });
     }
 }

@@ -9,15 +9,16 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /**
  * One statement that reads the next jobs of a lane, and how its rows are understood.
  *
- * @param bindings of the statement, in its order
+ * @param values of its parameters
  * @param rows empty if one of the jobs exceeds its share of the bytes and came without its payload: then {@link #sized} reads
  */
-record ReadQuery(String sql, List<Object> bindings, Transactions.Rows<Optional<Read>> rows) {
+record ReadQuery(NamedSql sql, Map<String, Object> values, OpenTransaction.Rows<Optional<Read>> rows) {
 
     /** The cheapest statement for that selection. */
     static ReadQuery of(Statements sql, int lane, Selection selection) {
@@ -28,8 +29,8 @@ record ReadQuery(String sql, List<Object> bindings, Transactions.Rows<Optional<R
         BatchLimits limits = selection.limits();
         long share = limits.bytesMax() / limits.rowsMax();
         return new ReadQuery(
-                sql.readSmall,
-                List.of(share, share, lane, selection.after(), limits.rowsMax()),
+                sql.read,
+                Map.of("share", share, "lane", lane, "after", selection.after(), "rows_max", limits.rowsMax()),
                 answer -> readSmall(answer, share, limits));
     }
 
@@ -39,25 +40,29 @@ record ReadQuery(String sql, List<Object> bindings, Transactions.Rows<Optional<R
         Blocked blocked = selection.blocked();
         return new ReadQuery(
                 sql.readSized,
-                List.of(
-                        lane,
-                        selection.after(),
-                        blocked.topics().toArray(new String[0]),
-                        blocked.from().keySet().toArray(new String[0]),
-                        blocked.from().values().toArray(new Long[0]),
-                        blocked.followers(),
-                        limits.rowsMax(),
-                        limits.bytesMax()),
+                Map.of(
+                        "lane", lane,
+                        "after", selection.after(),
+                        "refused_topics", blocked.topics().toArray(new String[0]),
+                        "held_topics", blocked.from().keySet().toArray(new String[0]),
+                        "held_from", blocked.from().values().toArray(new Long[0]),
+                        "followers", blocked.followers(),
+                        "rows_max", limits.rowsMax(),
+                        "bytes_max", limits.bytesMax()),
                 answer -> Optional.of(readSized(answer, limits)));
     }
 
     /** Leaves out the jobs in hand, whose ids are in order. */
     static ReadQuery ahead(Statements sql, int lane, Selection selection, List<Job> without) {
         BatchLimits limits = selection.limits();
-        long[] ids = without.stream().mapToLong(Job::id).toArray();
         return new ReadQuery(
                 sql.readAhead,
-                List.of(lane, selection.after(), ids, ids, limits.rowsMax(), limits.bytesMax()),
+                Map.of(
+                        "lane", lane,
+                        "after", selection.after(),
+                        "ids_in_hand", without.stream().mapToLong(Job::id).toArray(),
+                        "rows_max", limits.rowsMax(),
+                        "bytes_max", limits.bytesMax()),
                 answer -> Optional.of(readSized(answer, limits)));
     }
 

@@ -1,16 +1,22 @@
 package io.stagedjobs.enqueuer.postgres;
 
+import static org.jooq.impl.SQLDataType.BIGINT;
+import static org.jooq.impl.SQLDataType.CLOB;
+
 import io.stagedjobs.enqueuer.Membership;
 import io.stagedjobs.schema.Schema;
+import io.stagedjobs.schema.Tables;
 import java.sql.Connection;
 import java.time.Duration;
 import java.util.Comparator;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import org.jooq.DSLContext;
+import org.jooq.Field;
+import org.jooq.Records;
 import org.jooq.SQLDialect;
 import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
@@ -24,11 +30,13 @@ public final class StatusReader {
     /** Whoever looks does not queue for long behind one who has locked a table. */
     static final Duration LOCKED_MAX = Duration.ofSeconds(5);
 
+    /** As a number that a large table does not exceed. */
+    private static final Field<Long> COUNT = DSL.count().coerce(BIGINT);
+
     private final DSLContext dsl;
-    private final String jobs;
-    private final String parked;
-    private final String lanes;
-    private final String enqueuers;
+    private final Tables.Jobs jobs;
+    private final Tables.Parked parked;
+    private final Tables tables;
     private final Schema schema;
     private final Connection connection;
 
@@ -37,10 +45,9 @@ public final class StatusReader {
         this.connection = connection;
         this.dsl = DSL.using(connection, SQLDialect.POSTGRES);
         this.schema = schema;
-        this.jobs = schema.qualified("staged_jobs");
-        this.parked = schema.qualified("parked_jobs");
-        this.lanes = schema.qualified("staged_job_lanes");
-        this.enqueuers = schema.qualified("staged_job_enqueuers");
+        this.tables = new Tables(schema);
+        this.jobs = tables.stagedJobs;
+        this.parked = tables.parkedJobs;
     }
 
     /**
@@ -62,77 +69,81 @@ public final class StatusReader {
     }
 
     private Status read(DSLContext look, Duration takeoverAfter) {
-        Map<Integer, Waiting> byLane = new HashMap<>();
-        Map<String, Long> byTopic = new TreeMap<>();
-        look.fetch("SELECT lane, topic, count(*), " + Statements.secondsSince("min(staged_at)") + " FROM " + jobs
-                        + " GROUP BY lane, topic")
-                .forEach(row -> {
-                    Waiting waiting = new Waiting(row.get(2, long.class), row.get(3, double.class));
-                    byLane.merge(row.get(0, int.class), waiting, Waiting::plus);
-                    byTopic.merge(row.get(1, String.class), waiting.jobs, Long::sum);
-                });
-        List<Lane> all = look.fetch(
-                        "SELECT l.lane, e.name, l.generation FROM " + lanes + " AS l LEFT JOIN " + enqueuers + " AS e"
-                                + " ON e.enqueuer = l.owner AND e.seen_at >= clock_timestamp() - ? * interval '1 ms'"
-                                + " ORDER BY l.lane",
-                        takeoverAfter.toMillis())
-                .map(row -> {
-                    Waiting waiting = byLane.getOrDefault(row.get(0, int.class), Waiting.NOTHING);
-                    return new Lane(
-                            row.get(0, int.class),
-                            row.get(1, String.class),
-                            row.get(2, long.class),
-                            waiting.jobs,
-                            waiting.oldestAgeSeconds);
-                });
-        Waiting waiting = byLane.values().stream().reduce(Waiting.NOTHING, Waiting::plus);
+        List<Waiting> waiting = look.select(
+                        jobs.lane, jobs.topic, COUNT, DatabaseClock.secondsSince(DSL.min(jobs.stagedAt)))
+                .from(jobs.table)
+                .groupBy(jobs.lane, jobs.topic)
+                .fetch(Records.mapping(Waiting::new));
         return new Status(
                 schema.version(connection),
-                waiting.jobs,
-                waiting.oldestAgeSeconds,
-                byTopic.entrySet().stream()
-                        .map(topic -> new Topic(topic.getKey(), topic.getValue()))
-                        .sorted(Comparator.comparingLong(Topic::backlog).reversed())
-                        .toList(),
+                Waiting.jobs(waiting),
+                Waiting.oldestAgeSeconds(waiting),
+                Waiting.byTopic(waiting),
                 aside(Long.MAX_VALUE),
                 pauses().stream().sorted().toList(),
-                all,
+                lanes(look, takeoverAfter, waiting),
                 instances(look, takeoverAfter));
     }
 
-    private List<Instance> instances(DSLContext look, Duration takeoverAfter) {
-        return look.fetch(
-                        "SELECT enqueuer, name, delivery,"
-                                + " extract(epoch FROM clock_timestamp() - started_at),"
-                                + " extract(epoch FROM clock_timestamp() - seen_at),"
-                                + " seen_at >= clock_timestamp() - ? * interval '1 ms',"
-                                + " (SELECT count(*) FROM " + lanes + " AS l WHERE l.owner = e.enqueuer)"
-                                + " FROM " + enqueuers + " AS e ORDER BY started_at",
-                        takeoverAfter.toMillis())
-                .map(row -> new Instance(
-                        row.get(0, String.class),
-                        row.get(1, String.class),
-                        row.get(2, String.class),
-                        row.get(3, double.class),
-                        row.get(4, double.class),
-                        row.get(5, boolean.class),
-                        row.get(6, int.class)));
+    private List<Lane> lanes(DSLContext look, Duration takeoverAfter, List<Waiting> waiting) {
+        Map<Integer, List<Waiting>> byLane = waiting.stream().collect(Collectors.groupingBy(Waiting::lane));
+        Tables.Lanes lanes = tables.lanes;
+        Tables.Enqueuers owners = tables.enqueuers;
+        return look.select(lanes.lane, owners.name, lanes.generation)
+                .from(lanes.table)
+                .leftJoin(owners.table)
+                .on(owners.enqueuer.eq(lanes.owner), owners.seenAt.ge(DatabaseClock.ago(takeoverAfter)))
+                .orderBy(lanes.lane)
+                .fetch(Records.mapping((lane, owner, generation) -> {
+                    List<Waiting> here = byLane.getOrDefault(lane, List.of());
+                    return new Lane(lane, owner, generation, Waiting.jobs(here), Waiting.oldestAgeSeconds(here));
+                }));
     }
 
-    private record Waiting(long jobs, double oldestAgeSeconds) {
+    private List<Instance> instances(DSLContext look, Duration takeoverAfter) {
+        Tables.Enqueuers enqueuers = tables.enqueuers;
+        Tables.Lanes lanes = tables.lanes;
+        return look.select(
+                        enqueuers.enqueuer.cast(CLOB),
+                        enqueuers.name,
+                        enqueuers.delivery,
+                        DatabaseClock.secondsSince(enqueuers.startedAt),
+                        DatabaseClock.secondsSince(enqueuers.seenAt),
+                        DSL.field(enqueuers.seenAt.ge(DatabaseClock.ago(takeoverAfter))),
+                        DSL.field(DSL.selectCount().from(lanes.table).where(lanes.owner.eq(enqueuers.enqueuer))))
+                .from(enqueuers.table)
+                .orderBy(enqueuers.startedAt)
+                .fetch(Records.mapping(Instance::new));
+    }
 
-        static final Waiting NOTHING = new Waiting(0, 0);
+    /** Jobs of one topic that wait in one lane. */
+    private record Waiting(int lane, String topic, long jobs, double oldestAgeSeconds) {
 
-        Waiting plus(Waiting other) {
-            return new Waiting(jobs + other.jobs, Math.max(oldestAgeSeconds, other.oldestAgeSeconds));
+        static long jobs(List<Waiting> all) {
+            return all.stream().mapToLong(Waiting::jobs).sum();
+        }
+
+        static double oldestAgeSeconds(List<Waiting> all) {
+            return all.stream().mapToDouble(Waiting::oldestAgeSeconds).max().orElse(0);
+        }
+
+        /** Most jobs first. */
+        static List<Topic> byTopic(List<Waiting> all) {
+            return all.stream()
+                    .collect(Collectors.groupingBy(Waiting::topic, TreeMap::new, Collectors.summingLong(Waiting::jobs)))
+                    .entrySet()
+                    .stream()
+                    .map(topic -> new Topic(topic.getKey(), topic.getValue()))
+                    .sorted(Comparator.comparingLong(Topic::backlog).reversed())
+                    .toList();
         }
     }
 
     /** How many jobs are staged or moved aside now. */
     public long count() {
-        return Transactions.asked("count the jobs", () -> dsl.fetchSingle(
-                        "SELECT (SELECT count(*) FROM " + jobs + ") + (SELECT count(*) FROM " + parked + ")")
-                .get(0, long.class));
+        Field<Long> all = DSL.field(DSL.select(COUNT).from(jobs.table))
+                .plus(DSL.field(DSL.select(COUNT).from(parked.table)));
+        return Transactions.asked("count the jobs", () -> dsl.select(all).fetchSingle(all));
     }
 
     /** Whether an operator has paused everything. */
@@ -142,48 +153,57 @@ public final class StatusReader {
 
     /** What an operator has paused; {@code *} stands for everything. */
     public Set<String> pauses() {
+        Tables.Pauses pauses = tables.pauses;
         return Transactions.asked(
-                "read what is paused", () -> dsl.fetch("SELECT topic FROM " + schema.qualified("staged_job_pauses"))
-                        .intoSet(0, String.class));
+                "read what is paused",
+                () -> dsl.select(pauses.topic).from(pauses.table).fetchSet(pauses.topic));
     }
 
     /** The highest id drawn so far: every job that is committed now has it or a lower one, every later job a higher one. */
     public long lastId() {
-        return Transactions.asked("read the last id", () -> dsl.fetchSingle(
-                        "SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM "
-                                + schema.qualified("staged_jobs_id_seq"))
-                .get(0, long.class));
+        Tables.IdSequence ids = tables.idSequence;
+        Field<Long> last = DSL.when(DSL.condition(ids.isCalled), ids.lastValue).otherwise(ids.lastValue.minus(1L));
+        return Transactions.asked(
+                "read the last id", () -> dsl.select(last).from(ids.table).fetchSingle(last));
     }
 
-    /** Whether a job up to that id is staged. */
+    /** Whether a job up to that id is staged: primary key, the first entry of each lane. */
     public boolean anyWaiting(long lastId) {
-        return Transactions.asked("look for jobs", () -> dsl.fetchSingle(
-                        "SELECT EXISTS (SELECT FROM " + lanes + " AS l CROSS JOIN LATERAL (SELECT FROM " + jobs
-                                + " AS j WHERE j.lane = l.lane AND j.id <= ? LIMIT 1) AS first)",
-                        lastId)
-                .get(0, boolean.class));
+        Tables.Lanes lanes = tables.lanes;
+        return Transactions.asked(
+                "look for jobs",
+                () -> dsl.fetchExists(DSL.selectOne()
+                        .from(lanes.table)
+                        .crossJoin(DSL.lateral(DSL.select(jobs.id)
+                                .from(jobs.table)
+                                .where(jobs.lane.eq(lanes.lane), jobs.id.le(lastId))
+                                .limit(1)
+                                .asTable("first")))));
     }
 
     /** The jobs up to that id that were moved aside, most first. */
     public List<Aside> aside(long lastId) {
-        return Transactions.asked("count what is moved aside", () -> dsl.fetch(
-                        "SELECT topic, state, reason, coalesce(max(error), ''), count(*) FROM " + parked
-                                + " WHERE id <= ? GROUP BY topic, state, reason ORDER BY 5 DESC, 1, 2, 3",
-                        lastId)
-                .map(row -> new Aside(
-                        row.get(0, String.class),
-                        row.get(1, String.class),
-                        row.get(2, String.class),
-                        row.get(3, String.class),
-                        row.get(4, long.class))));
+        return Transactions.asked("count what is moved aside", () -> dsl.select(
+                        parked.topic,
+                        parked.state,
+                        parked.reason,
+                        DSL.coalesce(DSL.max(parked.error), DSL.inline("")),
+                        COUNT)
+                .from(parked.table)
+                .where(parked.id.le(lastId))
+                .groupBy(parked.topic, parked.state, parked.reason)
+                .orderBy(COUNT.desc(), parked.topic, parked.state, parked.reason)
+                .fetch(Records.mapping(Aside::new)));
     }
 
     /** The topics of the jobs up to that id that wait, most jobs first. */
     public List<Topic> waitingByTopic(long lastId) {
-        return Transactions.asked("count by topic", () -> dsl.fetch(
-                        "SELECT topic, count(*) FROM " + jobs + " WHERE id <= ? GROUP BY topic ORDER BY 2 DESC, 1",
-                        lastId)
-                .map(row -> new Topic(row.get(0, String.class), row.get(1, long.class))));
+        return Transactions.asked("count by topic", () -> dsl.select(jobs.topic, COUNT)
+                .from(jobs.table)
+                .where(jobs.id.le(lastId))
+                .groupBy(jobs.topic)
+                .orderBy(COUNT.desc(), jobs.topic)
+                .fetch(Records.mapping(Topic::new)));
     }
 
     /** A count in words. */

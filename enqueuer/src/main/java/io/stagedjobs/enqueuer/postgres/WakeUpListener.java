@@ -50,7 +50,7 @@ public final class WakeUpListener implements AutoCloseable {
     private void run() {
         int failures = 0;
         while (!closed) {
-            try (Connection connection = database.open("-c search_path=" + Transactions.SEARCH_PATH)) {
+            try (Connection connection = database.open("-c search_path=" + SessionSettings.SEARCH_PATH)) {
                 open = connection;
                 listen(connection);
                 failures = 0;

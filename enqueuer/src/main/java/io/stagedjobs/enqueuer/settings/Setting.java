@@ -3,6 +3,8 @@ package io.stagedjobs.enqueuer.settings;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.stagedjobs.enqueuer.DeliveryMode;
+import io.stagedjobs.schema.Schema;
+import java.net.URI;
 import java.net.URLDecoder;
 import java.time.Duration;
 import java.util.List;
@@ -41,8 +43,13 @@ public record Setting<T>(
             text("database.username", "the role to log in as", "a role name", null, false);
     public static final Setting<String> DATABASE_PASSWORD =
             text("database.password", "its password", "a password", null, true);
-    public static final Setting<String> DATABASE_SCHEMA = text(
-            "database.schema", "the schema that holds the tables of Staged Jobs", "a schema name", "public", false);
+    public static final Setting<String> DATABASE_SCHEMA = new Setting<>(
+            "database.schema",
+            "the schema that holds the tables of Staged Jobs",
+            "a schema name of 1 to 63 bytes",
+            "public",
+            name -> Schema.named(name).name(),
+            false);
     public static final Setting<String> KAFKA_BOOTSTRAP_SERVERS =
             text("kafka.bootstrap.servers", "brokers to connect to first", "host:port, more after commas", null, false);
     public static final Setting<DeliveryMode> DELIVERY = new Setting<>(
@@ -52,8 +59,13 @@ public record Setting<T>(
             "exactly-once",
             DeliveryMode::parse,
             false);
-    public static final Setting<String> SOURCE =
-            text("source", "the header ce_source of every record", "a URI reference", "/staged-jobs/<database>", false);
+    public static final Setting<String> SOURCE = new Setting<>(
+            "source",
+            "the header ce_source of every record",
+            "a URI reference",
+            "/staged-jobs/<database>",
+            Setting::uriReference,
+            false);
     public static final Setting<Integer> BATCH_SIZE = number("batch.size", "most jobs in a batch", 1, 50_000, "5000");
     public static final Setting<Integer> BATCH_BYTES =
             number("batch.bytes", "most bytes in a batch, exceeded by at most one job", 1_000, 256_000_000, "4000000");
@@ -212,6 +224,12 @@ public record Setting<T>(
             case "s" -> Duration.ofSeconds(amount);
             default -> Duration.ofMinutes(amount);
         };
+    }
+
+    /** @return as it is, with {@code <database>} for the database's name */
+    private static String uriReference(String text) {
+        URI.create(text.replace("<database>", "database"));
+        return text;
     }
 
     private static boolean parseBoolean(String text) {

@@ -195,6 +195,75 @@ class WrongInputTest {
         assertRefused(answerTo(command), COULD_NOT, "schema version 999", "Run a newer release");
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"migrate", "run", "drain", "status", "pause", "parked list"})
+    void a_name_that_no_schema_can_have_is_wrong_usage(String command) {
+        Answer answer = Command.run(
+                Command.with(environment, "STAGED_JOBS_DATABASE_SCHEMA", "s".repeat(64)), command.split(" "));
+        assertRefused(answer, WRONG_USAGE, "STAGED_JOBS_DATABASE_SCHEMA", "a schema name of 1 to 63 bytes");
+    }
+
+    @Test
+    void a_source_that_no_header_should_have_is_wrong_usage() {
+        assertRefused(
+                answerTo("run", "STAGED_JOBS_SOURCE", "/jobs\r\nx: y"),
+                WRONG_USAGE,
+                "STAGED_JOBS_SOURCE",
+                "expected a URI reference");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "status --jsn",
+                "status nonsense",
+                "run --batch-size",
+                "drain --give-up-after soon",
+                "migrate --lanes 0",
+                "migrate --lanes many",
+                "migrate --payload-max 0",
+                "migrate --change-delivery sometimes",
+                "parked",
+                "parked lst",
+                "parked list --limit 0",
+                "parked list --state lost",
+                "parked list --key k",
+                "parked show",
+                "parked requeue",
+                "parked requeue --all --yes --dry-run",
+                "parked discard one",
+                "pause --topic no/topic"
+            })
+    void wrong_arguments_are_answered_with_one_line_and_no_connection(String command) {
+        Answer answer = Command.run(
+                Command.with(environment, "STAGED_JOBS_DATABASE_URL", "jdbc:postgresql://127.0.0.1:1/nowhere"),
+                command.split(" "));
+        assertRefused(answer, WRONG_USAGE, "Nothing was done", "--help`");
+        assertThat(answer.err().lines()).hasSize(1);
+    }
+
+    @Test
+    void a_value_may_look_like_an_option() {
+        Answer answer = Command.run(environment, "parked", "list", "--topic=--help", "--key=--json");
+        assertThat(answer.err()).isEmpty();
+        assertThat(answer.out()).isEqualToNormalizingNewlines("nothing is moved aside\n");
+        assertThat(Command.run(environment, "pause", "--topic=--help").out()).contains("paused topic --help");
+    }
+
+    @Test
+    void names_with_escapes_reach_no_terminal() throws Exception {
+        String escape = "\u001b[2J";
+        outbox.dsl()
+                .execute(
+                        "INSERT INTO staged_job_enqueuers (enqueuer, name, delivery) VALUES (gen_random_uuid(), ?, 'x')",
+                        "name" + escape + "\n");
+        Answer status = answerTo("status");
+        assertThat(status.out()).contains("name\\u001b[2J\\u000a").doesNotContain(escape);
+        Answer missing = answerTo("status", "STAGED_JOBS_DATABASE_SCHEMA", "no\n" + escape);
+        assertThat(missing.err()).contains("no\\u000a\\u001b[2J").doesNotContain(escape);
+        assertThat(missing.err().lines()).hasSize(1);
+    }
+
     @Test
     void a_payload_limit_out_of_bounds_is_wrong_usage() {
         assertRefused(

@@ -34,8 +34,8 @@ class StaleStatisticsTest {
     private static final BatchLimits LIMITS = new BatchLimits(BATCH, 1_000_000);
     private static final Refusal MISSING = new Refusal(Refusal.Reason.TOPIC_MISSING, "it is missing");
     private static final String TOPIC = "topic";
-    private static final PostgresLaneTransaction.Locked LOCKED =
-            new PostgresLaneTransaction.Locked(1, "", Instant.EPOCH, 0, System.nanoTime());
+    private static final String JOB_COLUMNS = "id, job_id, topic, job_key, job_name, payload, headers, staged_at";
+    private static final LockedLane LOCKED = new LockedLane(1, "", Instant.EPOCH, 0, System.nanoTime());
 
     private Outbox outbox;
     private Transactions transactions;
@@ -73,11 +73,11 @@ class StaleStatisticsTest {
     private void aside() {
         outbox.dsl()
                 .execute("WITH gone AS (DELETE FROM staged_jobs RETURNING *) INSERT INTO parked_jobs (lane, "
-                        + Statements.JOB_COLUMNS + ", state, reason) SELECT lane, " + Statements.JOB_COLUMNS
+                        + JOB_COLUMNS + ", state, reason) SELECT lane, " + JOB_COLUMNS
                         + ", 'held', 'topic missing' FROM gone");
     }
 
-    private static void assertFewRead(Transactions.Open transaction, String what) {
+    private static void assertFewRead(OpenTransaction transaction, String what) {
         long read = transaction.ask("count rows read", dsl -> dsl.fetchSingle(
                         "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) FROM pg_stat_xact_user_tables"
                                 + " WHERE relname IN ('staged_jobs', 'parked_jobs')")
@@ -91,7 +91,7 @@ class StaleStatisticsTest {
 
     /** Each step in a transaction of its own, which is rolled back: what it reads is counted by transaction. */
     private void assertFewRead(String planCacheMode, String what, Step step) {
-        try (Transactions.Open transaction = transactions.begin(lane)) {
+        try (OpenTransaction transaction = transactions.begin(lane)) {
             transaction.ask("choose plans", dsl -> dsl.execute("SET LOCAL plan_cache_mode = " + planCacheMode));
             String plan = transaction.ask("explain", dsl -> dsl.fetch("EXPLAIN SELECT FROM public.staged_jobs")
                     .formatCSV());
@@ -107,7 +107,7 @@ class StaleStatisticsTest {
     void a_batch_reads_its_own_jobs_and_not_the_whole_lane(String planCacheMode) {
         stage();
         List<Job> jobs;
-        try (Transactions.Open transaction = transactions.begin(lane)) {
+        try (OpenTransaction transaction = transactions.begin(lane)) {
             jobs = new PostgresLaneTransaction(transaction, transactions, new Statements(Schema.PUBLIC), lane, LOCKED)
                     .read(selection(LIMITS, Blocked.NOTHING, 0))
                     .jobs();

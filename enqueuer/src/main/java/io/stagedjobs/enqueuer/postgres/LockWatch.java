@@ -1,0 +1,71 @@
+package io.stagedjobs.enqueuer.postgres;
+
+import io.stagedjobs.enqueuer.ExternalFailureException;
+import java.sql.Connection;
+import java.sql.SQLClientInfoException;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.UUID;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import org.jooq.SQLDialect;
+import org.jooq.exception.DataAccessException;
+import org.jooq.impl.DSL;
+import org.jspecify.annotations.Nullable;
+
+/** Tells a person who keeps a connection waiting for a lock, within seconds and while it waits. */
+public final class LockWatch implements AutoCloseable {
+
+    /** Longer than almost every wait for a lock that is none to tell of. */
+    private static final Duration LOOK_EVERY = Duration.ofSeconds(2);
+
+    private final Database database;
+    private final Consumer<String> tell;
+    private final String session = "staged-jobs command " + UUID.randomUUID();
+    private final ScheduledExecutorService clock;
+    private @Nullable String told;
+
+    /**
+     * Watches until it is closed.
+     *
+     * @param database for connections of its own, each for one question
+     * @param watched gets a name of its own in pg_stat_activity
+     * @param tell is given a line whenever somebody else blocks, on a thread of this watch
+     */
+    @SuppressWarnings("FutureReturnValueIgnored") // a look that fails costs a line for a person
+    public LockWatch(Database database, Connection watched, Consumer<String> tell) {
+        this.database = database;
+        this.tell = tell;
+        try {
+            watched.setClientInfo("ApplicationName", session);
+        } catch (SQLClientInfoException e) {
+            throw Transactions.outside("name a session", e);
+        }
+        this.clock = Executors.newSingleThreadScheduledExecutor(task -> {
+            Thread thread = new Thread(task, "lock-watch");
+            thread.setDaemon(true);
+            return thread;
+        });
+        clock.scheduleWithFixedDelay(this::look, LOOK_EVERY.toMillis(), LOOK_EVERY.toMillis(), TimeUnit.MILLISECONDS);
+    }
+
+    @SuppressWarnings("EmptyCatch") // whoever is watched meets what is wrong by itself
+    private void look() {
+        try (Connection connection = database.connect()) {
+            String blockers = Blockers.of(DSL.using(connection, SQLDialect.POSTGRES), session);
+            if (blockers != null && !blockers.equals(told)) {
+                told = blockers;
+                tell.accept("waiting for a lock; blocked by " + blockers);
+            }
+        } catch (SQLException | DataAccessException | ExternalFailureException unanswered) {
+            // no answer, no line
+        }
+    }
+
+    @Override
+    public void close() {
+        clock.shutdownNow();
+    }
+}

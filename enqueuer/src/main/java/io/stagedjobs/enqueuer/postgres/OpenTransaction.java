@@ -1,0 +1,185 @@
+package io.stagedjobs.enqueuer.postgres;
+
+import io.stagedjobs.enqueuer.ExternalFailureException;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Savepoint;
+import java.util.Map;
+import java.util.function.Function;
+import org.jooq.Configuration;
+import org.jooq.DSLContext;
+import org.jooq.SQLDialect;
+import org.jooq.conf.Settings;
+import org.jooq.exception.DataAccessException;
+import org.jooq.impl.DSL;
+import org.jooq.impl.DefaultConfiguration;
+import org.jooq.impl.DefaultConnectionProvider;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An open transaction of ours; close rolls back what was not committed. Used by one thread at a time. What PostgreSQL refuses is
+ * thrown as an {@link ExternalFailureException}.
+ */
+final class OpenTransaction implements AutoCloseable {
+
+    private static final Configuration JOOQ =
+            new DefaultConfiguration().set(SQLDialect.POSTGRES).set(new Settings().withExecuteLogging(false));
+
+    /** A release of PostgreSQL, the first whose pg_logical_emit_message can flush. */
+    private static final int FLUSHES_MESSAGES_SINCE = 17;
+
+    private final Connection connection;
+    private Prelude prelude;
+
+    /** @param prelude travels with the first statement */
+    OpenTransaction(Connection connection, Prelude prelude) {
+        this.connection = connection;
+        this.prelude = prelude;
+    }
+
+    /** Reads the rows of an answer. */
+    interface Rows<T extends @Nullable Object> {
+        T read(ResultSet rows) throws SQLException;
+    }
+
+    /** Reads several answers to one message, in the order of its statements. */
+    interface Answers<T extends @Nullable Object> {
+        T read(Next next) throws SQLException;
+    }
+
+    /** Goes from one answer to the next. */
+    interface Next {
+
+        /** The rows of the next statement. */
+        ResultSet rows() throws SQLException;
+    }
+
+    /** Whether PostgreSQL can put its log on disk by the message that reads. */
+    boolean flushesWithRead() {
+        try {
+            return connection.getMetaData().getDatabaseMajorVersion() >= FLUSHES_MESSAGES_SINCE;
+        } catch (SQLException e) {
+            throw Transactions.outside("tell its release", e);
+        }
+    }
+
+    /** Runs statements through jOOQ. */
+    <T extends @Nullable Object> T ask(String what, Function<DSLContext, T> question) {
+        try {
+            sendPrelude();
+            return question.apply(DSL.using(JOOQ.derive(new DefaultConnectionProvider(connection))));
+        } catch (DataAccessException | SQLException e) {
+            throw Transactions.outside(what, e);
+        }
+    }
+
+    /** As {@link #ask}, for what every batch asks, without what jOOQ costs for each row. */
+    <T extends @Nullable Object> T query(String what, NamedSql sql, Map<String, ?> values, Rows<T> rows) {
+        return queries(what, sql, values, next -> rows.read(next.rows()));
+    }
+
+    /** Several statements in one message to the server; each sees what those before it have done. */
+    <T extends @Nullable Object> T queries(String what, NamedSql sql, Map<String, ?> values, Answers<T> answers) {
+        int skip = prelude.statements();
+        try (PreparedStatement statement = prepared(sql.sql(), sql.bindings(values))) {
+            statement.execute();
+            for (int i = 0; i < skip; i++) {
+                statement.getMoreResults();
+            }
+            return answers.read(new RowsOf(statement));
+        } catch (SQLException e) {
+            throw Transactions.outside(what, e);
+        }
+    }
+
+    /** As {@link #queries}, for statements the first of which answers with a number of rows. */
+    int update(String what, NamedSql sql, Map<String, ?> values) {
+        try {
+            sendPrelude();
+            try (PreparedStatement statement = prepared(sql.sql(), sql.bindings(values))) {
+                return statement.executeUpdate();
+            }
+        } catch (SQLException e) {
+            throw Transactions.outside(what, e);
+        }
+    }
+
+    private void sendPrelude() throws SQLException {
+        if (prelude.statements() > 0) {
+            try (PreparedStatement statement = prepared("")) {
+                statement.execute();
+            }
+        }
+    }
+
+    private PreparedStatement prepared(String sql, Object... bindings) throws SQLException {
+        PreparedStatement statement = connection.prepareStatement(prelude.sql() + sql);
+        int parameter = 1;
+        for (String binding : prelude.bindings()) {
+            statement.setString(parameter++, binding);
+        }
+        prelude = Prelude.NONE;
+        for (Object binding : bindings) {
+            statement.setObject(parameter++, binding);
+        }
+        return statement;
+    }
+
+    /** A point to which {@link #backTo} takes the transaction back. */
+    Savepoint savepoint() {
+        try {
+            return connection.setSavepoint();
+        } catch (SQLException e) {
+            throw Transactions.outside("set a savepoint", e);
+        }
+    }
+
+    void backTo(Savepoint savepoint) {
+        try {
+            connection.rollback(savepoint);
+        } catch (SQLException e) {
+            throw Transactions.outside("take back a part of a transaction", e);
+        }
+    }
+
+    /** Commits; if this throws, whether it took effect is unknown. */
+    void commit() {
+        try {
+            connection.commit();
+        } catch (SQLException e) {
+            throw Transactions.outside("COMMIT", e);
+        }
+    }
+
+    /** Rolls back, a no-op after a commit, and gives the connection back. */
+    @Override
+    @SuppressWarnings("EmptyCatch") // the pool drops a broken connection, and PostgreSQL rolls it back
+    public void close() {
+        try (connection) {
+            connection.rollback();
+        } catch (SQLException broken) {
+            // nothing is left to do for this transaction
+        }
+    }
+
+    /** Goes through the answers of one execution. */
+    private static final class RowsOf implements Next {
+        private final PreparedStatement statement;
+        private boolean begun;
+
+        RowsOf(PreparedStatement statement) {
+            this.statement = statement;
+        }
+
+        @Override
+        public ResultSet rows() throws SQLException {
+            if (begun) {
+                statement.getMoreResults();
+            }
+            begun = true;
+            return statement.getResultSet();
+        }
+    }
+}

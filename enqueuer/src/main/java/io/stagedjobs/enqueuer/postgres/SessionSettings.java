@@ -1,0 +1,110 @@
+package io.stagedjobs.enqueuer.postgres;
+
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.WeakHashMap;
+import java.util.stream.Collectors;
+import org.postgresql.PGConnection;
+
+/**
+ * What the enqueuer's transactions rely on, whatever the role's defaults are. Where the connection is direct, the session has it
+ * from its beginning. Behind a pooler, which shares sessions, it is set inside each transaction ({@code SET LOCAL}).
+ */
+final class SessionSettings {
+
+    /** Every other name is qualified. */
+    static final String SEARCH_PATH = "pg_catalog";
+
+    /** Set for a session when it begins, by {@link Database#open}: a connection that has it needs no prelude. */
+    private static final String PINNED = "staged_jobs.pinned";
+
+    private static final Map<String, String> RELIED_ON = new TreeMap<>(Map.of(
+            "synchronous_commit", "on", // a deletion that Kafka relies on must survive a crash
+            "lock_timeout", "5s",
+            "statement_timeout", "20s",
+            // Statistics of an empty table must not decide how a million rows are read: the primary key, always.
+            "enable_seqscan", "off",
+            "enable_bitmapscan", "off",
+            "enable_hashjoin", "off",
+            "enable_mergejoin", "off",
+            "jit", "off"));
+
+    private final String setLocally;
+
+    /** By physical connection, whether its session was pinned; a pooler between may have dropped what it was to begin with. */
+    private final Map<PGConnection, Boolean> pinned = Collections.synchronizedMap(new WeakHashMap<>());
+
+    /**
+     * @param publishTimeout how long a batch may wait for Kafka: PostgreSQL ends a transaction of ours that stays idle for
+     *     much longer, which happens only to a stopped process
+     */
+    SessionSettings(Duration publishTimeout) {
+        this.setLocally = reliedOn(publishTimeout).entrySet().stream()
+                .map(setting -> local(setting.getKey(), setting.getValue()))
+                .collect(Collectors.joining());
+    }
+
+    private static Map<String, String> reliedOn(Duration publishTimeout) {
+        Map<String, String> all = new TreeMap<>(RELIED_ON);
+        all.put("idle_in_transaction_session_timeout", (3 * publishTimeout.toMillis() + 10_000) + "ms");
+        return all;
+    }
+
+    private static String local(String setting, String value) {
+        return ", pg_catalog.set_config('" + setting + "', '" + value + "', true)";
+    }
+
+    /**
+     * The startup options by which a session has from its beginning what transactions rely on. A pooler may refuse them, or
+     * drop them without a word: the last one tells.
+     */
+    static String startupOptions(Duration publishTimeout) {
+        return reliedOn(publishTimeout).entrySet().stream()
+                        .map(setting -> "-c " + setting.getKey() + "=" + setting.getValue() + " ")
+                        .collect(Collectors.joining())
+                + "-c default_transaction_isolation=read\\ committed -c default_transaction_read_only=off"
+                + " -c search_path=" + SEARCH_PATH + " -c " + PINNED + "=on";
+    }
+
+    /** What a transaction on that connection has to set, its name in pg_stat_activity among it. */
+    Prelude prelude(Connection connection, String applicationName) throws SQLException {
+        PGConnection session = connection.unwrap(PGConnection.class);
+        if (isPinned(session, connection)) {
+            return applicationName.equals(session.getParameterStatus("application_name"))
+                    ? Prelude.NONE
+                    : new Prelude(
+                            "SELECT pg_catalog.set_config('application_name', ?, false); ",
+                            1,
+                            List.of(applicationName));
+        }
+        // PostgreSQL tells its search_path from release 18 on.
+        String searchPath =
+                SEARCH_PATH.equals(session.getParameterStatus("search_path")) ? "" : local("search_path", SEARCH_PATH);
+        return new Prelude(
+                "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE; SELECT"
+                        + " pg_catalog.set_config('application_name', ?, true)" + setLocally + searchPath + "; ",
+                2,
+                List.of(applicationName));
+    }
+
+    private boolean isPinned(PGConnection session, Connection connection) throws SQLException {
+        Boolean known = pinned.get(session);
+        if (known == null) {
+            try (PreparedStatement statement =
+                            connection.prepareStatement("SELECT pg_catalog.current_setting('" + PINNED + "', true)");
+                    ResultSet answer = statement.executeQuery()) {
+                known = answer.next() && "on".equals(answer.getString(1));
+            }
+            connection.rollback();
+            pinned.put(session, known);
+        }
+        return known;
+    }
+}
