@@ -20,7 +20,10 @@ class ArchitectureTest {
             .resideInAnyPackage("org.apache.kafka..", "com.zaxxer..");
 
     @ArchTest
-    static final ArchRule only_one_class_needs_jackson = only("JacksonJsonCodec", "com.fasterxml.jackson..");
+    static final ArchRule only_one_class_needs_jackson_2 = only("Jackson2JsonCodec", "com.fasterxml.jackson..");
+
+    @ArchTest
+    static final ArchRule only_one_class_needs_jackson_3 = only("Jackson3JsonCodec", "tools.jackson..");
 
     @ArchTest
     static final ArchRule only_one_class_needs_micrometer = only("MicrometerUnitListener", "io.micrometer..");
