@@ -2,9 +2,9 @@ package io.stagedjobs;
 
 /**
  * The connection was lost while COMMIT was under way, or something else than PostgreSQL failed there, such as a jOOQ
- * {@code TransactionListener}: the unit of work is either stored as a whole, with its jobs, or not at all, and this side cannot
- * know which. It was not tried again, since that could do it twice. The caller is to look at the business rows, or to repeat a
- * unit that is harmless when repeated (an upsert, an idempotency key).
+ * {@code TransactionListener}: the unit of work is either stored as a whole, with its jobs, or not at all, and this
+ * side cannot know which. It was not tried again, since that could do it twice. The caller is to look at the business
+ * rows, or to repeat a unit that is harmless when repeated (an upsert, an idempotency key).
  */
 public final class CommitOutcomeUnknownException extends StagedJobsException {
 
@@ -13,8 +13,8 @@ public final class CommitOutcomeUnknownException extends StagedJobsException {
         super(
                 "could not learn whether the unit of work was committed: " + what
                         + ". Either all of it is stored, its staged"
-                        + " jobs included, or nothing is. It was not tried again; check the business rows, or repeat the unit"
-                        + " if repeating it is harmless.",
+                        + " jobs included, or nothing is. It was not tried again; check the business rows, or repeat"
+                        + " the unit if repeating it is harmless.",
                 cause);
     }
 }

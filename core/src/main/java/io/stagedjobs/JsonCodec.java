@@ -5,9 +5,10 @@ import java.util.ServiceLoader;
 /**
  * Turns an application's object into the JSON bytes of a payload. Implementations are safe for use by many threads.
  *
- * <p>An application names its codec with each payload ({@link StagedJob.Builder#json(Object, JsonCodec)}) or registers it
- * for {@link ServiceLoader} under this interface's name; without either, {@link JacksonJsonCodec} is used where
- * Jackson is on the class path.
+ * <p>An application names its codec with each payload ({@link StagedJob.Builder#json(Object, JsonCodec)}) or registers
+ * it for {@link ServiceLoader} under this interface's name. Without either, Jackson writes it: {@link
+ * Jackson3JsonCodec} where Jackson 3 is on the class path, else {@link Jackson2JsonCodec}. The two may write one object
+ * differently, such as the order of its properties: an application that has both and cares names its codec.
  */
 @FunctionalInterface
 public interface JsonCodec {

@@ -1,8 +1,8 @@
 package io.stagedjobs;
 
 /**
- * A job was to be staged where no transaction is open. Nothing was staged. The calling code is to open a transaction around
- * the business rows and the job.
+ * A job was to be staged where no transaction is open. Nothing was staged. The calling code is to open a transaction
+ * around the business rows and the job.
  */
 public final class NoTransactionException extends StagedJobsException {
 

@@ -1,6 +1,5 @@
 package io.stagedjobs;
 
-import io.stagedjobs.UnitOfWork.Isolation;
 import java.sql.Connection;
 import java.util.LinkedHashSet;
 import java.util.Objects;
@@ -18,8 +17,8 @@ import org.jspecify.annotations.Nullable;
  * The open transaction of one attempt of a unit of work: its connection, its savepoints, and the jobs that are written
  * just before COMMIT.
  *
- * <p>It is known to the thread that opened it until it is closed, so that another unit of the same source of connections
- * can join it instead of waiting for a second connection and committing by itself (decision 0018).
+ * <p>It is known to the thread that opened it until it is closed, so that another unit of the same source of
+ * connections can join it instead of waiting for a second connection and committing by itself (decision 0018).
  */
 final class OpenUnit implements AutoCloseable {
 
@@ -36,6 +35,7 @@ final class OpenUnit implements AutoCloseable {
     private final int attempt;
     private final ConnectionProvider connections;
     private final Connection connection;
+    private final Connection guarded;
     private final DSLContext dsl;
 
     private @Nullable Exception conflict;
@@ -55,7 +55,8 @@ final class OpenUnit implements AutoCloseable {
     /**
      * Opens a unit in a transaction that has just begun.
      *
-     * @param configuration what the transaction was opened with; unlike the transaction's own it leads to no connection yet
+     * @param configuration what the transaction was opened with; unlike the transaction's own it leads to no connection
+     *     yet
      * @param isolation what the unit asked for, null for the database's default
      */
     OpenUnit(Configuration configuration, Configuration transaction, @Nullable Isolation isolation, int attempt) {
@@ -64,7 +65,7 @@ final class OpenUnit implements AutoCloseable {
         this.attempt = attempt;
         this.connections = transaction.connectionProvider();
         this.connection = Objects.requireNonNull(connections.acquire());
-        Connection guarded = UnitConnection.of(this, connection, pending);
+        this.guarded = UnitConnection.of(connection, pending, () -> requireOpen("use its connection"));
         // In this order: a provider that is bound to a thread lets nobody exchange its connections.
         this.dsl = configuration
                 .derive()
@@ -102,6 +103,10 @@ final class OpenUnit implements AutoCloseable {
         return dsl;
     }
 
+    Connection connection() {
+        return guarded;
+    }
+
     int attempt() {
         return attempt;
     }
@@ -122,7 +127,8 @@ final class OpenUnit implements AutoCloseable {
 
     /**
      * Writes the pending jobs. PostgreSQL answers COMMIT of a failed transaction with ROLLBACK, and the driver says
-     * nothing: a block that swallowed an SQL error would seem to have succeeded. Any statement tells; writing jobs is one.
+     * nothing: a block that swallowed an SQL error would seem to have succeeded. Any statement tells; writing jobs is
+     * one.
      */
     void writeJobs() {
         if (pending.size() == 0) {
@@ -142,7 +148,7 @@ final class OpenUnit implements AutoCloseable {
         }
     }
 
-    /** Has the enqueuers woken after the commit; joined units may do so by others than this one. */
+    /** Registers a wake-up to signal after the commit; a joined unit may add its own. */
     void waking(@Nullable WakeUp wakeUp) {
         if (wakeUp != null) {
             wakeUps.add(wakeUp);
@@ -158,7 +164,7 @@ final class OpenUnit implements AutoCloseable {
         conflict = failure;
     }
 
-    boolean isConflict(Exception failure) {
+    boolean isConflict(Throwable failure) {
         for (Throwable t = failure; t != null; t = t.getCause()) {
             if (t == conflict) {
                 return true;
@@ -197,8 +203,8 @@ final class OpenUnit implements AutoCloseable {
             String sql = context.sql();
             if (sql != null && STATEMENT.matcher(sql).lookingAt()) {
                 throw new IllegalStateException("cannot run \"" + sql.strip()
-                        + "\" in a unit of work: only the unit ends its transaction, and it would not learn which jobs are"
-                        + " taken back. Throw an exception to roll everything back, or use a nested"
+                        + "\" in a unit of work: only the unit ends its transaction, and it would not learn which jobs"
+                        + " are taken back. Throw an exception to roll everything back, or use a nested"
                         + " DSLContext.transaction(…) for a part.");
             }
         }

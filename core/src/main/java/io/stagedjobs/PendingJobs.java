@@ -7,8 +7,8 @@ import java.util.IdentityHashMap;
 import java.util.List;
 
 /**
- * The jobs of an open unit that are staged and not written yet, in the order in which they were staged. A savepoint marks
- * how many there were when it was set; rolling back to it takes back what came after.
+ * The jobs of an open unit that are staged and not written yet, in the order in which they were staged. A savepoint
+ * marks how many there were when it was set; rolling back to it takes back what came after.
  */
 final class PendingJobs {
 

@@ -1,8 +1,7 @@
 package io.stagedjobs;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
-
-import java.nio.CharBuffer;
+import io.stagedjobs.internal.HeadersJson;
+import io.stagedjobs.internal.Utf8;
 import java.nio.charset.CharacterCodingException;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -13,21 +12,22 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One job to stage. Immutable but for the payload array, which is neither copied nor changed: the caller leaves it alone
- * until the job is staged.
+ * One job to stage. Immutable but for the payload array, which is neither copied nor changed: the caller leaves it
+ * alone until the job is staged.
  *
- * <p>The rules that need no database are checked here, so that a bad job fails where it is made; the size of the payload
- * is checked by the table, whose limit the operator sets.
+ * <p>The rules that need no database are checked here, so that a bad job fails where it is made; the size of the
+ * payload is checked by the table, whose limit the operator sets.
  *
  * @param id identity of the job for the whole world; becomes the CloudEvents id
- * @param topic Kafka topic: 1 to 249 of {@code A-Z a-z 0-9 . _ -}, not {@code .} or {@code ..}, none of Kafka's internal
- *     ones, and none whose name begins with {@code staged-jobs-progress-}
+ * @param topic Kafka topic: 1 to 249 of {@code A-Z a-z 0-9 . _ -}, not {@code .} or {@code ..}, none of Kafka's
+ *     internal ones, and none whose name begins with {@code staged-jobs-progress-}
  * @param key ordering key and Kafka key, at most {@value #KEY_BYTES_MAX} bytes of UTF-8; null for a job without order
  * @param name what happened, 1 to {@value #NAME_LENGTH_MAX} characters, for example {@code user.created}; becomes the
  *     CloudEvents type
  * @param payload the record's value, byte for byte; null for a tombstone
  * @param headers the job's own headers, at most {@value #HEADERS_BYTES_MAX} bytes as JSON; no name has more than
- *     {@value #HEADER_NAME_BYTES_MAX} bytes or starts with {@code ce_}. A {@code content-type} here replaces the default {@code application/json}.
+ *     {@value #HEADER_NAME_BYTES_MAX} bytes or starts with {@code ce_}. A {@code content-type} here replaces the
+ *     default {@code application/json}.
  */
 public record StagedJob(
         UUID id,
@@ -50,7 +50,10 @@ public record StagedJob(
 
     /** Checks the rules above; throws JobRefusedException if one is broken. */
     public StagedJob {
-        headers = Collections.unmodifiableMap(new LinkedHashMap<>(headers));
+        required("id", id);
+        required("topic", topic);
+        required("name", name);
+        headers = Collections.unmodifiableMap(new LinkedHashMap<>(required("headers", headers)));
         if (!TOPIC.matcher(topic).matches() || topic.equals(".") || topic.equals("..")) {
             throw new JobRefusedException("cannot stage a job for topic " + quote(topic)
                     + ": Kafka takes 1 to 249 letters, digits, '.', '_' and '-', but not '.' or '..'");
@@ -86,7 +89,9 @@ public record StagedJob(
         return new Builder(topic, name);
     }
 
-    /** This job with {@code more} headers, or as it is if it has one of them itself: those of a trace belong together. */
+    /**
+     * This job with {@code more} headers, or as it is if it has one of them itself: those of a trace belong together.
+     */
     StagedJob withHeaders(Map<String, String> more) {
         if (more.isEmpty() || more.keySet().stream().anyMatch(headers::containsKey)) {
             return this;
@@ -103,14 +108,25 @@ public record StagedJob(
         return HeadersJson.of(headers);
     }
 
+    private static <T> T required(String what, @Nullable T value) {
+        if (value == null) {
+            throw new JobRefusedException("cannot stage a job whose " + what + " is null");
+        }
+        return value;
+    }
+
     /** Refuses what PostgreSQL cannot store as text; returns the size in UTF-8. */
     private static int checkText(String what, String text) {
-        if (text.indexOf('\0') >= 0) {
+        if (required(what, text).indexOf('\0') >= 0) {
             throw new JobRefusedException("cannot stage a job whose " + what + " contains the character NUL (U+0000):"
                     + " PostgreSQL cannot store it");
         }
+        return utf8(what, text).length;
+    }
+
+    private static byte[] utf8(String what, String text) {
         try {
-            return UTF_8.newEncoder().encode(CharBuffer.wrap(text)).remaining();
+            return Utf8.encode(text);
         } catch (CharacterCodingException e) {
             throw new JobRefusedException(
                     "cannot stage a job whose " + what
@@ -157,9 +173,13 @@ public record StagedJob(
             return this;
         }
 
-        /** Sets text, for instance JSON that is written already, as the payload, in UTF-8. */
+        /**
+         * Sets text, for instance JSON that is written already, as the payload, in UTF-8.
+         *
+         * @throws JobRefusedException if it contains half of a surrogate pair, which has no UTF-8 form
+         */
         public Builder payload(String text) {
-            return payload(text.getBytes(UTF_8));
+            return payload(utf8("payload", required("payload text", text)));
         }
 
         /**
@@ -173,7 +193,7 @@ public record StagedJob(
 
         /** Sets an object as the payload, written by the codec given. */
         public Builder json(Object value, JsonCodec codec) {
-            return payload(codec.toBytes(value));
+            return payload(codec.toBytes(required("JSON value", value)));
         }
 
         /** Adds one header of the job's own; a name given twice keeps the last value. */

@@ -4,20 +4,18 @@ import io.stagedjobs.schema.Schema;
 import java.sql.Array;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
+import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
-import org.jooq.Configuration;
 import org.jooq.DSLContext;
+import org.jooq.exception.DataAccessException;
 import org.jspecify.annotations.Nullable;
-import org.postgresql.core.BaseConnection;
-import org.postgresql.core.TransactionState;
-import org.postgresql.util.PSQLException;
-import org.postgresql.util.ServerErrorMessage;
+import org.postgresql.PGConnection;
 
 /**
  * Stages jobs in the caller's open transaction. A job is published if and only if that transaction commits.
@@ -25,16 +23,18 @@ import org.postgresql.util.ServerErrorMessage;
  * <p><b>Transaction</b>: always the caller's; nothing is committed or rolled back here, and an autocommit connection is
  * refused with {@link NoTransactionException}. <b>Order</b>: jobs of one call get their positions in the order of the
  * list. <b>Trace</b>: the headers {@code traceparent} and {@code tracestate} of the current span are added, see {@link
- * TraceContext}; a job's own ones win. <b>Threads</b>: immutable, safe for use by many threads; a connection is used by one thread at a time as ever.
- * <b>Failure</b>: {@link JobRefusedException} for a job that breaks a rule, {@link StagingFailedException} for anything else
- * the database says; in both cases PostgreSQL lets the transaction only be rolled back.
+ * TraceContext}; a job's own ones win. <b>Threads</b>: immutable, safe for use by many threads; a connection is used by
+ * one thread at a time as ever.
+ *
+ * <p><b>Failure</b>: {@link JobRefusedException} for a job that breaks a rule, {@link StagingFailedException} for
+ * anything else the database says. Roll the transaction back then. If the exception is swallowed, a commit by JDBC or
+ * jOOQ may return normally and store nothing at all; with pgjdbc's {@code autosave} it even stores the business rows
+ * without the job. A {@link UnitOfWork} cannot fall into either trap for the jobs of its own {@link Work#stage}.
  */
 public final class StagedJobs {
 
     /** An array parameter beyond this many payload bytes is split, far below PostgreSQL's limit of 1 GB a message. */
     private static final long STATEMENT_BYTES_MAX = 64L << 20;
-
-    private static final String CHECK_VIOLATION = "23514";
 
     private final String table;
     private final String insertOne;
@@ -71,8 +71,8 @@ public final class StagedJobs {
     }
 
     /**
-     * Adds the headers of {@code trace} instead of those of {@link TraceContext#installed()}. A job that has one of them
-     * itself gets none.
+     * Adds the headers of {@code trace} instead of those of {@link TraceContext#installed()}. A job that has one of
+     * them itself gets none.
      */
     public StagedJobs tracing(TraceContext trace) {
         return new StagedJobs(table, statementBytesMax, trace);
@@ -118,53 +118,56 @@ public final class StagedJobs {
                 from = to;
             }
         } catch (SQLException e) {
-            throw failure(jobs, e);
+            throw StagingErrors.of(connection, jobs, e);
         }
     }
 
     /** As {@link #stage(Connection, StagedJob)}, on the connection of jOOQ's current transaction. */
-    public UUID stage(DSLContext dsl, StagedJob job) {
-        stage(dsl, List.of(job));
+    public UUID stage(DSLContext transaction, StagedJob job) {
+        stage(transaction, List.of(job));
         return job.id();
     }
 
     /**
-     * As {@link #stage(Connection, List)}, on the connection of jOOQ's current transaction, or of the one that a data source
-     * aware of transactions, like Spring's, gives out again.
+     * As {@link #stage(Connection, List)}, on the connection of jOOQ's current transaction, or of the one that a data
+     * source aware of transactions, like Spring's, gives out again.
      *
-     * @throws NoTransactionException if there is none: jOOQ gave its connection back at once, and that ended what was begun
+     * @throws NoTransactionException if there is none: jOOQ would give its connection back at once, and a pool ends
+     *     what was begun there
      */
-    public void stage(DSLContext dsl, List<StagedJob> jobs) {
-        AtomicReference<@Nullable BaseConnection> used = new AtomicReference<>();
-        dsl.connection(connection -> {
+    public void stage(DSLContext transaction, List<StagedJob> jobs) {
+        transaction.connection(connection -> {
+            if (!connection.getAutoCommit() && !givesOutAgain(transaction, connection)) {
+                throw new NoTransactionException(
+                        "cannot stage a job with a DSLContext outside of a transaction: its connection is not in"
+                                + " autocommit mode, but would be given back at once, and the job would go with it."
+                                + " Nothing was staged. Use the DSLContext of DSLContext.transaction(…), or a"
+                                + " UnitOfWork.");
+            }
             stage(connection, jobs);
-            used.set(connection.isWrapperFor(BaseConnection.class) ? connection.unwrap(BaseConnection.class) : null);
         });
-        if (!jobs.isEmpty() && used.get() != null && isOver(used.get())) {
-            throw new NoTransactionException(
-                    "cannot stage a job with a DSLContext outside of a transaction: its connection is not in autocommit mode,"
-                            + " but was given back at once, and what was staged went with it. Nothing was staged. Use the"
-                            + " DSLContext of DSLContext.transaction(…), or a UnitOfWork.");
-        }
     }
 
-    /** Whether the transaction in which a row was just written has ended; a connection that a pool has lent anew may not tell. */
-    private static boolean isOver(BaseConnection connection) {
+    /** An open transaction gives its connection to whoever asks; a pool gives another one, or none at all. */
+    private static boolean givesOutAgain(DSLContext transaction, Connection connection) throws SQLException {
+        Object server = server(connection);
         try {
-            return connection.isClosed() || connection.getTransactionState() == TransactionState.IDLE;
-        } catch (SQLException e) {
-            return true; // of no transaction that could still be committed
+            return transaction.connectionResult(again -> server.equals(server(again)));
+        } catch (DataAccessException noOther) {
+            return false;
         }
     }
 
-    /** As {@link #stage(DSLContext, StagedJob)}, for use inside {@code DSLContext.transaction(configuration -> …)}. */
-    public UUID stage(Configuration transaction, StagedJob job) {
-        return stage(transaction.dsl(), job);
-    }
-
-    /** As {@link #stage(DSLContext, List)}, for use inside {@code DSLContext.transaction(configuration -> …)}. */
-    public void stage(Configuration transaction, List<StagedJob> jobs) {
-        stage(transaction.dsl(), jobs);
+    /** What tells one connection to the server from another. */
+    private static Object server(Connection connection) throws SQLException {
+        if (connection.isWrapperFor(PGConnection.class)) {
+            return connection.unwrap(PGConnection.class);
+        }
+        try (Statement statement = connection.createStatement();
+                ResultSet pid = statement.executeQuery("SELECT pg_backend_pid()")) {
+            pid.next();
+            return pid.getInt(1);
+        }
     }
 
     boolean sameTable(StagedJobs other) {
@@ -220,37 +223,5 @@ public final class StagedJobs {
             Connection connection, String type, List<StagedJob> jobs, Function<StagedJob, @Nullable T> part, T[] empty)
             throws SQLException {
         return connection.createArrayOf(type, jobs.stream().map(part).toList().toArray(empty));
-    }
-
-    private static StagedJobsException failure(List<StagedJob> jobs, SQLException e) {
-        String what = jobs.size() == 1 ? "job \"" + jobs.get(0).name() + "\"" : jobs.size() + " jobs";
-        if (CHECK_VIOLATION.equals(e.getSQLState())) {
-            return new JobRefusedException(
-                    "cannot stage " + what + ": " + brokenRule(jobs, e)
-                            + ". Nothing was staged; the transaction can only be rolled back.",
-                    e);
-        }
-        return new StagingFailedException(
-                "could not stage " + what + " (SQLSTATE " + e.getSQLState() + "): " + e.getMessage()
-                        + ". Nothing was staged; the transaction can only be rolled back.",
-                e);
-    }
-
-    private static String brokenRule(List<StagedJob> jobs, SQLException e) {
-        ServerErrorMessage server = e instanceof PSQLException psql ? psql.getServerErrorMessage() : null;
-        String constraint = server == null ? null : server.getConstraint();
-        if ("staged_jobs_payload_size".equals(constraint)) {
-            int largest = jobs.stream()
-                    .mapToInt(job -> job.payload() == null ? 0 : job.payload().length)
-                    .max()
-                    .orElse(0);
-            return "the payload has " + largest + " bytes, more than the table's limit"
-                    + " (900000 unless `staged-jobs migrate --payload-max` set another). Store large content elsewhere and"
-                    + " stage a reference to it";
-        }
-        if ("staged_jobs_headers_size".equals(constraint)) {
-            return "the headers have more than " + StagedJob.HEADERS_BYTES_MAX + " bytes as JSON";
-        }
-        return "the database's rule " + constraint + " is broken";
     }
 }

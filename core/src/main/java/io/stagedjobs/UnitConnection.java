@@ -10,26 +10,27 @@ import java.sql.Savepoint;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A unit's connection as its block sees it: only the unit ends the transaction, what is set or rolled back as a savepoint
- * is told to the pending jobs, and nothing is done once the unit has ended. All else passes through.
+ * A unit's connection as its block sees it: only the unit ends the transaction, what is set or rolled back as a
+ * savepoint is told to the pending jobs, and nothing is done once the unit has ended. All else passes through.
  */
 final class UnitConnection implements InvocationHandler {
 
-    private final OpenUnit unit;
     private final Connection connection;
     private final PendingJobs pending;
+    private final Runnable requireOpen;
 
-    private UnitConnection(OpenUnit unit, Connection connection, PendingJobs pending) {
-        this.unit = unit;
+    private UnitConnection(Connection connection, PendingJobs pending, Runnable requireOpen) {
         this.connection = connection;
         this.pending = pending;
+        this.requireOpen = requireOpen;
     }
 
-    static Connection of(OpenUnit unit, Connection connection, PendingJobs pending) {
+    /** @param requireOpen throws once the unit has ended */
+    static Connection of(Connection connection, PendingJobs pending, Runnable requireOpen) {
         return (Connection) Proxy.newProxyInstance(
                 UnitConnection.class.getClassLoader(),
                 new Class<?>[] {Connection.class},
-                new UnitConnection(unit, connection, pending));
+                new UnitConnection(connection, pending, requireOpen));
     }
 
     @Override
@@ -42,12 +43,12 @@ final class UnitConnection implements InvocationHandler {
                 default -> connection.toString();
             };
         }
-        unit.requireOpen("use its connection");
+        requireOpen.run();
         if (endsTheTransaction(name, arguments)) {
             throw new IllegalStateException("cannot call Connection." + name
-                    + " in a unit of work: only the unit ends its transaction, and keeps its connection until then. Throw an"
-                    + " exception to roll everything back, or use a nested DSLContext.transaction(…) or a savepoint to roll"
-                    + " back a part.");
+                    + " in a unit of work: only the unit ends its transaction, and keeps its connection until then."
+                    + " Throw an exception to roll everything back, or use a nested DSLContext.transaction(…) or a"
+                    + " savepoint to roll back a part.");
         }
         Object result = onConnection(method, arguments);
         if (result instanceof Savepoint savepoint) {

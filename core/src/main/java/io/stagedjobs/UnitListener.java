@@ -4,11 +4,11 @@ import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Is told of each attempt of the units it listens to, for meters and logs; {@link MicrometerUnitListener} keeps meters.
+ * Receives every attempt of a unit of work, for meters and logs; {@link MicrometerUnitListener} keeps meters.
  *
- * <p><b>Transaction</b>: none; the attempt has ended and its connection is given back. <b>Threads</b>: called by the thread
- * of the unit, so an implementation is safe for use by many and does not wait for anything. <b>Failure</b>: what it throws
- * is logged and changes nothing for the unit.
+ * <p><b>Transaction</b>: none; the attempt has ended and its connection is given back. <b>Threads</b>: called by the
+ * thread of the unit, so an implementation is safe for use by many and does not wait for anything. <b>Failure</b>: what
+ * it throws is logged and changes nothing for the unit.
  */
 @FunctionalInterface
 public interface UnitListener {
@@ -20,8 +20,8 @@ public interface UnitListener {
      *
      * @param unit the {@linkplain UnitOfWork#named name} of the unit
      * @param number which attempt of the unit it was, from 1
-     * @param jobs how many staged jobs were committed with it, without those that {@link StagedJobs} wrote; 0 unless it was
-     *     committed
+     * @param jobs how many staged jobs were committed with it, without those that {@link StagedJobs} wrote; 0 unless it
+     *     was committed
      * @param duration from asking for a connection to giving it back
      * @param failure what made it fail, null if it was committed
      */
@@ -37,7 +37,10 @@ public interface UnitListener {
     enum Outcome {
         /** Rows and jobs are stored. */
         COMMITTED,
-        /** A conflict with another transaction; rolled back, and the next attempt follows unless the thread is interrupted. */
+        /**
+         * A conflict with another transaction; rolled back, and the next attempt follows unless the thread is
+         * interrupted.
+         */
         RETRIED,
         /** A conflict, and no attempt is left; rolled back. */
         EXHAUSTED,

@@ -12,17 +12,17 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Tells the enqueuers that jobs were committed, so that those which rest look at once. Without it, or when a signal is lost, a
- * job waits for an enqueuer's next look, at most its {@code poll.interval}.
+ * Tells the enqueuers that jobs were committed, so that those which rest look at once. Without it, or when a signal is
+ * lost, a job waits for an enqueuer's next look, at most its {@code poll.interval}.
  *
  * <pre>{@code
  * WakeUp wakeUp = WakeUp.on(dataSource);                       // one for the application
  * UnitOfWork unit = UnitOfWork.on(dataSource).waking(wakeUp);  // or wakeUp.committed() after each commit
  * }</pre>
  *
- * <p><b>Transaction</b>: never the caller's. A signal is a NOTIFY, and the commit of a transaction that notifies takes a lock
- * which all databases of the server share (PostgreSQL, "NOTIFY"): business transactions must not queue for it. So a
- * thread of its own sends the signals, each with a connection that it borrows for that moment.
+ * <p><b>Transaction</b>: never the caller's. A signal is a NOTIFY, and the commit of a transaction that notifies takes
+ * a lock which all databases of the server share (PostgreSQL, "NOTIFY"): business transactions must not queue for it.
+ * So a thread of its own sends the signals, each with a connection that it borrows for that moment.
  *
  * <p><b>Threads</b>: safe for use by many. <b>Failure</b>: none is thrown; a signal that cannot be sent is dropped and
  * logged at debug.

@@ -1,26 +1,37 @@
 package io.stagedjobs;
 
+import java.sql.Connection;
 import java.util.UUID;
-import org.jooq.ConnectionCallable;
-import org.jooq.ConnectionRunnable;
 import org.jooq.DSLContext;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a block of a {@link UnitOfWork} works with: the open transaction and the jobs it stages. It belongs to one attempt
- * and to the thread that runs it. After the block has returned nothing of it can be used: that is refused with an
- * {@link IllegalStateException}.
+ * What a block of a {@link UnitOfWork} works with: the open transaction and the jobs it stages. It belongs to one
+ * attempt and to the thread that runs it. After the block has returned nothing of it can be used: that is refused with
+ * an {@link IllegalStateException}.
  *
  * <p><b>Savepoints</b>: a nested {@code dsl().transaction(…)} is a savepoint, and so is a unit inside the unit. A job
  * staged inside one that rolls back is not published. The same holds for savepoints that are set by {@link
- * java.sql.Connection#setSavepoint()}; not for those set by sending SQL text through JDBC, which are not seen: there,
- * {@link StagedJobs} writes the job at once.
+ * Connection#setSavepoint()}; not for those set by sending SQL text through JDBC, which are not seen: there, {@link
+ * StagedJobs} writes the job at once.
  *
- * <p><b>The transaction's end</b> is the unit's: COMMIT, ROLLBACK, SAVEPOINT and their like are refused when they are sent
- * through jOOQ, and so are {@code commit()}, {@code rollback()}, {@code close()} and {@code setAutoCommit(true)} of the
- * connection. Do not send them as text through JDBC: nobody would see it.
+ * <p><b>The transaction's end</b> is the unit's: COMMIT, ROLLBACK, SAVEPOINT and their like are refused when they are
+ * sent through jOOQ, and so are {@code commit()}, {@code rollback()}, {@code close()} and {@code setAutoCommit(true)}
+ * of the connection. Do not send them as text through JDBC: nobody would see it.
  */
 public final class Work {
+
+    /** The statements of a unit; run again from its start when a conflict is retried. */
+    @FunctionalInterface
+    public interface Block<E extends Exception> {
+        void run(Work work) throws E;
+    }
+
+    /** As {@link Block}, with a result. */
+    @FunctionalInterface
+    public interface ResultBlock<T extends @Nullable Object, E extends Exception> {
+        T run(Work work) throws E;
+    }
 
     private final OpenUnit unit;
     private final DSLContext dsl;
@@ -37,14 +48,12 @@ public final class Work {
         return dsl;
     }
 
-    /** Runs plain JDBC on the unit's connection. */
-    public void jdbc(ConnectionRunnable statements) {
-        dsl.connection(statements);
-    }
-
-    /** As {@link #jdbc}, with a result. */
-    public <T extends @Nullable Object> T jdbcResult(ConnectionCallable<T> statements) {
-        return dsl.connectionResult(statements);
+    /**
+     * The unit's connection, for plain JDBC. The unit ends its transaction and gives it back: {@code commit()}, {@code
+     * close()} and their like are refused.
+     */
+    public Connection connection() {
+        return unit.connection();
     }
 
     /**

@@ -3,6 +3,9 @@ package io.stagedjobs;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.stagedjobs.idempotency.IdempotencyKeys;
+import io.stagedjobs.idempotency.Request;
+import io.stagedjobs.idempotency.Response;
 import io.stagedjobs.schema.Schema;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -80,12 +83,10 @@ class GrantsTest {
         source.setUser(ROLE);
         source.setPassword("secret");
         IdempotencyKeys keys = IdempotencyKeys.on(UnitOfWork.on(source));
-        IdempotencyKeys.Request request = new IdempotencyKeys.Request("client", "key", "fingerprint");
-        assertThat(keys.answer(request, work -> IdempotencyKeys.Response.of(201, "first"))
-                        .replayed())
+        Request request = new Request("client", "key", "fingerprint");
+        assertThat(keys.answer(request, work -> Response.of(201, "first")).replayed())
                 .isFalse();
-        assertThat(keys.answer(request, work -> IdempotencyKeys.Response.of(201, "second"))
-                        .replayed())
+        assertThat(keys.answer(request, work -> Response.of(201, "second")).replayed())
                 .isTrue();
         assertThat(keys.prune(Duration.ZERO)).isEqualTo(1);
     }

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
 import com.zaxxer.hikari.HikariDataSource;
-import io.stagedjobs.UnitOfWork.Isolation;
 import io.stagedjobs.schema.Schema;
 import java.io.IOException;
 import java.sql.Connection;
@@ -136,17 +135,16 @@ class NestedUnitsTest {
     }
 
     @Test
-    void jobs_of_savepoints_set_by_jdbc_share_their_fate() {
+    void jobs_of_savepoints_set_by_jdbc_share_their_fate() throws SQLException {
         UnitOfWork.on(one).run(work -> {
             enter(work, "before");
-            work.jdbc(connection -> {
-                Savepoint undone = connection.setSavepoint();
-                enter(work, "never");
-                connection.rollback(undone);
-                Savepoint named = connection.setSavepoint("kept");
-                enter(work, "kept");
-                connection.releaseSavepoint(named);
-            });
+            Connection jdbc = work.connection();
+            Savepoint taken = jdbc.setSavepoint();
+            enter(work, "never");
+            jdbc.rollback(taken);
+            Savepoint named = jdbc.setSavepoint("kept");
+            enter(work, "kept");
+            jdbc.releaseSavepoint(named);
             work.dsl().connection(connection -> {
                 Savepoint undone = connection.setSavepoint();
                 enter(work, "neither");
@@ -209,7 +207,7 @@ class NestedUnitsTest {
         for (Use use : uses) {
             assertThatThrownBy(() -> UnitOfWork.on(one).run(work -> {
                         enter(work, "never");
-                        work.jdbc(use::of);
+                        use.of(work.connection());
                     }))
                     .isInstanceOf(IllegalStateException.class)
                     .hasMessageContainingAll("cannot", "the unit");
@@ -312,7 +310,7 @@ class NestedUnitsTest {
     void a_unit_that_needs_a_stronger_isolation_than_the_outer_one_has_is_refused() {
         UnitOfWork unit = UnitOfWork.on(one);
         AtomicInteger runs = new AtomicInteger();
-        UnitOfWork.Block<RuntimeException> counts = work -> runs.incrementAndGet();
+        Work.Block<RuntimeException> counts = work -> runs.incrementAndGet();
         unit.run(outer -> {
             enter(outer, "outer");
             assertThatThrownBy(() -> unit.isolation(Isolation.SERIALIZABLE).run(counts))

@@ -3,9 +3,9 @@ package io.stagedjobs;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.stagedjobs.IdempotencyKeys.Request;
-import io.stagedjobs.IdempotencyKeys.Response;
-import io.stagedjobs.UnitOfWork.Isolation;
+import io.stagedjobs.idempotency.IdempotencyKeys;
+import io.stagedjobs.idempotency.Request;
+import io.stagedjobs.idempotency.Response;
 import io.stagedjobs.testkit.Examples;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -60,7 +60,7 @@ class ReadmeTest {
         StagedJobs stagedJobs = new StagedJobs();
         dsl.transaction(transaction -> {
             transaction.dsl().execute("INSERT INTO users (email) VALUES (?)", email);
-            stagedJobs.stage(transaction, userCreated(email));
+            stagedJobs.stage(transaction.dsl(), userCreated(email));
         });
         // end
         assertStored("user.created");
@@ -108,7 +108,9 @@ class ReadmeTest {
         Directory directory = address -> "Ann";
         UnitOfWork unit = UnitOfWork.on(dataSource);
         // readme:fetch
-        unit.fetch(() -> directory.nameOf(email)).commit((work, name) -> {
+        UnitOfWork.requireNoneOpen(); // refuses to call inside another unit
+        String name = directory.nameOf(email);
+        unit.run(work -> {
             int inserted = work.dsl()
                     .execute("INSERT INTO users (email, name) VALUES (?, ?) ON CONFLICT DO NOTHING", email, name);
             if (inserted == 1) {

@@ -13,11 +13,11 @@ import org.jooq.SQLDialect;
 import org.jooq.impl.DSL;
 
 /** A database of its own with the tables installed, for one test class. */
-final class SchemaFixture {
+public final class SchemaFixture {
 
-    final TestDatabase database;
+    public final TestDatabase database;
 
-    SchemaFixture(String prefix) {
+    public SchemaFixture(String prefix) {
         this(TestPostgres.shared().newDatabase(prefix));
     }
 
@@ -30,15 +30,15 @@ final class SchemaFixture {
         }
     }
 
-    DSLContext dsl() {
+    public DSLContext dsl() {
         return DSL.using(database.dataSource(), SQLDialect.POSTGRES);
     }
 
-    HikariDataSource pool(int size) {
+    public HikariDataSource pool(int size) {
         return pool(size, true);
     }
 
-    HikariDataSource pool(int size, boolean autoCommit) {
+    public HikariDataSource pool(int size, boolean autoCommit) {
         HikariConfig config = new HikariConfig();
         config.setAutoCommit(autoCommit);
         config.setDataSource(database.dataSource());
@@ -48,16 +48,16 @@ final class SchemaFixture {
     }
 
     /** Names of the jobs that a new transaction sees, in the order of their positions. */
-    List<String> namesStaged() {
+    public List<String> namesStaged() {
         return dsl().fetch("SELECT job_name FROM staged_jobs ORDER BY id").getValues(0, String.class);
     }
 
-    void clear() {
+    public void clear() {
         dsl().execute("DELETE FROM staged_jobs");
     }
 
     /** Makes a table with a column {@code id}; the session that inserts into it ends while it commits. */
-    void createTableThatDiesAtCommit(String table) {
+    public void createTableThatDiesAtCommit(String table) {
         dsl().execute("CREATE TABLE " + table + " (id int)");
         dsl().execute("CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS"
                 + " 'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END'");

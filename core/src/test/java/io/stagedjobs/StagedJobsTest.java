@@ -3,17 +3,27 @@ package io.stagedjobs;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowable;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.zaxxer.hikari.HikariDataSource;
 import io.stagedjobs.schema.Schema;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.lang.reflect.Method;
+import java.lang.reflect.Proxy;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.sql.Timestamp;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.stream.IntStream;
+import javax.sql.DataSource;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.jooq.DSLContext;
 import org.jooq.Record;
 import org.jooq.SQLDialect;
@@ -23,6 +33,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.postgresql.PGConnection;
+import org.postgresql.jdbc.AutoSave;
 
 class StagedJobsTest {
 
@@ -89,22 +101,75 @@ class StagedJobsTest {
                     .isInstanceOf(NoTransactionException.class)
                     .hasMessageContainingAll("outside of a transaction", "Nothing was staged");
             assertThat(fixture.namesStaged()).isEmpty();
-            dsl.transaction(transaction -> stagedJobs.stage(transaction, job("in.a.transaction")));
+            dsl.transaction(transaction -> stagedJobs.stage(transaction.dsl(), job("in.a.transaction")));
             UnitOfWork.on(pool).run(work -> stagedJobs.stage(work.dsl(), job("in.a.unit")));
         }
         assertThat(fixture.namesStaged()).containsExactly("in.a.transaction", "in.a.unit");
     }
 
+    /** A pool that gives each connection to one at a time, in no autocommit mode, and ends nothing when it comes back. */
+    private static DataSource careless(boolean unwraps, List<Connection> opened) {
+        Deque<Connection> idle = new ArrayDeque<>();
+        return proxy(DataSource.class, (method, arguments) -> {
+            Connection connection = idle.poll();
+            if (connection == null) {
+                connection = open();
+                opened.add(connection);
+            }
+            Connection lent = connection;
+            return proxy(Connection.class, (called, given) -> switch (called.getName()) {
+                case "close" -> {
+                    idle.push(lent);
+                    yield null;
+                }
+                case "isWrapperFor" -> unwraps && lent.isWrapperFor((Class<?>) given[0]);
+                default -> called.invoke(lent, given);
+            });
+        });
+    }
+
+    private interface Call {
+        Object to(Method method, Object[] arguments) throws Throwable;
+    }
+
+    private static <T> T proxy(Class<T> type, Call call) {
+        return type.cast(Proxy.newProxyInstance(
+                type.getClassLoader(),
+                new Class<?>[] {type},
+                (proxy, method, arguments) -> call.to(method, arguments)));
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void a_jooq_context_outside_of_a_transaction_is_refused_whatever_the_pool_does(boolean unwraps)
+            throws SQLException {
+        List<Connection> opened = new ArrayList<>();
+        try {
+            DSLContext dsl = DSL.using(careless(unwraps, opened), SQLDialect.POSTGRES);
+            for (List<StagedJob> jobs : List.of(List.of(job("never")), List.of(job("never"), job("neither")))) {
+                assertThatThrownBy(() -> stagedJobs.stage(dsl, jobs)).isInstanceOf(NoTransactionException.class);
+            }
+            dsl.transaction(transaction -> stagedJobs.stage(transaction.dsl(), job("in.a.transaction")));
+            for (Connection connection : opened) {
+                connection.commit();
+            }
+        } finally {
+            for (Connection connection : opened) {
+                connection.close();
+            }
+        }
+        assertThat(fixture.namesStaged()).containsExactly("in.a.transaction");
+    }
+
     @Test
     void a_job_staged_through_jooq_shares_the_fate_of_jooqs_transaction() {
-        fixture.dsl().transaction(transaction -> stagedJobs.stage(transaction, job("by.configuration")));
         fixture.dsl().transaction(transaction -> stagedJobs.stage(transaction.dsl(), job("by.context")));
         assertThatThrownBy(() -> fixture.dsl().transaction(transaction -> {
-                    stagedJobs.stage(transaction, job("rolled.back"));
+                    stagedJobs.stage(transaction.dsl(), job("rolled.back"));
                     throw new IllegalStateException("the business says no");
                 }))
                 .hasMessageContaining("the business says no");
-        assertThat(fixture.namesStaged()).containsExactly("by.configuration", "by.context");
+        assertThat(fixture.namesStaged()).containsExactly("by.context");
     }
 
     @Test
@@ -112,7 +177,7 @@ class StagedJobsTest {
         byte[] bytes = {0, 1, (byte) 0xff, '\'', '\\', '"', '{', ','};
         Map<String, String> headers = Map.of("traceparent", "00-1-2-01", "quote\"d", "line\nbreak \\ € 😀 \u0001");
         StagedJob job = new StagedJob(UUID.randomUUID(), "orders.v1", "ключ 😀 '", "order.completed", bytes, headers);
-        fixture.dsl().transaction(transaction -> stagedJobs.stage(transaction, job));
+        fixture.dsl().transaction(transaction -> stagedJobs.stage(transaction.dsl(), job));
 
         Record row = fixture.dsl().fetchSingle("SELECT *, headers::text AS json FROM staged_jobs");
         assertThat(row.get("job_id")).isEqualTo(job.id());
@@ -136,7 +201,8 @@ class StagedJobsTest {
     void a_job_without_key_payload_and_headers_has_nulls_there() {
         fixture.dsl()
                 .transaction(transaction -> stagedJobs.stage(
-                        transaction, StagedJob.builder("users", "user.deleted").build()));
+                        transaction.dsl(),
+                        StagedJob.builder("users", "user.deleted").build()));
         Record row = fixture.dsl().fetchSingle("SELECT job_key, payload, headers FROM staged_jobs");
         assertThat(row.intoList()).containsOnlyNulls();
     }
@@ -145,7 +211,7 @@ class StagedJobsTest {
     void an_empty_payload_is_not_a_tombstone() {
         fixture.dsl()
                 .transaction(transaction -> stagedJobs.stage(
-                        transaction,
+                        transaction.dsl(),
                         StagedJob.builder("users", "user.seen")
                                 .payload(new byte[0])
                                 .build()));
@@ -165,10 +231,22 @@ class StagedJobsTest {
     }
 
     @Test
-    void an_object_that_is_no_json_is_refused() {
-        assertThatThrownBy(() -> StagedJob.builder("users", "x").json(new Object()))
-                .isInstanceOf(JobRefusedException.class)
-                .hasMessageContaining("java.lang.Object");
+    void an_object_that_is_no_json_is_refused_by_either_jackson() {
+        for (JsonCodec jackson : List.of(new Jackson2JsonCodec(), new Jackson3JsonCodec())) {
+            assertThatThrownBy(() -> StagedJob.builder("users", "x").json(new Object(), jackson))
+                    .isInstanceOf(JobRefusedException.class)
+                    .hasMessageContaining("java.lang.Object");
+        }
+    }
+
+    @Test
+    void a_time_is_written_as_text_by_either_jackson() {
+        for (JsonCodec jackson : List.of(new Jackson2JsonCodec(), new Jackson3JsonCodec())) {
+            StagedJob job = StagedJob.builder("users", "x")
+                    .json(new Timestamp(0), jackson)
+                    .build();
+            assertThat(new String(job.payload(), UTF_8)).startsWith("\"1970-01-01T00:00:00");
+        }
     }
 
     @Test
@@ -176,7 +254,8 @@ class StagedJobsTest {
         List<String> names = IntStream.range(0, 5_000).mapToObj(i -> "job." + i).toList();
         fixture.dsl()
                 .transaction(transaction -> stagedJobs.stage(
-                        transaction, names.stream().map(StagedJobsTest::job).toList()));
+                        transaction.dsl(),
+                        names.stream().map(StagedJobsTest::job).toList()));
         assertThat(fixture.namesStaged()).isEqualTo(names);
     }
 
@@ -192,7 +271,7 @@ class StagedJobsTest {
         try {
             List<StagedJob> jobs =
                     IntStream.range(0, 1_000).mapToObj(i -> job("job." + i)).toList();
-            fixture.dsl().transaction(transaction -> stagedJobs.stage(transaction, jobs));
+            fixture.dsl().transaction(transaction -> stagedJobs.stage(transaction.dsl(), jobs));
             assertThat(fixture.dsl().fetchCount(org.jooq.impl.DSL.table("statements")))
                     .isEqualTo(1);
         } finally {
@@ -207,14 +286,14 @@ class StagedJobsTest {
         for (int i = 0; i < 50; i++) {
             jobs.add(StagedJob.builder("users", "job." + i).payload("1234").build());
         }
-        fixture.dsl().transaction(transaction -> small.stage(transaction, jobs));
+        fixture.dsl().transaction(transaction -> small.stage(transaction.dsl(), jobs));
         assertThat(fixture.namesStaged())
                 .isEqualTo(jobs.stream().map(StagedJob::name).toList());
     }
 
     @Test
     void an_empty_list_does_nothing() {
-        fixture.dsl().transaction(transaction -> stagedJobs.stage(transaction, List.of()));
+        fixture.dsl().transaction(transaction -> stagedJobs.stage(transaction.dsl(), List.of()));
         assertThat(fixture.namesStaged()).isEmpty();
     }
 
@@ -223,22 +302,106 @@ class StagedJobsTest {
         assertThatThrownBy(() -> fixture.dsl().transaction(transaction -> {
                     transaction.dsl().execute("CREATE TABLE business (id int)");
                     stagedJobs.stage(
-                            transaction,
+                            transaction.dsl(),
                             StagedJob.builder("users", "big")
                                     .payload(new byte[900_001])
                                     .build());
                 }))
                 .isInstanceOf(JobRefusedException.class)
-                .hasMessageContainingAll("900001 bytes", "--payload-max", "Nothing was staged");
+                .hasMessageContainingAll(
+                        "job \"big\": its payload has 900001 bytes", "--payload-max", "Nothing was staged");
         assertThat(fixture.dsl().fetchValue("SELECT to_regclass('business')")).isNull();
         assertThat(fixture.namesStaged()).isEmpty();
+    }
+
+    @Test
+    void a_list_with_one_bad_job_says_which() {
+        StagedJob big =
+                StagedJob.builder("users", "big").payload(new byte[900_001]).build();
+        assertThatThrownBy(() -> fixture.dsl()
+                        .transaction(transaction ->
+                                stagedJobs.stage(transaction.dsl(), List.of(job("a"), job("b"), big, job("c")))))
+                .isInstanceOf(JobRefusedException.class)
+                .hasMessageContaining("job \"big\" (number 3 of 4 in the list)");
+        StagedJob.Builder wordy = StagedJob.builder("users", "wordy");
+        IntStream.range(0, 10_000).forEach(i -> wordy.header("header-" + i, "v"));
+        assertThatThrownBy(() -> fixture.dsl()
+                        .transaction(
+                                transaction -> stagedJobs.stage(transaction.dsl(), List.of(job("a"), wordy.build()))))
+                .isInstanceOf(JobRefusedException.class)
+                .hasMessageContaining("job \"wordy\" (number 2 of 2 in the list)");
+        assertThat(fixture.namesStaged()).isEmpty();
+    }
+
+    private static StagedJob tooBig() {
+        return StagedJob.builder("users", "big").payload(new byte[900_001]).build();
+    }
+
+    @Test
+    void a_refusal_that_is_swallowed_lets_a_commit_store_nothing_and_says_so() throws SQLException {
+        fixture.dsl().execute("CREATE TABLE IF NOT EXISTS swallowed (id int)");
+        try (Connection connection = open()) {
+            connection.createStatement().execute("INSERT INTO swallowed VALUES (1)");
+            assertThatThrownBy(() -> stagedJobs.stage(connection, tooBig()))
+                    .isInstanceOf(JobRefusedException.class)
+                    .hasMessageContainingAll("can only be rolled back", "a commit stores nothing");
+            catchThrowable(connection::commit);
+        }
+        assertThat(fixture.dsl().fetchCount(DSL.table("swallowed"))).isZero();
+    }
+
+    @Test
+    void a_refusal_says_that_the_drivers_autosave_would_store_the_rows_without_the_job() throws SQLException {
+        fixture.dsl().execute("CREATE TABLE IF NOT EXISTS autosaved (id int)");
+        try (Connection connection = open()) {
+            connection.unwrap(PGConnection.class).setAutosave(AutoSave.ALWAYS);
+            connection.createStatement().execute("INSERT INTO autosaved VALUES (1)");
+            assertThatThrownBy(() -> stagedJobs.stage(connection, tooBig()))
+                    .isInstanceOf(JobRefusedException.class)
+                    .hasMessageContainingAll("autosave", "Roll it back", "without the job")
+                    .hasMessageNotContaining("can only be rolled back");
+            assertThatThrownBy(() -> new StagedJobs(Schema.named("elsewhere")).stage(connection, job("x")))
+                    .isInstanceOf(StagingFailedException.class)
+                    .hasMessageContaining("autosave");
+            connection.commit();
+        }
+        assertThat(fixture.dsl().fetchCount(DSL.table("autosaved"))).isOne();
+    }
+
+    /** A rule of the application's own on our table: PostgreSQL shows the row in the details of its error. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "ADD CONSTRAINT own CHECK (job_name <> 'secret')",
+                "ALTER COLUMN headers SET NOT NULL",
+                "ADD CONSTRAINT own EXCLUDE (job_name WITH =)"
+            })
+    void no_error_shows_the_content_of_a_job(String rule) throws SQLException {
+        fixture.dsl().execute("ALTER TABLE staged_jobs " + rule);
+        try (Connection connection = open()) {
+            StagedJob secret = StagedJob.builder("users", "secret")
+                    .key("secret key")
+                    .payload("secret payload")
+                    .build();
+            Throwable refused = catchThrowable(() -> {
+                stagedJobs.stage(connection, secret);
+                stagedJobs.stage(connection, secret);
+            });
+            assertThat(refused).isInstanceOf(StagedJobsException.class);
+            StringWriter trace = new StringWriter();
+            refused.printStackTrace(new PrintWriter(trace));
+            assertThat(trace.toString()).contains("constraint").doesNotContain("secret key", "Failing row", "(secret)");
+        } finally {
+            fixture.dsl().execute("ALTER TABLE staged_jobs DROP CONSTRAINT IF EXISTS own");
+            fixture.dsl().execute("ALTER TABLE staged_jobs ALTER COLUMN headers DROP NOT NULL");
+        }
     }
 
     @Test
     void a_payload_at_the_limit_is_staged() {
         fixture.dsl()
                 .transaction(transaction -> stagedJobs.stage(
-                        transaction,
+                        transaction.dsl(),
                         StagedJob.builder("users", "big")
                                 .payload(new byte[900_000])
                                 .build()));
@@ -265,14 +428,14 @@ class StagedJobsTest {
     void ten_thousand_headers_are_carried_or_refused_by_their_size() {
         StagedJob.Builder carried = StagedJob.builder("users", "many.headers");
         IntStream.range(0, 5_000).forEach(i -> carried.header("h" + i, "v"));
-        fixture.dsl().transaction(transaction -> stagedJobs.stage(transaction, carried.build()));
+        fixture.dsl().transaction(transaction -> stagedJobs.stage(transaction.dsl(), carried.build()));
         assertThat(fixture.dsl().fetchValue("SELECT count(*) FROM staged_jobs, jsonb_object_keys(headers)"))
                 .isEqualTo(5_000L);
 
         StagedJob.Builder refused = StagedJob.builder("users", "too.many.headers");
         IntStream.range(0, 10_000).forEach(i -> refused.header("header-" + i, "v"));
-        assertThatThrownBy(
-                        () -> fixture.dsl().transaction(transaction -> stagedJobs.stage(transaction, refused.build())))
+        assertThatThrownBy(() ->
+                        fixture.dsl().transaction(transaction -> stagedJobs.stage(transaction.dsl(), refused.build())))
                 .isInstanceOf(JobRefusedException.class)
                 .hasMessageContaining("headers have more than 100000 bytes");
     }
@@ -339,6 +502,27 @@ class StagedJobsTest {
                 .hasMessageContaining("not valid Unicode");
         assertThatThrownBy(() -> StagedJob.builder("t", "n").header("h", half).build())
                 .isInstanceOf(JobRefusedException.class);
+        assertThatThrownBy(() -> StagedJob.builder("t", "n").payload("a" + half))
+                .isInstanceOf(JobRefusedException.class)
+                .hasMessageContainingAll("payload", "not valid Unicode");
+    }
+
+    @Test
+    void what_is_null_is_named() {
+        Map<String, ThrowingCallable> uses = Map.of(
+                "topic", () -> StagedJob.builder(null, "n").build(),
+                "name", () -> StagedJob.builder("t", null).build(),
+                "id", () -> StagedJob.builder("t", "n").id(null).build(),
+                "headers", () -> new StagedJob(UUID.randomUUID(), "t", "k", "n", null, null),
+                "header name",
+                        () -> StagedJob.builder("t", "n").header(null, "v").build(),
+                "header \"h\"",
+                        () -> StagedJob.builder("t", "n").header("h", null).build(),
+                "payload text", () -> StagedJob.builder("t", "n").payload((String) null),
+                "JSON value", () -> StagedJob.builder("t", "n").json(null));
+        uses.forEach((part, use) -> assertThatThrownBy(use)
+                .isInstanceOf(JobRefusedException.class)
+                .hasMessage("cannot stage a job whose " + part + " is null"));
     }
 
     @Test
@@ -359,7 +543,7 @@ class StagedJobsTest {
                 .hasMessageContaining("4098 bytes");
         fixture.dsl()
                 .transaction(transaction -> stagedJobs.stage(
-                        transaction,
+                        transaction.dsl(),
                         StagedJob.builder("t", "😀".repeat(255))
                                 .key("é".repeat(2048))
                                 .build()));

@@ -71,7 +71,7 @@ class TraceContextTest {
     @Test
     void a_job_carries_the_trace_in_which_it_was_staged() {
         try (Scope scope = span(SPAN)) {
-            fixture.dsl().transaction(transaction -> stagedJobs.stage(transaction, job()));
+            fixture.dsl().transaction(transaction -> stagedJobs.stage(transaction.dsl(), job()));
         }
         assertThat(headers())
                 .isEqualTo(List.of(Map.of("own", "1", "traceparent", traceparent(SPAN), "tracestate", "vendor=value")));
@@ -98,12 +98,12 @@ class TraceContextTest {
         try (Scope scope = span(SPAN)) {
             fixture.dsl().transaction(transaction -> {
                 stagedJobs.stage(
-                        transaction,
+                        transaction.dsl(),
                         StagedJob.builder("users", "n")
                                 .header("traceparent", traceparent(OTHER_SPAN))
                                 .build());
                 stagedJobs.stage(
-                        transaction,
+                        transaction.dsl(),
                         StagedJob.builder("users", "n")
                                 .header("tracestate", "a=b")
                                 .build());
@@ -115,11 +115,11 @@ class TraceContextTest {
 
     @Test
     void without_a_span_or_without_a_context_nothing_is_added() {
-        fixture.dsl().transaction(transaction -> stagedJobs.stage(transaction, job()));
+        fixture.dsl().transaction(transaction -> stagedJobs.stage(transaction.dsl(), job()));
         try (Scope scope = span(SPAN)) {
             fixture.dsl()
                     .transaction(
-                            transaction -> stagedJobs.tracing(TraceContext.NONE).stage(transaction, job()));
+                            transaction -> stagedJobs.tracing(TraceContext.NONE).stage(transaction.dsl(), job()));
         }
         assertThat(headers()).isEqualTo(List.of(Map.of("own", "1"), Map.of("own", "1")));
     }
@@ -136,7 +136,7 @@ class TraceContextTest {
     @Test
     void a_context_cannot_write_the_enqueuers_headers() {
         StagedJobs own = stagedJobs.tracing(() -> Map.of("ce_id", "mine"));
-        assertThatThrownBy(() -> fixture.dsl().transaction(transaction -> own.stage(transaction, job())))
+        assertThatThrownBy(() -> fixture.dsl().transaction(transaction -> own.stage(transaction.dsl(), job())))
                 .isInstanceOf(JobRefusedException.class);
     }
 }

@@ -5,9 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
 import com.zaxxer.hikari.HikariDataSource;
-import io.stagedjobs.UnitOfWork.Isolation;
 import io.stagedjobs.testkit.AtOnce;
 import java.io.IOException;
+import java.sql.SQLException;
 import java.util.List;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -245,7 +245,7 @@ class UnitOfWorkTest {
     @Test
     void a_unique_violation_passes_through_at_once_unless_its_retry_was_asked_for() {
         AtomicInteger runs = new AtomicInteger();
-        UnitOfWork.Block<RuntimeException> block = work -> {
+        Work.Block<RuntimeException> block = work -> {
             runs.incrementAndGet();
             work.dsl().execute("INSERT INTO accounts VALUES (1, 9)");
         };
@@ -308,13 +308,11 @@ class UnitOfWorkTest {
     }
 
     @Test
-    void jdbc_inside_the_unit_shares_its_transaction() {
+    void jdbc_inside_the_unit_shares_its_transaction() throws SQLException {
         UnitOfWork.on(one).run(work -> {
-            work.jdbc(connection -> {
-                try (var statement = connection.createStatement()) {
-                    statement.execute("UPDATE accounts SET balance = 7 WHERE id = 2");
-                }
-            });
+            try (var statement = work.connection().createStatement()) {
+                statement.execute("UPDATE accounts SET balance = 7 WHERE id = 2");
+            }
             assertThat(balance(2)).isZero();
         });
         assertThat(balance(2)).isEqualTo(7);

@@ -35,9 +35,6 @@ public final class Schema {
     /** The most lanes that there may be. */
     public static final int LANES_MAX = 64;
 
-    private static final int LOCK_TRIES = 20;
-    private static final String LOCK_NOT_AVAILABLE = "55P03";
-
     private static final List<String> MIGRATIONS = List.of(
             "V001__staged_jobs.sql", "V002__exactly_once.sql", "V003__parked_jobs.sql", "V004__idempotency_keys.sql");
 
@@ -132,8 +129,9 @@ public final class Schema {
      *
      * @param connection a connection without an open transaction, whose role may create objects
      * @return how many migrations were applied, 0 if the schema was current
-     * @throws SchemaException if the installed version is newer than this software, or the server cannot hold the tables
-     * @throws org.jooq.exception.DataAccessException if the database refuses; nothing was changed
+     * @throws SchemaException if the installed version is newer than this software, or the server cannot hold the
+     *     tables
+     * @throws DataAccessException if the database refuses; nothing was changed
      */
     public int migrate(Connection connection) {
         DSLContext dsl = DSL.using(connection, SQLDialect.POSTGRES);
@@ -235,8 +233,8 @@ public final class Schema {
 
     /**
      * Runs {@code change} in a transaction in which nobody else writes jobs: all that wrote before are committed or
-     * rolled back, all that come later wait. Whoever has the table locked is waited for, at most {@value #LOCK_TRIES}
-     * times for two seconds; in between others get their turn.
+     * rolled back, all that come later wait. Waits for those who have the table locked, at most 20 times for two
+     * seconds; in between others get their turn.
      *
      * @param waiting is given a line for a person, who locks the table
      * @param alone other tables of this schema, which nobody else may even read meanwhile; they are locked first
@@ -244,60 +242,7 @@ public final class Schema {
      */
     public void withoutWriters(
             Connection connection, Consumer<String> waiting, List<String> alone, Consumer<DSLContext> change) {
-        DSLContext dsl = DSL.using(connection, SQLDialect.POSTGRES);
-        String told = "";
-        for (int tries = 1; ; tries++) {
-            try {
-                dsl.transaction(transaction -> {
-                    // Longer than deadlock_timeout, after which an autovacuum gives way.
-                    transaction.dsl().execute("SET LOCAL lock_timeout = '2s'");
-                    for (String table : alone) {
-                        transaction.dsl().execute("LOCK TABLE " + qualified(table) + " IN ACCESS EXCLUSIVE MODE");
-                    }
-                    transaction
-                            .dsl()
-                            .execute("LOCK TABLE " + qualified("staged_jobs") + " IN SHARE ROW EXCLUSIVE MODE");
-                    change.accept(transaction.dsl());
-                });
-                return;
-            } catch (DataAccessException e) {
-                if (!LOCK_NOT_AVAILABLE.equals(e.sqlState())) {
-                    throw e;
-                }
-                String holders = holders(dsl, alone);
-                if (tries == LOCK_TRIES) {
-                    throw new SchemaException("could not lock " + String.join(", ", alone)
-                            + (alone.isEmpty() ? "" : " and ") + "staged_jobs in " + LOCK_TRIES + " tries: " + holders
-                            + ". Nothing was changed. Have these transactions ended, then try again.");
-                }
-                if (!holders.equals(told)) {
-                    waiting.accept("waiting for "
-                            + (alone.isEmpty() ? "table " : "tables " + String.join(", ", alone) + " and ")
-                            + "staged_jobs: " + holders);
-                    told = holders;
-                }
-            }
-        }
-    }
-
-    /** Who writes to the table, uses the others or has one of them locked, in words. */
-    private String holders(DSLContext dsl, List<String> alone) {
-        List<String> holders = dsl.fetch(
-                        "SELECT DISTINCT coalesce('process ' || l.pid || ' (' || coalesce(a.usename, '?') || ', \"'"
-                                + " || coalesce(left(regexp_replace(a.application_name, '[^ -~]', '?', 'g'), 60), '')"
-                                + " || '\", ' || coalesce(a.state, '?') || coalesce(', transaction open for '"
-                                + " || extract(epoch FROM clock_timestamp() - a.xact_start)::bigint || ' s', '') || ')',"
-                                + " 'a prepared transaction, see pg_prepared_xacts')"
-                                + " FROM pg_catalog.pg_locks AS l LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid"
-                                + " WHERE l.granted AND (l.relation = ANY (?::regclass[]) OR l.relation = to_regclass(?)"
-                                + " AND l.mode IN ('RowExclusiveLock',"
-                                + " 'ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock',"
-                                + " 'AccessExclusiveLock')) AND l.pid IS DISTINCT FROM pg_backend_pid() AND l.database ="
-                                + " (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) LIMIT 5",
-                        alone.stream().map(this::qualified).toArray(String[]::new),
-                        qualified("staged_jobs"))
-                .getValues(0, String.class);
-        return holders.isEmpty() ? "whoever had it locked is gone by now" : String.join("; ", holders);
+        new WriterLock(this, alone).run(DSL.using(connection, SQLDialect.POSTGRES), waiting, change);
     }
 
     private static void requireCapableServer(DSLContext dsl) {

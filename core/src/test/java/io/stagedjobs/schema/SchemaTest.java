@@ -1,11 +1,13 @@
 package io.stagedjobs.schema;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.stagedjobs.testkit.TestDatabase;
 import io.stagedjobs.testkit.TestPostgres;
 import java.sql.Connection;
+import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -353,6 +355,35 @@ class SchemaTest {
             dsl.execute("INSERT INTO staged_jobs (topic, job_name, headers) VALUES ('t', 'n', " + headers + ")");
         }
         assertThat(dsl.fetchCount(DSL.table("staged_jobs"))).isEqualTo(4);
+    }
+
+    /** The ways that docs/contract.md names, with what drivers send: bytes, or text as a parameter of type varchar. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "INSERT INTO staged_jobs (topic, job_name, payload) VALUES ('t', 'n', ?)",
+                "INSERT INTO staged_jobs (topic, job_name, payload) VALUES ('t', 'n', convert_to(?, 'UTF8'))",
+                "SELECT stage_job('t', 'n', ?)",
+                "SELECT stage_job('t', 'n', ?, 'k', ?)"
+            })
+    void a_backslash_a_quote_a_line_break_and_an_umlaut_arrive_as_they_were_given(String sql) throws SQLException {
+        migrate(Schema.PUBLIC);
+        String json = "{\"p\": \"C:\\\\new \\\\d+ \\\\101\", \"q\": \"say \\\"ü\\\"\\n\"}";
+        try (Connection connection = database.connect();
+                PreparedStatement statement = connection.prepareStatement(sql)) {
+            if (sql.endsWith("'n', ?)") && sql.startsWith("INSERT")) {
+                statement.setBytes(1, json.getBytes(UTF_8));
+            } else {
+                statement.setString(1, json);
+            }
+            if (sql.contains("'k'")) {
+                statement.setString(2, "{\"h\": \"v\"}");
+            }
+            statement.execute();
+        }
+        assertThat(dsl.fetchSingle("SELECT payload FROM staged_jobs").get(0, byte[].class))
+                .asString(UTF_8)
+                .isEqualTo(json);
     }
 
     /** What drivers send: a text, a varchar, json, jsonb, and literals without a type. */

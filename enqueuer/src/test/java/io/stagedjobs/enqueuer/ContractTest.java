@@ -164,7 +164,7 @@ class ContractTest {
                 .header("tracestate", "a=b,c=d")
                 .header("odd \"name\"\n", "line\nbreak \\ \u0001 😀")
                 .build();
-        outbox.dsl().transaction(transaction -> new StagedJobs().stage(transaction, job));
+        outbox.dsl().transaction(transaction -> new StagedJobs().stage(transaction.dsl(), job));
         ConsumerRecord<byte[], byte[]> record = onlyRecord();
         assertThat(record.value()).isEqualTo(bytes);
         assertThat(new String(record.key(), UTF_8)).isEqualTo(job.key());
@@ -177,7 +177,7 @@ class ContractTest {
     void a_tombstone_and_an_empty_payload_stay_what_they_are() throws Exception {
         outbox.dsl().transaction(transaction -> new StagedJobs()
                 .stage(
-                        transaction,
+                        transaction.dsl(),
                         List.of(
                                 StagedJob.builder(topic, "deleted").key("k").build(),
                                 StagedJob.builder(topic, "empty")
@@ -199,7 +199,7 @@ class ContractTest {
                 .payload(random)
                 .header("h", "v".repeat(99_980))
                 .build();
-        outbox.dsl().transaction(transaction -> new StagedJobs().stage(transaction, largest));
+        outbox.dsl().transaction(transaction -> new StagedJobs().stage(transaction.dsl(), largest));
         assertThat(onlyRecord().value()).isEqualTo(random);
     }
 }

@@ -54,9 +54,10 @@ final class Contracts {
      */
     Contract aggregate(String id) {
         @Nullable Contract known = find(id).orElse(null);
-        return unit.fetch(() -> source.fetch(id, known))
-                .check(Contract::requireValid)
-                .commitResult((work, fetched) -> store(work, known, fetched));
+        UnitOfWork.requireNoneOpen();
+        Contract fetched = source.fetch(id, known);
+        fetched.requireValid();
+        return unit.call(work -> store(work, known, fetched));
     }
 
     /** The contract as it is stored, if it is. */

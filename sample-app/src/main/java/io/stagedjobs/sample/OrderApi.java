@@ -3,9 +3,9 @@ package io.stagedjobs.sample;
 import io.javalin.config.RoutesConfig;
 import io.javalin.http.Context;
 import io.javalin.http.HttpStatus;
-import io.stagedjobs.IdempotencyKeys;
-import io.stagedjobs.IdempotencyKeys.Request;
-import io.stagedjobs.IdempotencyKeys.Response;
+import io.stagedjobs.idempotency.IdempotencyKeys;
+import io.stagedjobs.idempotency.Request;
+import io.stagedjobs.idempotency.Response;
 import org.jspecify.annotations.Nullable;
 
 /**

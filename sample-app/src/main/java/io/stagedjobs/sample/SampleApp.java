@@ -5,7 +5,7 @@ import com.zaxxer.hikari.HikariDataSource;
 import io.javalin.Javalin;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
-import io.stagedjobs.IdempotencyKeys;
+import io.stagedjobs.idempotency.IdempotencyKeys;
 import io.stagedjobs.MicrometerUnitListener;
 import io.stagedjobs.UnitOfWork;
 import io.stagedjobs.WakeUp;

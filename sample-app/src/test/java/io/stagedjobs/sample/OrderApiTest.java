@@ -3,7 +3,7 @@ package io.stagedjobs.sample;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.stagedjobs.IdempotencyKeys;
+import io.stagedjobs.idempotency.IdempotencyKeys;
 import io.stagedjobs.UnitOfWork;
 import io.stagedjobs.sample.Faults.Fault;
 import io.stagedjobs.testkit.AtOnce;

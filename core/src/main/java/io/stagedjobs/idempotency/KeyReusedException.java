@@ -1,4 +1,6 @@
-package io.stagedjobs;
+package io.stagedjobs.idempotency;
+
+import io.stagedjobs.StagedJobsException;
 
 /**
  * An idempotency key came with another request than the first time. Nothing of this request was done, and the first

@@ -1,15 +1,15 @@
-package io.stagedjobs;
+package io.stagedjobs.internal;
 
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** Writes headers as a JSON object of strings, as the tables keep them. */
-final class HeadersJson {
+public final class HeadersJson {
 
     private HeadersJson() {}
 
     /** Null if there are none. */
-    static @Nullable String of(Map<String, String> headers) {
+    public static @Nullable String of(Map<String, String> headers) {
         if (headers.isEmpty()) {
             return null;
         }
@@ -23,7 +23,8 @@ final class HeadersJson {
         return json.append('}').toString();
     }
 
-    static void appendString(StringBuilder json, String text) {
+    /** Appends {@code text} as a JSON string, quotes included. */
+    public static void appendString(StringBuilder json, String text) {
         json.append('"');
         for (int i = 0; i < text.length(); i++) {
             char c = text.charAt(i);

@@ -2,19 +2,23 @@ package io.stagedjobs;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 
-/** Writes payloads with Jackson 2, an optional dependency of this library. */
-public final class JacksonJsonCodec implements JsonCodec {
+/** Writes payloads with Jackson 2 ({@code com.fasterxml.jackson}), an optional dependency of this library. */
+public final class Jackson2JsonCodec implements JsonCodec {
 
     private final ObjectMapper mapper;
 
-    /** Uses a mapper of its own with every module that is found on the class path. */
-    public JacksonJsonCodec() {
-        this(JsonMapper.builder().findAndAddModules().build());
+    /** Uses a mapper of its own, with every module that is found on the class path, and times as ISO 8601 text. */
+    public Jackson2JsonCodec() {
+        this(JsonMapper.builder()
+                .findAndAddModules()
+                .disable(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS)
+                .build());
     }
 
-    public JacksonJsonCodec(ObjectMapper mapper) {
+    public Jackson2JsonCodec(ObjectMapper mapper) {
         this.mapper = mapper;
     }
 

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.zaxxer.hikari.HikariDataSource;
-import io.stagedjobs.UnitOfWork.Isolation;
 import io.stagedjobs.testkit.AtOnce;
 import java.io.IOException;
 import java.util.List;
@@ -18,8 +17,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Expensive first, cheap last: an external call without a connection, then a short transaction. */
-class FetchTest {
+/** Expensive first, cheap last: another service is called without a connection, then comes a short transaction. */
+class ExpensiveFirstTest {
 
     private static SchemaFixture fixture;
     private static HikariDataSource pool;
@@ -42,11 +41,12 @@ class FetchTest {
         fixture.dsl().execute("DELETE FROM users");
     }
 
-    /** An external service that counts its calls. */
+    /** A client of another service: refuses to be called inside a unit, and counts its calls. */
     private static final class Upstream {
         private final AtomicInteger calls = new AtomicInteger();
 
         String nameOf(String email) {
+            UnitOfWork.requireNoneOpen();
             calls.incrementAndGet();
             return "name of " + email;
         }
@@ -65,62 +65,51 @@ class FetchTest {
         return fixture.dsl().fetch("SELECT email FROM users").getValues(0, String.class);
     }
 
-    private static void assertNothingIsStored() {
-        assertThat(emails()).isEmpty();
-        assertThat(fixture.namesStaged()).isEmpty();
+    private static void fetchAndStore(Upstream upstream, UnitOfWork unit, String email) {
+        String name = upstream.nameOf(email);
+        unit.run(work -> store(work, email, name));
     }
 
     @Test
-    void what_was_fetched_is_stored_with_its_job() {
+    void a_call_inside_a_unit_is_refused_because_a_connection_is_held_there() {
         Upstream upstream = new Upstream();
-        String stored = UnitOfWork.on(pool).fetch(() -> upstream.nameOf("ann")).commitResult((work, name) -> {
-            store(work, "ann", name);
-            return name;
-        });
-        assertThat(stored).isEqualTo("name of ann");
-        assertThat(emails()).containsExactly("ann");
-        assertThat(fixture.namesStaged()).containsExactly("user.created");
-        assertThat(upstream.calls).hasValue(1);
-    }
-
-    @Test
-    void no_connection_is_held_while_fetching_and_checking() {
-        UnitOfWork.on(pool)
-                .fetch(() -> pool.getHikariPoolMXBean().getActiveConnections())
-                .check(activeWhileFetching -> {
-                    assertThat(activeWhileFetching).isZero();
-                    assertThat(pool.getHikariPoolMXBean().getActiveConnections())
-                            .isZero();
-                })
-                .commit((work, fetched) -> assertThat(pool.getHikariPoolMXBean().getActiveConnections())
-                        .isOne());
-    }
-
-    @Test
-    void a_fetch_inside_a_unit_is_refused_because_a_connection_is_held_there() {
-        Upstream upstream = new Upstream();
-        UnitOfWork unit = UnitOfWork.on(pool);
-        assertThatThrownBy(() -> unit.run(work -> unit.fetch(() -> upstream.nameOf("ann"))))
+        assertThatThrownBy(() -> UnitOfWork.on(pool).run(work -> upstream.nameOf("ann")))
                 .isInstanceOf(IllegalStateException.class)
-                .hasMessageContainingAll("cannot fetch", "Nothing was fetched", "before");
+                .hasMessageContainingAll("cannot call another service", "Nothing was called", "before");
         assertThat(upstream.calls).hasValue(0);
+    }
+
+    @Test
+    void a_call_is_refused_until_the_outermost_unit_has_ended_and_only_on_its_thread() throws Exception {
+        Upstream upstream = new Upstream();
+        UnitOfWork.on(pool).run(outer -> {
+            UnitOfWork.on(fixture.database.dataSource()).run(other -> {});
+            assertThatThrownBy(() -> upstream.nameOf("ann")).isInstanceOf(IllegalStateException.class);
+            AtOnce.run(1, i -> upstream.nameOf("bob"));
+        });
+        fetchAndStore(upstream, UnitOfWork.on(pool), "eve");
+        assertThat(upstream.calls).hasValue(2);
+        assertThat(emails()).containsExactly("eve");
     }
 
     /** Two units read both rows and write one each: serializable lets only one of them commit at first. */
     @Test
-    void a_serialization_conflict_after_the_fetch_repeats_only_the_transaction() throws Exception {
+    void a_serialization_conflict_after_the_call_repeats_only_the_transaction() throws Exception {
         Upstream upstream = new Upstream();
         UnitOfWork unit = UnitOfWork.on(pool).isolation(Isolation.SERIALIZABLE);
         CyclicBarrier bothHaveRead = new CyclicBarrier(2);
         AtomicInteger attempts = new AtomicInteger();
-        AtOnce.run(2, i -> unit.fetch(() -> upstream.nameOf("user." + i)).commit((work, name) -> {
-            attempts.incrementAndGet();
-            work.dsl().fetchSingle("SELECT count(*) FROM users");
-            if (work.attempt() == 1) {
-                bothHaveRead.await();
-            }
-            store(work, "user." + i, name);
-        }));
+        AtOnce.run(2, i -> {
+            String name = upstream.nameOf("user." + i);
+            unit.run(work -> {
+                attempts.incrementAndGet();
+                work.dsl().fetchSingle("SELECT count(*) FROM users");
+                if (work.attempt() == 1) {
+                    bothHaveRead.await();
+                }
+                store(work, "user." + i, name);
+            });
+        });
         assertThat(upstream.calls).hasValue(2);
         assertThat(attempts.get()).isGreaterThan(2);
         assertThat(emails()).containsExactlyInAnyOrder("user.0", "user.1");
@@ -128,8 +117,6 @@ class FetchTest {
     }
 
     private enum Step {
-        FETCH,
-        CHECK,
         BEFORE_ANY_STATEMENT,
         STATEMENT,
         AFTER_STAGING,
@@ -139,51 +126,32 @@ class FetchTest {
     @ParameterizedTest
     @EnumSource
     void a_failure_at_any_step_leaves_no_trace_in_the_database(Step failing) {
-        assertThatThrownBy(() -> UnitOfWork.on(pool)
-                        .fetch(() -> {
-                            failIf(failing == Step.FETCH);
-                            return failing == Step.STATEMENT ? "" : "name";
-                        })
-                        .check(name -> failIf(failing == Step.CHECK))
-                        .commit((work, name) -> {
-                            failIf(failing == Step.BEFORE_ANY_STATEMENT);
-                            store(work, "first", "first");
-                            store(work, "second", name);
-                            if (failing == Step.STAGED_JOB_REFUSED) {
-                                work.stage(StagedJob.builder("users", "big")
-                                        .payload(new byte[900_001])
-                                        .build());
-                            }
-                            failIf(failing == Step.AFTER_STAGING);
-                        }))
+        assertThatThrownBy(() -> UnitOfWork.on(pool).run(work -> {
+                    failIf(failing == Step.BEFORE_ANY_STATEMENT);
+                    store(work, "first", "first");
+                    store(work, "second", failing == Step.STATEMENT ? "" : "name");
+                    if (failing == Step.STAGED_JOB_REFUSED) {
+                        work.stage(StagedJob.builder("users", "big")
+                                .payload(new byte[900_001])
+                                .build());
+                    }
+                    failIf(failing == Step.AFTER_STAGING);
+                }))
                 .isInstanceOf(
                         switch (failing) {
                             case STATEMENT -> DataAccessException.class;
                             case STAGED_JOB_REFUSED -> JobRefusedException.class;
                             default -> IOException.class;
                         });
-        assertNothingIsStored();
+        assertThat(emails()).isEmpty();
+        assertThat(fixture.namesStaged()).isEmpty();
         assertThat(pool.getHikariPoolMXBean().getActiveConnections()).isZero();
     }
 
     private static void failIf(boolean failing) throws IOException {
         if (failing) {
-            throw new IOException("upstream");
+            throw new IOException("the business says no");
         }
-    }
-
-    /** Not even a transaction begins: a database that nobody can reach makes no difference. */
-    @Test
-    void a_fetch_that_fails_never_asks_for_a_connection() {
-        HikariDataSource closed = fixture.pool(1);
-        closed.close();
-        assertThatThrownBy(() -> UnitOfWork.on(closed)
-                        .fetch(() -> {
-                            throw new IOException("upstream");
-                        })
-                        .commit((work, fetched) -> {}))
-                .isInstanceOf(IOException.class)
-                .hasNoSuppressedExceptions();
     }
 
     @Test
@@ -191,7 +159,7 @@ class FetchTest {
         Upstream upstream = new Upstream();
         UnitOfWork unit = UnitOfWork.on(pool);
         for (int i = 0; i < 3; i++) {
-            unit.fetch(() -> upstream.nameOf("ann")).commit((work, name) -> store(work, "ann", name));
+            fetchAndStore(upstream, unit, "ann");
         }
         assertThat(emails()).containsExactly("ann");
         assertThat(fixture.namesStaged()).containsExactly("user.created");
@@ -202,7 +170,7 @@ class FetchTest {
     void fifty_threads_with_one_address_make_one_user_and_one_job(Isolation isolation) throws Exception {
         Upstream upstream = new Upstream();
         UnitOfWork unit = UnitOfWork.on(pool).isolation(isolation).attemptsMax(50);
-        AtOnce.run(50, i -> unit.fetch(() -> upstream.nameOf("ann")).commit((work, name) -> store(work, "ann", name)));
+        AtOnce.run(50, i -> fetchAndStore(upstream, unit, "ann"));
         assertThat(emails()).containsExactly("ann");
         assertThat(fixture.namesStaged()).containsExactly("user.created");
         assertThat(upstream.calls).hasValue(50);

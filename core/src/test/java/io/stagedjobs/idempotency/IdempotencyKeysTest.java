@@ -1,4 +1,4 @@
-package io.stagedjobs;
+package io.stagedjobs.idempotency;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -6,10 +6,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import com.zaxxer.hikari.HikariDataSource;
-import io.stagedjobs.IdempotencyKeys.Request;
-import io.stagedjobs.IdempotencyKeys.Response;
+import io.stagedjobs.Isolation;
+import io.stagedjobs.JobRefusedException;
+import io.stagedjobs.SchemaFixture;
+import io.stagedjobs.StagedJob;
+import io.stagedjobs.StagedJobs;
 import io.stagedjobs.UnitListener.Outcome;
-import io.stagedjobs.UnitOfWork.Isolation;
+import io.stagedjobs.UnitOfWork;
+import io.stagedjobs.Work;
 import io.stagedjobs.schema.Schema;
 import io.stagedjobs.testkit.AtOnce;
 import java.io.IOException;
@@ -395,5 +399,31 @@ class IdempotencyKeysTest {
         assertThatThrownBy(() -> Response.of(99, "")).hasMessageContaining("100 to 599");
         Response largest = keys.answer(request("large"), work -> Response.of(200, new byte[1_000_000]));
         assertSameAnswer(keys.answer(request("large"), this::createUser), largest);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"a\0", "\ud83d"})
+    void a_header_of_an_answer_that_is_no_text_is_refused(String text) {
+        assertThatThrownBy(() -> Response.of(200, "").header("Location", text))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("value of a response's header");
+        assertThatThrownBy(() -> Response.of(200, "").header(text, "v"))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("name of a response's header");
+    }
+
+    @Test
+    void a_body_that_has_no_utf_8_form_is_refused() {
+        assertThatThrownBy(() -> Response.of(200, "a\ud83d"))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("half of a surrogate pair");
+    }
+
+    @Test
+    void what_is_null_is_named() {
+        assertThatThrownBy(() -> new Request(null, "k", "f")).hasMessageContaining("scope");
+        assertThatThrownBy(() -> new Request("s", null, "f")).hasMessageContaining("the key");
+        assertThatThrownBy(() -> new Request("s", "k", null)).hasMessageContaining("fingerprint");
+        assertThatThrownBy(() -> Response.of(200, "").header("Location", null)).hasMessageContaining("value");
     }
 }

@@ -1,4 +1,6 @@
-package io.stagedjobs;
+package io.stagedjobs.idempotency;
+
+import io.stagedjobs.StagedJobsException;
 
 /**
  * Another transaction is at work on the same idempotency key. Nothing of this request was done. A service answers with

@@ -1,16 +1,12 @@
-package io.stagedjobs;
+package io.stagedjobs.idempotency;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
-
-import io.stagedjobs.UnitOfWork.Isolation;
+import io.stagedjobs.Isolation;
+import io.stagedjobs.UnitOfWork;
+import io.stagedjobs.Work;
+import io.stagedjobs.internal.HeadersJson;
 import io.stagedjobs.schema.Schema;
-import java.nio.ByteBuffer;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
 import java.time.OffsetDateTime;
-import java.util.Collections;
-import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -19,9 +15,9 @@ import org.jooq.Record;
 import org.jooq.Result;
 
 /**
- * HTTP requests that a client may send again, each done once. The key, a fingerprint of the request and the response are
- * stored in the transaction of the business rows and the staged jobs, so that a repeated request gets the first answer
- * and makes no second job.
+ * HTTP requests that a client may send again, each done once. The key, a fingerprint of the request and the response
+ * are stored in the transaction of the business rows and the staged jobs, so that a repeated request gets the first
+ * answer and makes no second job.
  *
  * <pre>{@code
  * IdempotencyKeys keys = IdempotencyKeys.on(unit);
@@ -33,20 +29,17 @@ import org.jooq.Result;
  * }</pre>
  *
  * <p><b>Transaction</b>: each call is a unit of work of the {@link UnitOfWork} given, with its isolation, retries and
- * listener. A request whose block throws, or whose transaction fails, leaves no key behind and may be sent again. An answer that
- * is an error, but is to be repeated as it is, is returned and not thrown.
+ * listener. A request whose block throws, or whose transaction fails, leaves no key behind and may be sent again. An
+ * answer that is an error, but is to be repeated as it is, is returned and not thrown.
  *
  * <p><b>At the same time</b>: of several requests with one key one works, and the others are told at once by {@link
- * KeyInProgressException}; none waits with a connection in its hand. The process that works may die: its key is then free.
+ * KeyInProgressException}; none waits with a connection in its hand. The process that works may die: its key is then
+ * free.
  *
  * <p><b>Threads</b>: immutable, safe for use by many threads.
  */
 public final class IdempotencyKeys {
 
-    /** Largest body of a response that is kept. */
-    public static final int BODY_BYTES_MAX = 1_000_000;
-
-    private static final int TEXT_LENGTH_MAX = 255;
     private static final int PRUNED_AT_ONCE_MAX = 1_000;
 
     /** Part of the contract: whoever works on the table in another language takes the same lock. */
@@ -59,105 +52,14 @@ public final class IdempotencyKeys {
     private final String read;
     private final String prune;
 
-    /**
-     * A request that may come again.
-     *
-     * @param scope whose key it is, for instance the client's account and the endpoint, never taken from what a client can
-     *     choose freely: whoever has scope, key and fingerprint gets the response. 1 to 255 characters
-     * @param key the client's idempotency key, 1 to 255 characters
-     * @param fingerprint what tells this request from another one, for instance a digest of it; 1 to 255 characters
-     */
-    public record Request(String scope, String key, String fingerprint) {
-
-        /** @throws IllegalArgumentException if a part is empty, too long or no text; a service answers 400 */
-        public Request {
-            check("scope", scope);
-            check("key", key);
-            check("fingerprint", fingerprint);
-        }
-
-        /** A request whose fingerprint is the SHA-256 of method, target and body. */
-        public static Request of(String scope, String key, String method, String target, byte[] body) {
-            MessageDigest digest = sha256();
-            for (byte[] part : new byte[][] {method.getBytes(UTF_8), target.getBytes(UTF_8), body}) {
-                // With its length, so that no part can pass for a piece of its neighbour.
-                digest.update(
-                        ByteBuffer.allocate(Integer.BYTES).putInt(part.length).flip());
-                digest.update(part);
-            }
-            return new Request(scope, key, HexFormat.of().formatHex(digest.digest()));
-        }
-
-        private static void check(String part, String text) {
-            int length = text.codePointCount(0, text.length());
-            if (length < 1 || length > TEXT_LENGTH_MAX) {
-                throw new IllegalArgumentException("the " + part + " of an idempotent request has 1 to "
-                        + TEXT_LENGTH_MAX + " characters, not " + length);
-            }
-            if (text.chars().anyMatch(Character::isISOControl)
-                    || !UTF_8.newEncoder().canEncode(text)) {
-                throw new IllegalArgumentException("the " + part
-                        + " of an idempotent request contains a control character or half of a surrogate pair");
-            }
-        }
-
-        private static MessageDigest sha256() {
-            try {
-                return MessageDigest.getInstance("SHA-256");
-            } catch (NoSuchAlgorithmException e) {
-                throw new IllegalStateException("every Java platform has SHA-256", e);
-            }
-        }
-    }
-
-    /**
-     * An answer, as it is kept. Immutable but for the body's array, which is neither copied nor changed.
-     *
-     * @param status the HTTP status, 100 to 599
-     * @param headers those that are to be repeated with the answer, for instance {@code Location}
-     * @param body the bytes, at most {@value IdempotencyKeys#BODY_BYTES_MAX}; empty for none
-     * @param replayed whether this is the answer of an earlier request
-     */
-    public record Response(int status, Map<String, String> headers, byte[] body, boolean replayed) {
-
-        /** @throws IllegalArgumentException if status or body is out of bounds */
-        public Response {
-            headers = Collections.unmodifiableMap(new LinkedHashMap<>(headers));
-            if (status < 100 || status > 599) {
-                throw new IllegalArgumentException("an HTTP status is 100 to 599, not " + status);
-            }
-            if (body.length > BODY_BYTES_MAX) {
-                throw new IllegalArgumentException("the response has " + body.length + " bytes, at most "
-                        + BODY_BYTES_MAX + " are kept for an idempotency key. Answer with a reference to it.");
-            }
-        }
-
-        /** An answer without headers. */
-        public static Response of(int status, byte[] body) {
-            return new Response(status, Map.of(), body, false);
-        }
-
-        /** An answer without headers, its body in UTF-8. */
-        public static Response of(int status, String body) {
-            return of(status, body.getBytes(UTF_8));
-        }
-
-        /** The same with one header more. */
-        public Response header(String name, String value) {
-            Map<String, String> more = new LinkedHashMap<>(headers);
-            more.put(name, value);
-            return new Response(status, more, body, replayed);
-        }
-    }
-
     private IdempotencyKeys(UnitOfWork unit, Schema schema) {
         this.unit = unit;
         // One statement each, which would only be in the way of serializable units.
         this.readCommitted = unit.isolation(Isolation.READ_COMMITTED);
         String table = schema.qualified("staged_job_idempotency_keys");
         // spotless:off
-        // The primary key. Under REPEATABLE READ and above a row that was committed after the snapshot is a serialization
-        // failure, which the unit retries.
+        // The primary key. Under REPEATABLE READ and above, a row that was committed after the snapshot is a
+        // serialization failure, which the unit retries.
         this.claim = "INSERT INTO " + table + " (scope, idempotency_key, fingerprint) VALUES (?, ?, ?)"
                 + " ON CONFLICT (scope, idempotency_key) DO NOTHING RETURNING ctid::text";
         // By the row's address: the transaction made the row itself, so nobody moves it. Looking it up in an index would
@@ -167,7 +69,8 @@ public final class IdempotencyKeys {
         this.read = "SELECT k.fingerprint, k.status, k.body, h.key AS header, h.value FROM " + table + " AS k"
                 + " LEFT JOIN LATERAL jsonb_each_text(k.headers) AS h ON true"
                 + " WHERE k.scope = ? AND k.idempotency_key = ?";
-        // The index on created_at, and then the rows by their addresses, whatever the planner believes; locks what it deletes.
+        // The index on created_at, and then the rows by their addresses, whatever the planner believes; locks what it
+        // deletes.
         this.prune = "DELETE FROM " + table + " WHERE ctid = ANY (ARRAY(SELECT ctid FROM " + table
                 + " WHERE created_at < ?::timestamptz ORDER BY created_at LIMIT " + PRUNED_AT_ONCE_MAX + "))";
         // spotless:on
@@ -191,7 +94,7 @@ public final class IdempotencyKeys {
      * @throws KeyReusedException if the key was used for another request (422)
      * @throws E what the block threw; nothing was stored
      */
-    public <E extends Exception> Response answer(Request request, UnitOfWork.ResultBlock<Response, E> block) throws E {
+    public <E extends Exception> Response answer(Request request, Work.ResultBlock<Response, E> block) throws E {
         return unit.call(work -> {
             lock(work.dsl(), request);
             Optional<Record> claimed =
@@ -216,7 +119,8 @@ public final class IdempotencyKeys {
 
     /**
      * Forgets the keys that are older than {@code age} by the database's clock: requests with them are new ones again.
-     * Works in transactions of at most {@value #PRUNED_AT_ONCE_MAX} keys; may run anywhere, also in several places at once.
+     * Works in transactions of at most {@value #PRUNED_AT_ONCE_MAX} keys; may run anywhere, also in several places at
+     * once.
      *
      * @return how many were forgotten
      */

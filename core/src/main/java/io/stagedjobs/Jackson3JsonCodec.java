@@ -1,0 +1,36 @@
+package io.stagedjobs;
+
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.ObjectMapper;
+import tools.jackson.databind.SerializationFeature;
+import tools.jackson.databind.json.JsonMapper;
+
+/** Writes payloads with Jackson 3 ({@code tools.jackson}), an optional dependency of this library. */
+public final class Jackson3JsonCodec implements JsonCodec {
+
+    private final ObjectMapper mapper;
+
+    /** Uses a mapper of its own, with every module that is found on the class path, and times as ISO 8601 text. */
+    public Jackson3JsonCodec() {
+        this(JsonMapper.builder()
+                .findAndAddModules()
+                .enable(SerializationFeature.FAIL_ON_EMPTY_BEANS)
+                .build());
+    }
+
+    public Jackson3JsonCodec(ObjectMapper mapper) {
+        this.mapper = mapper;
+    }
+
+    @Override
+    public byte[] toBytes(Object value) {
+        try {
+            return mapper.writeValueAsBytes(value);
+        } catch (JacksonException e) {
+            throw new JobRefusedException(
+                    "cannot write " + value.getClass().getName() + " as JSON, so the job was not staged: "
+                            + e.getOriginalMessage(),
+                    e);
+        }
+    }
+}
