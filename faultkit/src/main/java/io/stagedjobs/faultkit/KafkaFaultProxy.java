@@ -1,5 +1,7 @@
-package io.stagedjobs.testkit;
+package io.stagedjobs.faultkit;
 
+import io.stagedjobs.testkit.FreePort;
+import io.stagedjobs.testkit.TestKafka;
 import java.io.DataInputStream;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -12,8 +14,8 @@ import org.apache.kafka.common.protocol.ApiKeys;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A {@link FaultProxy} in front of a Kafka broker. It comes from {@link TestKafka#proxy()}: only a broker that advertises
- * the proxy's address keeps its clients here after they have asked where its partitions are.
+ * A {@link FaultProxy} in front of a Kafka broker of its own: only a broker that advertises the proxy's address keeps its
+ * clients here after they have asked where its partitions are.
  *
  * <p>Connections have to be in plain text.
  */
@@ -22,8 +24,32 @@ public final class KafkaFaultProxy extends FaultProxy<ApiKeys> {
     /** In front of every request and answer. */
     private static final int LENGTH_BYTES = 4;
 
-    KafkaFaultProxy(int port, int brokerPort) {
+    private final TestKafka kafka;
+
+    private KafkaFaultProxy(int port, int brokerPort, TestKafka kafka) {
         super("kafka", port, new InetSocketAddress(InetAddress.getLoopbackAddress(), brokerPort));
+        this.kafka = kafka;
+    }
+
+    /** Starts a broker with these settings on top of ours, and the proxy; both end with {@link #close}. */
+    public static KafkaFaultProxy beforeNewBroker(Map<String, String> brokerSettings) {
+        int port = FreePort.find();
+        int brokerPort = FreePort.find();
+        TestKafka kafka = TestKafka.startEmbeddedAdvertising(brokerPort, port, brokerSettings);
+        KafkaFaultProxy proxy = new KafkaFaultProxy(port, brokerPort, kafka);
+        proxy.listen();
+        return proxy;
+    }
+
+    /** The broker itself, past the proxy, so that a test can read what happened while a fault lasts. */
+    public TestKafka kafka() {
+        return kafka;
+    }
+
+    @Override
+    public void close() {
+        kafka.close();
+        super.close();
     }
 
     /**

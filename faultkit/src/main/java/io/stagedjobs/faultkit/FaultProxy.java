@@ -1,5 +1,6 @@
-package io.stagedjobs.testkit;
+package io.stagedjobs.faultkit;
 
+import io.stagedjobs.testkit.FreePort;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;

@@ -1,4 +1,4 @@
-package io.stagedjobs.testkit;
+package io.stagedjobs.faultkit;
 
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;

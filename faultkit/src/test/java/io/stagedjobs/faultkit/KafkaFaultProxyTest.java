@@ -1,12 +1,13 @@
-package io.stagedjobs.testkit;
+package io.stagedjobs.faultkit;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.stagedjobs.testkit.FaultProxy.Ending;
-import io.stagedjobs.testkit.FaultProxy.Loss;
-import io.stagedjobs.testkit.FaultProxy.Then;
+import io.stagedjobs.faultkit.FaultProxy.Ending;
+import io.stagedjobs.faultkit.FaultProxy.Loss;
+import io.stagedjobs.faultkit.FaultProxy.Then;
+import io.stagedjobs.testkit.TestKafka;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
@@ -39,13 +40,13 @@ class KafkaFaultProxyTest {
 
     @BeforeAll
     static void start() {
-        kafka = TestKafka.startEmbeddedBehindProxy(Map.of());
-        proxy = kafka.proxy();
+        proxy = KafkaFaultProxy.beforeNewBroker(Map.of());
+        kafka = proxy.kafka();
     }
 
     @AfterAll
     static void stop() {
-        kafka.close();
+        proxy.close();
     }
 
     @BeforeEach
@@ -163,14 +164,5 @@ class KafkaFaultProxyTest {
     @Test
     void a_stall_is_seen_as_silence_and_passes() throws Exception {
         nothingPassesUntilItIsHealed(proxy::stall);
-    }
-
-    @Test
-    void a_broker_without_a_proxy_says_so() {
-        try (TestKafka direct = TestKafka.startEmbedded()) {
-            assertThatThrownBy(direct::proxy)
-                    .isInstanceOf(UnsupportedOperationException.class)
-                    .hasMessageContaining("startEmbeddedBehindProxy()");
-        }
     }
 }

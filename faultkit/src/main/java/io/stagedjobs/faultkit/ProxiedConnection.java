@@ -1,9 +1,9 @@
-package io.stagedjobs.testkit;
+package io.stagedjobs.faultkit;
 
-import io.stagedjobs.testkit.Conversation.Verdict;
-import io.stagedjobs.testkit.FaultProxy.Direction;
-import io.stagedjobs.testkit.FaultProxy.Ending;
-import io.stagedjobs.testkit.FaultProxy.Then;
+import io.stagedjobs.faultkit.Conversation.Verdict;
+import io.stagedjobs.faultkit.FaultProxy.Direction;
+import io.stagedjobs.faultkit.FaultProxy.Ending;
+import io.stagedjobs.faultkit.FaultProxy.Then;
 import java.io.BufferedInputStream;
 import java.io.DataInputStream;
 import java.io.IOException;

@@ -1,13 +1,15 @@
-package io.stagedjobs.testkit;
+package io.stagedjobs.faultkit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.stagedjobs.testkit.FaultProxy.Direction;
-import io.stagedjobs.testkit.FaultProxy.Ending;
-import io.stagedjobs.testkit.FaultProxy.Loss;
-import io.stagedjobs.testkit.FaultProxy.Then;
-import io.stagedjobs.testkit.PostgresFaultProxy.Exchange;
+import io.stagedjobs.faultkit.FaultProxy.Direction;
+import io.stagedjobs.faultkit.FaultProxy.Ending;
+import io.stagedjobs.faultkit.FaultProxy.Loss;
+import io.stagedjobs.faultkit.FaultProxy.Then;
+import io.stagedjobs.faultkit.PostgresFaultProxy.Exchange;
+import io.stagedjobs.testkit.TestDatabase;
+import io.stagedjobs.testkit.TestPostgres;
 import java.net.SocketException;
 import java.net.SocketTimeoutException;
 import java.sql.Connection;

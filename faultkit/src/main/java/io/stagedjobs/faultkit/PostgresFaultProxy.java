@@ -1,7 +1,10 @@
-package io.stagedjobs.testkit;
+package io.stagedjobs.faultkit;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import io.stagedjobs.testkit.FreePort;
+import io.stagedjobs.testkit.TestDatabase;
+import io.stagedjobs.testkit.TestPostgres;
 import java.io.ByteArrayOutputStream;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;

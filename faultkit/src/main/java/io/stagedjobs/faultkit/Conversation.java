@@ -1,4 +1,4 @@
-package io.stagedjobs.testkit;
+package io.stagedjobs.faultkit;
 
 import java.io.DataInputStream;
 import java.io.IOException;
