@@ -1,4 +1,4 @@
-package io.stagedjobs.sample;
+package io.stagedjobs.demo;
 
 import java.time.Duration;
 import java.util.List;
@@ -7,7 +7,8 @@ import java.util.List;
  * What an audit found. Each finding is one line in plain words.
  *
  * @param actions how many rows the business stored
- * @param records how many records Kafka holds
+ * @param records how many records Kafka holds that claim to tell of a row
+ * @param others how many records name something else than the sample does, and were staged by somebody else
  * @param lost stored, but in no record
  * @param invented in a record, but not stored so: for example of a transaction that was rolled back
  * @param repeated told by a second record, or a second record with one id
@@ -17,6 +18,7 @@ import java.util.List;
 public record AuditReport(
         int actions,
         int records,
+        int others,
         List<String> lost,
         List<String> invented,
         List<String> repeated,
@@ -53,7 +55,8 @@ public record AuditReport(
         StringBuilder text = new StringBuilder(passed() ? "PASSED" : "FAILED")
                 .append(": " + actions + " actions stored, " + records + " records in Kafka; " + lost.size() + " lost, "
                         + invented.size() + " invented, " + repeated.size() + " repeated, " + overtaken.size()
-                        + " overtaken");
+                        + " overtaken"
+                        + (others == 0 ? "" : "; " + others + " of other names, staged by somebody else"));
         append(text, "lost", lost);
         append(text, "invented", invented);
         append(text, "repeated", repeated);

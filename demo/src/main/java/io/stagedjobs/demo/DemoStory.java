@@ -1,7 +1,8 @@
-package io.stagedjobs.sample;
+package io.stagedjobs.demo;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import io.stagedjobs.sample.Topics;
 import io.stagedjobs.testkit.TestDatabase;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -30,12 +31,17 @@ import org.jooq.SQLDialect;
 import org.jooq.impl.DSL;
 
 /**
- * The demo playing by itself: users sign up, the enqueuer is killed, users crowd at one address, fail after staging and are
- * renamed by plain SQL. Then everything is drained and audited, and printed in plain words.
+ * The demo playing by itself: users sign up while nothing fails, and then while the enqueuer is killed; users crowd at one
+ * address, fail after staging and are renamed by plain SQL. Then everything is drained and audited, and printed in plain
+ * words.
  */
 final class DemoStory {
 
+    static final String FAIL_HEADER = "Sample-Fail";
+    static final String AFTER_STAGING = "after-staging";
+
     private static final int USERS = 200;
+    private static final int USERS_IN_CALM = USERS / 2;
     private static final int CLIENTS = 8;
     private static final int CROWD = 50;
     private static final int FAILING = 25;
@@ -47,6 +53,7 @@ final class DemoStory {
     private static final int FAILED = 500;
 
     private static final Duration ANSWER_MAX = Duration.ofSeconds(60);
+    private static final Duration CALM_MAX = Duration.ofSeconds(20);
     private static final Duration ARRIVAL_MAX = Duration.ofSeconds(60);
 
     // What a service in any language would send. The update locks the user's row, so that the actions of one user, and
@@ -58,9 +65,10 @@ final class DemoStory {
             + " jsonb_build_object('userId', ?::bigint, 'name', ?::text, 'actionId', ?::bigint), ?)";
 
     private final HttpClient http = HttpClient.newHttpClient();
-    private final SampleApp app;
+    private final String url;
     private final TestDatabase database;
     private final Auditor auditor;
+    private final Arrivals arrivals;
     private final Runnable crash;
     private final Runnable drain;
     private final PrintStream out;
@@ -71,11 +79,20 @@ final class DemoStory {
     /**
      * A story to be played once.
      *
+     * @param url of the sample service
      * @param crash kills the enqueuer without warning and starts another one
      * @param drain returns when everything committed before is published
      */
-    DemoStory(SampleApp app, TestDatabase database, Auditor auditor, Runnable crash, Runnable drain, PrintStream out) {
-        this.app = app;
+    DemoStory(
+            String url,
+            TestDatabase database,
+            Auditor auditor,
+            Arrivals arrivals,
+            Runnable crash,
+            Runnable drain,
+            PrintStream out) {
+        this.url = url;
+        this.arrivals = arrivals;
         this.database = database;
         this.auditor = auditor;
         this.crash = crash;
@@ -85,10 +102,14 @@ final class DemoStory {
 
     /** @return whether the audit passed and nothing else was a surprise */
     boolean play() throws InterruptedException {
-        out.println(USERS + " users sign up, " + CLIENTS + " at a time.");
-        expect(USERS, CREATED, signUps(USERS, CLIENTS, DemoStory::user));
+        out.println(USERS_IN_CALM + " users sign up, " + CLIENTS + " at a time.");
+        expect(USERS_IN_CALM, CREATED, signUps(USERS_IN_CALM, CLIENTS, DemoStory::user));
+        arrivals.await(USERS_IN_CALM, CALM_MAX);
+        AuditReport calm = auditor.audit();
 
-        out.println("The enqueuer is killed without warning, and another one is started.");
+        int rest = USERS - USERS_IN_CALM;
+        out.println(rest + " more sign up, the enqueuer is killed without warning, and another one is started.");
+        expect(rest, CREATED, signUps(rest, CLIENTS, i -> user(USERS_IN_CALM + i)));
         crash.run();
 
         out.println(CROWD + " requests at once want one and the same address.");
@@ -98,12 +119,7 @@ final class DemoStory {
         expect(
                 FAILING,
                 FAILED,
-                signUps(
-                        FAILING,
-                        CLIENTS,
-                        i -> "failing" + i + "@example.org",
-                        UserApi.FAIL_HEADER,
-                        UserApi.AFTER_STAGING));
+                signUps(FAILING, CLIENTS, i -> "failing" + i + "@example.org", FAIL_HEADER, AFTER_STAGING));
 
         out.println(RENAMED + " users are renamed " + RENAMES_OF_EACH + " times each by plain SQL over JDBC, "
                 + RENAMES_ROLLED_BACK + " more renames are rolled back.");
@@ -113,15 +129,15 @@ final class DemoStory {
         out.println("Waiting until the enqueuer has drained everything, then comparing PostgreSQL and Kafka.");
         drain.run();
         AuditReport audit = auditor.audit();
-        long consumed = app.printer().awaitHandled(audit.records(), ARRIVAL_MAX);
+        long consumed = arrivals.await(audit.records(), ARRIVAL_MAX);
         if (consumed != audit.records()) {
             surprises.add("the consumer printed " + consumed + " jobs of " + audit.records());
         }
-        tell(audit, consumed);
+        tell(calm, audit, consumed);
         return audit.passed() && surprises.isEmpty();
     }
 
-    private void tell(AuditReport audit, long consumed) {
+    private void tell(AuditReport calm, AuditReport audit, long consumed) {
         int renames = RENAMED * RENAMES_OF_EACH;
         int users = USERS + 1;
         out.println();
@@ -141,8 +157,12 @@ final class DemoStory {
         line("consumed", consumed + " jobs printed by the sample's consumer");
         line(
                 "lag",
-                "%d ms median, %d ms at most, from staging to Kafka"
-                        .formatted(audit.lagMedian().toMillis(), audit.lagMax().toMillis()));
+                "%d ms median, %d ms at most, from staging to Kafka, of the %d jobs before the kill"
+                        .formatted(calm.lagMedian().toMillis(), calm.lagMax().toMillis(), calm.records()));
+        line(
+                "recovery",
+                "%d ms at most, of the jobs that the killed enqueuer left behind"
+                        .formatted(audit.lagMax().toMillis()));
         line("audit", audit.summary());
         surprises.forEach(surprise -> line("unexpected", surprise));
         out.println();
@@ -172,7 +192,7 @@ final class DemoStory {
             }
             return answers;
         } catch (ExecutionException e) {
-            throw new IllegalStateException("could not send a request to " + app.url() + ": " + e.getCause(), e);
+            throw new IllegalStateException("could not send a request to " + url + ": " + e.getCause(), e);
         } finally {
             threads.shutdownNow();
         }
@@ -180,7 +200,7 @@ final class DemoStory {
 
     private int signUp(String email, String... headers) throws IOException, InterruptedException {
         HttpRequest.Builder request = HttpRequest.newBuilder(
-                        URI.create(app.url() + "/users?email=" + URLEncoder.encode(email, UTF_8)))
+                        URI.create(url + "/users?email=" + URLEncoder.encode(email, UTF_8)))
                 .PUT(BodyPublishers.noBody())
                 .timeout(ANSWER_MAX);
         if (headers.length > 0) {
@@ -237,10 +257,10 @@ final class DemoStory {
 
     /** The audit compares actions with records; whether the right users were kept is asked here. */
     private void checkUsers() {
-        int users = DSL.using(app.pool(), SQLDialect.POSTGRES)
+        int users = DSL.using(database.dataSource(), SQLDialect.POSTGRES)
                 .fetchSingle("SELECT count(*) FROM users")
                 .into(int.class);
-        int leaked = DSL.using(app.pool(), SQLDialect.POSTGRES)
+        int leaked = DSL.using(database.dataSource(), SQLDialect.POSTGRES)
                 .fetchSingle("SELECT count(*) FROM users WHERE email LIKE 'failing%' OR name = 'Nobody'")
                 .into(int.class);
         if (users != USERS + 1) {
