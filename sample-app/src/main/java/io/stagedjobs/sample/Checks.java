@@ -1,13 +1,9 @@
 package io.stagedjobs.sample;
 
-import io.javalin.http.Context;
-import io.javalin.http.HttpStatus;
-import java.io.IOException;
-import java.util.function.Function;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
-/** Looks at what comes from outside. What is wrong is told in the words of whoever made these checks. */
+/** Checks what comes from outside. The message of the exception is part of a sentence: what is wrong. */
 final class Checks {
 
     /** 64 characters, an @ and 255 more: what SMTP lets an address have. */
@@ -16,35 +12,18 @@ final class Checks {
     /** Safe as a part of a path and as a key; it begins with a letter or digit, so that it is neither . nor .. */
     private static final Pattern ID = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,63}");
 
-    private final Function<String, RequestFailedException> failure;
+    private Checks() {}
 
-    /** @param failure made of a part of a sentence that says what is wrong */
-    Checks(Function<String, RequestFailedException> failure) {
-        this.failure = failure;
-    }
-
-    /** Checks of a request; {@code usage} is what should have been sent. */
-    static Checks ofRequest(String usage) {
-        return new Checks(problem -> new RequestFailedException(
-                HttpStatus.BAD_REQUEST,
-                "Cannot take this request: " + problem + ". Nothing was kept. Send " + usage + "."));
-    }
-
-    /** To be thrown by the caller, so that the compiler knows the way ends there. */
-    RequestFailedException failed(String problem) {
-        return failure.apply(problem);
-    }
-
-    void require(boolean holds, String problem) {
+    static void require(boolean holds, String problem) {
         if (!holds) {
-            throw failed(problem);
+            throw new InvalidInputException(problem);
         }
     }
 
     /** @return the text, which is not blank, of no more characters than allowed, and such that PostgreSQL keeps it as it is */
-    String text(String what, @Nullable String text, int lengthMax) {
+    static String text(String what, @Nullable String text, int lengthMax) {
         if (text == null || text.isBlank()) {
-            throw failed("expected " + what + ", got nothing");
+            throw new InvalidInputException("expected " + what + ", got nothing");
         }
         require(text.chars().noneMatch(Character::isISOControl), what + " contains NUL or another control character");
         // U+FFFD is what a decoder puts where bytes are not UTF-8: two different texts could become one.
@@ -56,30 +35,24 @@ final class Checks {
         return text;
     }
 
-    String email(@Nullable String text) {
+    static String email(@Nullable String text) {
         String email = text("the email address", text, EMAIL_LENGTH_MAX);
         require(email.indexOf('@') >= 0, "the email address has no @");
+        // A + in a URL's query is a space: ada+tag@example.org would become another address.
+        require(email.indexOf(' ') < 0, "the email address contains a space; in a URL, write + as %2B");
         return email;
     }
 
-    String id(@Nullable String text) {
+    static String id(@Nullable String text) {
         if (text == null || !isId(text)) {
-            throw failed("an id has 1 to 64 letters, digits, dots, hyphens and underscores, and begins with a letter or"
-                    + " digit");
+            throw new InvalidInputException(
+                    "an id has 1 to 64 letters, digits, dots, hyphens and underscores, and begins"
+                            + " with a letter or digit");
         }
         return text;
     }
 
     static boolean isId(@Nullable String text) {
         return text != null && ID.matcher(text).matches();
-    }
-
-    /** The request's body, of exactly this shape. */
-    <T> T body(Context ctx, Class<T> type) {
-        try {
-            return Json.REQUESTS.read(ctx.bodyAsBytes(), type);
-        } catch (IOException unfit) {
-            throw failed("the body is not the JSON that was expected");
-        }
     }
 }

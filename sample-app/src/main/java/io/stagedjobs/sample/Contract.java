@@ -1,6 +1,6 @@
 package io.stagedjobs.sample;
 
-import io.javalin.http.HttpStatus;
+import io.javalin.http.BadRequestResponse;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -15,6 +15,9 @@ record Contract(String id, Versioned<Header> header, Versioned<List<Item>> items
     private static final long AMOUNT_CENTS_MAX = 1_000_000_000_000L;
     private static final Pattern CURRENCY = Pattern.compile("[A-Z]{3}");
 
+    /** A value together with the ETag it was read with over HTTP, quotes included; null if there was none. */
+    record Versioned<T>(T value, @Nullable String etag) {}
+
     /** What {@code GET /contracts/{id}} answers there; any field may be null until it is checked. */
     record Header(
             @Nullable String id,
@@ -24,24 +27,31 @@ record Contract(String id, Versioned<Header> header, Versioned<List<Item>> items
     /** What {@code GET /contracts/{id}/items} answers there in a list; anything may be in it until it is checked. */
     record Item(int position, @Nullable String description, long amountCents) {}
 
-    /** @throws RequestFailedException if the data is not such that it can be stored (400) */
+    /** @throws BadRequestResponse if the data cannot be stored */
     void requireValid() {
-        Checks checks = new Checks(problem -> unfit(id, problem, null));
-        checks.require(id.equals(header.value().id()), "its header is that of another contract");
-        checks.text("the customer", header.value().customer(), TEXT_LENGTH_MAX);
-        String currency = checks.text("the currency", header.value().currency(), TEXT_LENGTH_MAX);
-        checks.require(CURRENCY.matcher(currency).matches(), "the currency is not three capital letters");
-        checks.require(items.value().size() <= ITEMS_MAX, "it has more than " + ITEMS_MAX + " items");
+        try {
+            check();
+        } catch (InvalidInputException e) {
+            throw unfit(id, String.valueOf(e.getMessage()));
+        }
+    }
+
+    private void check() {
+        Checks.require(id.equals(header.value().id()), "its header is that of another contract");
+        Checks.text("the customer", header.value().customer(), TEXT_LENGTH_MAX);
+        String currency = Checks.text("the currency", header.value().currency(), TEXT_LENGTH_MAX);
+        Checks.require(CURRENCY.matcher(currency).matches(), "the currency is not three capital letters");
+        Checks.require(items.value().size() <= ITEMS_MAX, "it has more than " + ITEMS_MAX + " items");
         Set<Integer> positions = new HashSet<>();
         for (@Nullable Item item : items.value()) {
             if (item == null) {
-                throw checks.failed("an item is null");
+                throw new InvalidInputException("an item is null");
             }
             String what = "item " + item.position();
-            checks.require(item.position() >= 1, what + " has no position from 1 on");
-            checks.require(positions.add(item.position()), what + " is there twice");
-            checks.text("the description of " + what, item.description(), TEXT_LENGTH_MAX);
-            checks.require(
+            Checks.require(item.position() >= 1, what + " has no position from 1 on");
+            Checks.require(positions.add(item.position()), what + " is there twice");
+            Checks.text("the description of " + what, item.description(), TEXT_LENGTH_MAX);
+            Checks.require(
                     item.amountCents() >= -AMOUNT_CENTS_MAX && item.amountCents() <= AMOUNT_CENTS_MAX,
                     "the amount of " + what + " is beyond " + AMOUNT_CENTS_MAX + " cents");
         }
@@ -52,12 +62,9 @@ record Contract(String id, Versioned<Header> header, Versioned<List<Item>> items
     }
 
     /** What the other service has is missing or wrong: it has to be corrected there. */
-    static RequestFailedException unfit(String id, String problem, @Nullable Throwable cause) {
-        return new RequestFailedException(
-                HttpStatus.BAD_REQUEST,
-                "Cannot aggregate contract " + id + ": " + problem
-                        + ". Nothing was stored, what was stored before stays."
-                        + " Correct it in the service that has the contracts, then send the same request again.",
-                cause);
+    static BadRequestResponse unfit(String id, String problem) {
+        return new BadRequestResponse("Cannot aggregate contract " + id + ": " + problem
+                + ". Nothing was stored, what was stored before stays."
+                + " Correct it in the service that has the contracts, then send the same request again.");
     }
 }

@@ -1,9 +1,15 @@
 package io.stagedjobs.sample;
 
+import com.fasterxml.jackson.core.type.TypeReference;
+import io.javalin.http.BadRequestResponse;
+import io.javalin.http.GatewayTimeoutResponse;
+import io.javalin.http.HttpResponseException;
 import io.javalin.http.HttpStatus;
+import io.javalin.http.InternalServerErrorResponse;
 import io.stagedjobs.TraceContext;
 import io.stagedjobs.sample.Contract.Header;
 import io.stagedjobs.sample.Contract.Item;
+import io.stagedjobs.sample.Contract.Versioned;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -18,19 +24,24 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The other service, which has the contracts: asked for a header and then for its items, each time only for news where the
  * last answer is known.
  *
  * <p><b>Transaction</b>: none may be open; this takes its time. <b>Threads</b>: safe for use by many. <b>Trace</b>: the
- * current one is sent along. <b>Failure</b>: {@link RequestFailedException} with status 400 if header or items are missing or
- * no such JSON, 504 if an answer is not there in time, and 500 for anything else.
+ * current one is sent along. <b>Failure</b>: {@link BadRequestResponse} if header or items are missing or no such JSON,
+ * {@link GatewayTimeoutResponse} if an answer is not there in time, and {@link InternalServerErrorResponse} for anything
+ * else.
  */
 final class ContractSource {
 
     private static final String KEPT =
             "Nothing was stored, what was stored before stays. Send the same request again later.";
+
+    private static final Logger LOG = LoggerFactory.getLogger(ContractSource.class);
 
     private final HttpClient http = HttpClient.newHttpClient();
     private final URI base;
@@ -49,28 +60,23 @@ final class ContractSource {
 
     /** @param known what was fetched last and need not be sent again; null if nothing was */
     Contract fetch(String id, @Nullable Contract known) {
-        return new Contract(
+        Versioned<Header> header =
+                ask(id, "header", "", known == null ? null : known.header(), new TypeReference<Header>() {});
+        Versioned<List<Item>> items = ask(
                 id,
-                ask(id, "header", "", known == null ? null : known.header(), ContractSource::header),
-                ask(id, "list of items", "/items", known == null ? null : known.items(), ContractSource::items));
+                "list of items",
+                "/items",
+                known == null ? null : known.items(),
+                new TypeReference<List<Item>>() {});
+        // By position, as they are stored: their order in the answer means nothing.
+        List<Item> sorted = items.value().stream()
+                .sorted(Comparator.nullsFirst(Comparator.comparingInt(Item::position)))
+                .toList();
+        return new Contract(id, header, new Versioned<>(sorted, items.etag()));
     }
 
-    private static Header header(byte[] json) throws IOException {
-        return Json.SERVICES.read(json, Header.class);
-    }
-
-    /** By position, as they are stored: their order in the answer means nothing. */
-    private static List<Item> items(byte[] json) throws IOException {
-        List<Item> items = Json.SERVICES.readList(json, Item.class);
-        items.sort(Comparator.nullsFirst(Comparator.comparingInt(Item::position)));
-        return items;
-    }
-
-    private interface Parser<T> {
-        T parse(byte[] json) throws IOException;
-    }
-
-    private <T> Versioned<T> ask(String id, String part, String path, @Nullable Versioned<T> known, Parser<T> parser) {
+    private <T> Versioned<T> ask(
+            String id, String part, String path, @Nullable Versioned<T> known, TypeReference<T> type) {
         HttpRequest.Builder request = HttpRequest.newBuilder(base.resolve("/contracts/" + id + path));
         TraceContext.installed().headers().forEach(request::setHeader);
         if (known != null && known.etag() != null) {
@@ -82,21 +88,24 @@ final class ContractSource {
             return known;
         }
         if (status == HttpStatus.NOT_FOUND.getCode()) {
-            throw Contract.unfit(id, "there is no " + part, null);
+            throw Contract.unfit(id, "there is no " + part);
         }
         if (status == HttpStatus.GATEWAY_TIMEOUT.getCode()) {
-            throw timedOut(id, part, null);
+            throw timedOut(id, part);
         }
         if (status != HttpStatus.OK.getCode()) {
             throw failed(id, part, "answered " + status, null);
         }
         try {
-            return new Versioned<>(
-                    parser.parse(answer.body()),
-                    answer.headers().firstValue("ETag").orElse(null));
+            @Nullable T value = Json.SERVICES.readValue(answer.body(), type);
+            if (value != null) {
+                return new Versioned<>(
+                        value, answer.headers().firstValue("ETag").orElse(null));
+            }
         } catch (IOException e) {
-            throw Contract.unfit(id, "the " + part + " is not the JSON that was expected", e);
+            LOG.info("Contract {}: the {} is no such JSON: {}", id, part, e.getMessage());
         }
+        throw Contract.unfit(id, "the " + part + " is not the JSON that was expected");
     }
 
     /** The client's own time-out ends with the answer's first line; this one covers the body too. */
@@ -105,7 +114,7 @@ final class ContractSource {
         try {
             return answer.get(timeout.toMillis(), TimeUnit.MILLISECONDS);
         } catch (TimeoutException e) {
-            throw timedOut(id, part, e);
+            throw timedOut(id, part);
         } catch (ExecutionException e) {
             throw failed(id, part, "could not be asked", e.getCause());
         } catch (InterruptedException e) {
@@ -116,19 +125,15 @@ final class ContractSource {
         }
     }
 
-    private RequestFailedException timedOut(String id, String part, @Nullable Throwable cause) {
-        return new RequestFailedException(
-                HttpStatus.GATEWAY_TIMEOUT,
-                "Could not aggregate contract " + id + ": the service that has the contracts did not send the " + part
-                        + " within " + timeout.toMillis() + " ms. " + KEPT,
-                cause);
+    private HttpResponseException timedOut(String id, String part) {
+        return new GatewayTimeoutResponse("Could not aggregate contract " + id
+                + ": the service that has the contracts did not send the " + part + " within " + timeout.toMillis()
+                + " ms. " + KEPT);
     }
 
-    private static RequestFailedException failed(String id, String part, String what, @Nullable Throwable cause) {
-        return new RequestFailedException(
-                HttpStatus.INTERNAL_SERVER_ERROR,
-                "Could not aggregate contract " + id + ": the service that has the contracts " + what + " for the "
-                        + part + ". " + KEPT,
-                cause);
+    private static HttpResponseException failed(String id, String part, String what, @Nullable Throwable cause) {
+        LOG.warn("Contract {}: the service that has the contracts {} for the {}.", id, what, part, cause);
+        return new InternalServerErrorResponse("Could not aggregate contract " + id
+                + ": the service that has the contracts " + what + " for the " + part + ". " + KEPT);
     }
 }

@@ -1,18 +1,25 @@
 package io.stagedjobs.sample;
 
-import io.javalin.http.HttpStatus;
+import static io.stagedjobs.sample.Tables.*;
+import static org.jooq.Records.mapping;
+import static org.jooq.impl.DSL.currentOffsetDateTime;
+import static org.jooq.impl.DSL.multiset;
+import static org.jooq.impl.DSL.row;
+import static org.jooq.impl.DSL.select;
+
+import io.javalin.http.ConflictResponse;
 import io.stagedjobs.StagedJob;
 import io.stagedjobs.UnitOfWork;
 import io.stagedjobs.Work;
 import io.stagedjobs.sample.Contract.Header;
 import io.stagedjobs.sample.Contract.Item;
+import io.stagedjobs.sample.Contract.Versioned;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import javax.sql.DataSource;
 import org.jooq.DSLContext;
-import org.jooq.Record;
-import org.jooq.Result;
+import org.jooq.Field;
 import org.jooq.SQLDialect;
 import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
@@ -30,7 +37,7 @@ final class Contracts {
     private final ContractSource source;
     private final String topic;
 
-    /** What {@code contract.aggregated} tells. */
+    /** The payload of {@code contract.aggregated}. */
     private record ContractAggregated(
             String contractId,
             @Nullable String customer,
@@ -50,7 +57,7 @@ final class Contracts {
      * the job {@code contract.aggregated} in one short transaction. A conflict there repeats only that. If the contract is
      * stored as it is already, nothing more happens.
      *
-     * @throws RequestFailedException with status 409 if somebody stored another state of the contract meanwhile
+     * @throws ConflictResponse if somebody stored another state of the contract meanwhile
      */
     Contract aggregate(String id) {
         @Nullable Contract known = find(id).orElse(null);
@@ -72,11 +79,9 @@ final class Contracts {
         }
         // Which of two states is the newer one only their service knows. This one was fetched beside another.
         if (!Objects.equals(current, known)) {
-            throw new RequestFailedException(
-                    HttpStatus.CONFLICT,
-                    "Could not aggregate contract " + fetched.id()
-                            + ": another request has stored it meanwhile, in another"
-                            + " state. That one was kept. Send the same request again.");
+            throw new ConflictResponse("Could not aggregate contract " + fetched.id()
+                    + ": another request has stored it meanwhile, in another state. That one was kept."
+                    + " Send the same request again.");
         }
         write(work.dsl(), fetched);
         work.stage(aggregated(fetched));
@@ -86,19 +91,25 @@ final class Contracts {
     private static void write(DSLContext dsl, Contract contract) {
         Header header = contract.header().value();
         List<Item> items = contract.items().value();
-        // spotless:off
-        dsl.execute("INSERT INTO contracts (id, customer, currency, header_etag, items_etag) VALUES (?, ?, ?, ?, ?)"
-                + " ON CONFLICT (id) DO UPDATE SET customer = excluded.customer, currency = excluded.currency,"
-                + " header_etag = excluded.header_etag, items_etag = excluded.items_etag, aggregated_at = clock_timestamp()",
-                contract.id(), header.customer(), header.currency(), contract.header().etag(), contract.items().etag());
-        dsl.execute("DELETE FROM contract_items WHERE contract_id = ?", contract.id());
-        dsl.execute("INSERT INTO contract_items (contract_id, position, description, amount_cents)"
-                + " SELECT ?, * FROM unnest(?::int[], ?::text[], ?::bigint[])",
-                contract.id(),
-                items.stream().map(Item::position).toArray(Integer[]::new),
-                items.stream().map(Item::description).toArray(String[]::new),
-                items.stream().map(Item::amountCents).toArray(Long[]::new));
-        // spotless:on
+        dsl.insertInto(CONTRACTS)
+                .set(CONTRACT_ID, contract.id())
+                .set(CONTRACT_CUSTOMER, header.customer())
+                .set(CONTRACT_CURRENCY, header.currency())
+                .set(CONTRACT_HEADER_ETAG, contract.header().etag())
+                .set(CONTRACT_ITEMS_ETAG, contract.items().etag())
+                .set(CONTRACT_AGGREGATED_AT, currentOffsetDateTime())
+                .onConflict(CONTRACT_ID)
+                .doUpdate()
+                .setAllToExcluded()
+                .execute();
+        dsl.deleteFrom(ITEMS).where(ITEM_CONTRACT.eq(contract.id())).execute();
+        if (!items.isEmpty()) {
+            dsl.insertInto(ITEMS, ITEM_CONTRACT, ITEM_POSITION, ITEM_DESCRIPTION, ITEM_AMOUNT)
+                    .valuesOfRows(items.stream()
+                            .map(item -> row(contract.id(), item.position(), item.description(), item.amountCents()))
+                            .toList())
+                    .execute();
+        }
     }
 
     private StagedJob aggregated(Contract contract) {
@@ -116,26 +127,17 @@ final class Contracts {
 
     /** One statement, so that header and items are of one state. */
     private static Optional<Contract> find(DSLContext dsl, String id) {
-        Result<Record> rows = dsl.fetch(
-                "SELECT c.customer, c.currency, c.header_etag, c.items_etag, i.position, i.description, i.amount_cents"
-                        + " FROM contracts c LEFT JOIN contract_items i ON i.contract_id = c.id WHERE c.id = ?"
-                        + " ORDER BY i.position",
-                id);
-        if (rows.isEmpty()) {
-            return Optional.empty();
-        }
-        Record first = rows.get(0);
-        Header header = new Header(id, first.get("customer", String.class), first.get("currency", String.class));
-        List<Item> items = rows.stream()
-                .filter(row -> row.get("position") != null)
-                .map(row -> new Item(
-                        row.get("position", Integer.class),
-                        row.get("description", String.class),
-                        row.get("amount_cents", Long.class)))
-                .toList();
-        return Optional.of(new Contract(
-                id,
-                new Versioned<>(header, first.get("header_etag", String.class)),
-                new Versioned<>(items, first.get("items_etag", String.class))));
+        Field<List<Item>> items = multiset(select(ITEM_POSITION, ITEM_DESCRIPTION, ITEM_AMOUNT)
+                        .from(ITEMS)
+                        .where(ITEM_CONTRACT.eq(CONTRACT_ID))
+                        .orderBy(ITEM_POSITION))
+                .convertFrom(rows -> rows.map(mapping(Item::new)));
+        return dsl.select(CONTRACT_CUSTOMER, CONTRACT_CURRENCY, CONTRACT_HEADER_ETAG, items, CONTRACT_ITEMS_ETAG)
+                .from(CONTRACTS)
+                .where(CONTRACT_ID.eq(id))
+                .fetchOptional(mapping((customer, currency, headerEtag, found, itemsEtag) -> new Contract(
+                        id,
+                        new Versioned<>(new Header(id, customer, currency), headerEtag),
+                        new Versioned<>(found, itemsEtag))));
     }
 }

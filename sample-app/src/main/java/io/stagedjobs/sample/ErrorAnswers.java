@@ -4,6 +4,8 @@ import io.javalin.config.RoutesConfig;
 import io.javalin.http.Context;
 import io.javalin.http.HttpResponseException;
 import io.javalin.http.HttpStatus;
+import io.javalin.http.MethodNotAllowedResponse;
+import io.javalin.router.EndpointNotFound;
 import io.stagedjobs.AttemptsExhaustedException;
 import io.stagedjobs.CommitOutcomeUnknownException;
 import io.stagedjobs.idempotency.KeyInProgressException;
@@ -18,92 +20,74 @@ import org.slf4j.LoggerFactory;
 /**
  * What a client hears of each failure. The body is {@code {"error": "…"}} and says what happened, what was kept and what
  * to do. 4xx: the request is wrong, or comes at the wrong time. 503, and 409 while the first request with the same key
- * is at work, have Retry-After: the same request may work later, and repeating it is harmless. 500: neither, and only the log
- * says more.
+ * is at work, have Retry-After: the same request may work later, and repeating it is harmless. 500: neither, and only the
+ * log says more.
  */
-final class ErrorAnswers implements Api {
+final class ErrorAnswers {
 
-    private static final String BUSY_RETRY_SECONDS = "1";
-    private static final String AWAY_RETRY_SECONDS = "5";
+    private static final int BUSY_RETRY_SECONDS = 1;
+    private static final int AWAY_RETRY_SECONDS = 5;
 
     private static final Logger LOG = LoggerFactory.getLogger(ErrorAnswers.class);
 
-    @Override
-    public void addTo(RoutesConfig routes) {
-        routes.exception(RequestFailedException.class, ErrorAnswers::requestFailed);
-        routes.exception(FailedOnPurposeException.class, (e, ctx) -> failedOnPurpose(ctx));
-        routes.exception(KeyReusedException.class, (e, ctx) -> keyReused(ctx));
-        routes.exception(KeyInProgressException.class, (e, ctx) -> keyInProgress(ctx));
-        routes.exception(AttemptsExhaustedException.class, ErrorAnswers::busy);
-        routes.exception(CommitOutcomeUnknownException.class, ErrorAnswers::outcomeUnknown);
-        // Of the web server itself: no such path, a body that is too large.
+    private ErrorAnswers() {}
+
+    static void addTo(RoutesConfig routes) {
         routes.exception(
                 HttpResponseException.class,
-                (e, ctx) -> answer(ctx, HttpStatus.forStatus(e.getStatus()), e.getMessage() + ". Nothing was kept."));
+                (e, ctx) -> answer(ctx, HttpStatus.forStatus(e.getStatus()), e.getMessage()));
+        routes.exception(EndpointNotFound.class, (e, ctx) -> notHere(ctx, HttpStatus.NOT_FOUND));
+        routes.exception(MethodNotAllowedResponse.class, (e, ctx) -> notHere(ctx, HttpStatus.METHOD_NOT_ALLOWED));
+        routes.exception(
+                KeyReusedException.class,
+                (e, ctx) -> answer(
+                        ctx,
+                        HttpStatus.UNPROCESSABLE_CONTENT,
+                        "This Idempotency-Key came before with another request. Nothing was done for this one. Send it with a"
+                                + " key of its own."));
+        routes.exception(
+                KeyInProgressException.class,
+                (e, ctx) -> answerLater(
+                        ctx,
+                        HttpStatus.CONFLICT,
+                        BUSY_RETRY_SECONDS,
+                        "A request with this Idempotency-Key is being worked on. Nothing was done for this one. Send it again"
+                                + " to get the first one's answer."));
+        routes.exception(AttemptsExhaustedException.class, (e, ctx) -> {
+            LOG.warn("{} {} answers 503.", ctx.method(), ctx.path(), e);
+            answerLater(
+                    ctx,
+                    HttpStatus.SERVICE_UNAVAILABLE,
+                    BUSY_RETRY_SECONDS,
+                    "Could not store this: other requests were in the way " + e.attempts()
+                            + " times. Nothing was kept. Send the same request again.");
+        });
+        routes.exception(CommitOutcomeUnknownException.class, (e, ctx) -> {
+            LOG.warn("{} {} answers 503.", ctx.method(), ctx.path(), e);
+            answerLater(
+                    ctx,
+                    HttpStatus.SERVICE_UNAVAILABLE,
+                    AWAY_RETRY_SECONDS,
+                    "Lost the database while storing this: it is stored with its job, or nothing is. Send the same"
+                            + " request again, that is harmless.");
+        });
         routes.exception(Exception.class, ErrorAnswers::failed);
     }
 
-    private static void requestFailed(RequestFailedException e, Context ctx) {
-        if (e.status().isServerError()) {
-            LOG.warn(
-                    "{} {} answers {}: {} ({})",
-                    ctx.method(),
-                    ctx.path(),
-                    e.status().getCode(),
-                    e.getMessage(),
-                    String.valueOf(e.getCause()));
-        }
-        answer(ctx, e.status(), e.getMessage());
-    }
-
-    private static void failedOnPurpose(Context ctx) {
+    private static void notHere(Context ctx, HttpStatus status) {
         answer(
                 ctx,
-                HttpStatus.INTERNAL_SERVER_ERROR,
-                "Failed after staging, as " + UserApi.FAIL_HEADER
-                        + " asked. Nothing was kept: no user, no action, no job.");
-    }
-
-    private static void keyReused(Context ctx) {
-        answer(
-                ctx,
-                HttpStatus.UNPROCESSABLE_CONTENT,
-                "This Idempotency-Key came before with another request. Nothing was done for this one. Send it with a"
-                        + " key of its own.");
-    }
-
-    private static void keyInProgress(Context ctx) {
-        ctx.header("Retry-After", BUSY_RETRY_SECONDS);
-        answer(
-                ctx,
-                HttpStatus.CONFLICT,
-                "A request with this Idempotency-Key is being worked on. Nothing was done for this one. Send it again to"
-                        + " get the first one's answer.");
-    }
-
-    private static void busy(AttemptsExhaustedException e, Context ctx) {
-        LOG.warn("{} {} answers 503.", ctx.method(), ctx.path(), e);
-        retryLater(
-                ctx,
-                BUSY_RETRY_SECONDS,
-                "Could not store this: other requests were in the way " + e.attempts()
-                        + " times. Nothing was kept. Send the same request again.");
-    }
-
-    private static void outcomeUnknown(CommitOutcomeUnknownException e, Context ctx) {
-        LOG.warn("{} {} answers 503.", ctx.method(), ctx.path(), e);
-        retryLater(
-                ctx,
-                AWAY_RETRY_SECONDS,
-                "Lost the database while storing this: it is stored with its job, or nothing is. Send the same"
-                        + " request again, that is harmless.");
+                status,
+                "There is no " + ctx.method() + " " + ctx.path()
+                        + " here. Nothing was kept. GET / lists what there is.");
     }
 
     private static void failed(Exception e, Context ctx) {
         if (isAway(e)) {
             LOG.warn("{} {} answers 503: the database does not answer.", ctx.method(), ctx.path(), e);
-            retryLater(
+            answerLater(
                     ctx,
+                    HttpStatus.SERVICE_UNAVAILABLE,
                     AWAY_RETRY_SECONDS,
                     "The database does not answer. Nothing was kept. Send the same request again.");
         } else {
@@ -129,9 +113,9 @@ final class ErrorAnswers implements Api {
         return false;
     }
 
-    private static void retryLater(Context ctx, String seconds, String error) {
-        ctx.header("Retry-After", seconds);
-        answer(ctx, HttpStatus.SERVICE_UNAVAILABLE, error);
+    private static void answerLater(Context ctx, HttpStatus status, int seconds, String error) {
+        ctx.header("Retry-After", Integer.toString(seconds));
+        answer(ctx, status, error);
     }
 
     private static void answer(Context ctx, HttpStatus status, @Nullable String error) {

@@ -55,16 +55,8 @@ final class JobReader implements AutoCloseable {
     private final CountDownLatch stopping = new CountDownLatch(1);
     private volatile @Nullable KafkaConsumer<@Nullable String, byte @Nullable []> consumer;
 
-    /** Guarded by this; notified when it grows. */
-    private long handled;
-
-    /** A reader that hands jobs on as they come. */
-    JobReader(String bootstrapServers, String group, Set<String> topics, Consumer<PublishedJob> handler) {
-        this(bootstrapServers, group, topics, Duration.ZERO, handler);
-    }
-
     /**
-     * A reader that waits.
+     * A reader that begins with {@link #start}.
      *
      * @param group of Kafka; the thread is named after it
      * @param delay between a job's staging and its handling, at least; the same for all, so that no job waits for one that
@@ -85,23 +77,6 @@ final class JobReader implements AutoCloseable {
         thread.start();
     }
 
-    /**
-     * Waits until this many jobs were handled since the start, or time is up.
-     *
-     * @return how many were handled, those that were handled again included
-     */
-    synchronized long awaitHandled(long count, Duration timeout) throws InterruptedException {
-        long deadline = System.nanoTime() + timeout.toNanos();
-        while (handled < count) {
-            long leftMillis = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
-            if (leftMillis <= 0) {
-                break;
-            }
-            wait(leftMillis);
-        }
-        return handled;
-    }
-
     /** Stops reading; what was handled last may be handled again after the next start. */
     @Override
     public void close() {
@@ -119,12 +94,8 @@ final class JobReader implements AutoCloseable {
         }
     }
 
-    private boolean isStopping() {
-        return stopping.getCount() == 0;
-    }
-
     private void run() {
-        while (!isStopping()) {
+        do {
             try {
                 createTopics();
                 consume();
@@ -137,18 +108,16 @@ final class JobReader implements AutoCloseable {
                         topics,
                         PAUSE_AFTER_FAILURE.toSeconds(),
                         e);
-                pause();
             }
-        }
+        } while (!stopsWithin(PAUSE_AFTER_FAILURE));
     }
 
-    private void pause() {
+    private boolean stopsWithin(Duration pause) {
         try {
-            // Its answer, whether the reader is stopping, is asked again at the head of the loop.
-            var unused = stopping.await(PAUSE_AFTER_FAILURE.toMillis(), TimeUnit.MILLISECONDS);
+            return stopping.await(pause.toMillis(), TimeUnit.MILLISECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            stopping.countDown();
+            return true;
         }
     }
 
@@ -159,27 +128,19 @@ final class JobReader implements AutoCloseable {
                 .toList();
         Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrapServers));
         try {
-            for (Map.Entry<String, KafkaFuture<Void>> topic :
-                    admin.createTopics(wanted).values().entrySet()) {
-                awaitCreated(topic.getKey(), topic.getValue());
+            for (KafkaFuture<Void> created : admin.createTopics(wanted).values().values()) {
+                created.get(ANSWER_MAX.toMillis(), TimeUnit.MILLISECONDS);
             }
-        } finally {
-            admin.close(Duration.ZERO); // without a limit it would wait for the answer that did not come
-        }
-    }
-
-    private static void awaitCreated(String topic, KafkaFuture<Void> created) {
-        try {
-            created.get(ANSWER_MAX.toMillis(), TimeUnit.MILLISECONDS);
-            LOG.info("Created topic {} with {} partitions.", topic, PARTITIONS);
         } catch (ExecutionException e) {
             if (!(e.getCause() instanceof TopicExistsException)) {
-                throw new KafkaException("could not create topic " + topic, e.getCause());
+                throw new KafkaException("could not create one of the topics " + topics, e.getCause());
             }
         } catch (TimeoutException e) {
             throw new KafkaException("no broker answered within " + ANSWER_MAX.toSeconds() + " s", e);
         } catch (InterruptedException e) {
             throw new InterruptException(e);
+        } finally {
+            admin.close(Duration.ZERO); // without a limit it would wait for the answer that did not come
         }
     }
 
@@ -196,11 +157,13 @@ final class JobReader implements AutoCloseable {
                 new KafkaConsumer<>(settings, new StringDeserializer(), new ByteArrayDeserializer())) {
             consumer = opened;
             opened.subscribe(topics);
-            while (!isStopping()) {
+            while (stopping.getCount() > 0) {
                 for (ConsumerRecord<@Nullable String, byte @Nullable []> record : opened.poll(POLL_MAX)) {
-                    if (!handle(new PublishedJob(record))) {
+                    PublishedJob job = new PublishedJob(record);
+                    if (stopsWithin(untilDue(job))) {
                         return;
                     }
+                    Trace.of(job::header).wrap(() -> handler.accept(job)).run();
                 }
                 opened.commitSync();
             }
@@ -209,31 +172,13 @@ final class JobReader implements AutoCloseable {
         }
     }
 
-    /** @return false if the reader stops before the job's time has come */
-    private boolean handle(PublishedJob job) {
-        if (!awaitDue(job)) {
-            return false;
-        }
-        Trace.of(job::header).wrap(() -> handler.accept(job)).run();
-        synchronized (this) {
-            handled++;
-            notifyAll();
-        }
-        return true;
-    }
-
-    private boolean awaitDue(PublishedJob job) {
+    private Duration untilDue(PublishedJob job) {
         @Nullable Instant stagedAt = job.stagedAt();
         if (delay.isZero() || stagedAt == null) {
-            return true;
+            return Duration.ZERO;
         }
-        Duration left = Duration.between(Instant.now(), stagedAt.plus(delay));
-        // Two clocks: whatever they say, nothing waits for longer than the delay.
-        long leftMillis = 1 + Math.min(left.toMillis(), delay.toMillis()); // and not a part of one too early
-        try {
-            return !stopping.await(leftMillis, TimeUnit.MILLISECONDS);
-        } catch (InterruptedException e) {
-            throw new InterruptException(e);
-        }
+        // A millisecond more, and not a part of one too early. Two clocks: nothing waits for longer than the delay.
+        Duration left = Duration.between(Instant.now(), stagedAt.plus(delay)).plusMillis(1);
+        return left.compareTo(delay) < 0 ? left : delay;
     }
 }

@@ -1,23 +1,28 @@
 package io.stagedjobs.sample;
 
-import io.javalin.http.HttpStatus;
+import static io.stagedjobs.sample.Tables.*;
+import static org.jooq.Records.mapping;
+import static org.jooq.impl.DSL.currentOffsetDateTime;
+import static org.jooq.impl.DSL.excluded;
+
+import io.javalin.http.ConflictResponse;
+import io.javalin.http.HttpResponseException;
+import io.javalin.http.NotFoundResponse;
 import io.stagedjobs.StagedJob;
 import io.stagedjobs.UnitOfWork;
 import java.time.OffsetDateTime;
 import java.util.Optional;
 import javax.sql.DataSource;
 import org.jooq.DSLContext;
-import org.jooq.Record;
 import org.jooq.SQLDialect;
 import org.jooq.impl.DSL;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The orders in PostgreSQL.
  *
  * <p><b>Transactions</b>: every method runs one of its own, or joins the unit of work that is open on the thread.
- * <b>Threads</b>: safe for use by many. <b>Failure</b>: as with {@link Users}, and {@link RequestFailedException} where a method
- * says so; nothing was stored then.
+ * <b>Threads</b>: safe for use by many. <b>Failure</b>: as with {@link Users}, and an {@link HttpResponseException} where a
+ * method says so; nothing was stored then.
  */
 final class Orders {
 
@@ -27,7 +32,7 @@ final class Orders {
     private final Users users;
     private final String topic;
 
-    /** What {@code order.completed} tells. */
+    /** The payload of {@code order.completed}. */
     private record OrderCompleted(String orderId, long amountCents, long userId, String email) {}
 
     Orders(DataSource dataSource, UnitOfWork unit, Users users, Topics topics) {
@@ -41,22 +46,22 @@ final class Orders {
     /**
      * Opens an order, or gives an open one this amount.
      *
-     * @throws RequestFailedException if the order is completed with another amount (409)
+     * @throws ConflictResponse if the order is completed with another amount
      */
     Order place(String id, long amountCents) {
         return placing.call(work -> {
             work.dsl()
-                    .execute(
-                            "INSERT INTO orders (id, amount_cents) VALUES (?, ?) ON CONFLICT (id)"
-                                    + " DO UPDATE SET amount_cents = excluded.amount_cents WHERE orders.buyer_id IS NULL",
-                            id,
-                            amountCents);
+                    .insertInto(ORDERS, ORDER_ID, ORDER_AMOUNT)
+                    .values(id, amountCents)
+                    .onConflict(ORDER_ID)
+                    .doUpdate()
+                    .set(ORDER_AMOUNT, excluded(ORDER_AMOUNT))
+                    .where(ORDER_BUYER.isNull())
+                    .execute();
             Order order = find(work.dsl(), id).orElseThrow(() -> unknown(id));
             if (order.amountCents() != amountCents) {
-                throw new RequestFailedException(
-                        HttpStatus.CONFLICT,
-                        "Cannot change order " + id + ": it is completed."
-                                + " It stays as it is. Place another order.");
+                throw new ConflictResponse(
+                        "Cannot change order " + id + ": it is completed. It stays as it is. Place another order.");
             }
             return order;
         });
@@ -66,7 +71,8 @@ final class Orders {
      * Completes the order for the user with this address, who is created if there is none: the user with its job, the order
      * and the job {@code order.completed}, all or nothing. If that user has completed it before, nothing more happens.
      *
-     * @throws RequestFailedException if there is no such order (404), or another user has completed it (409)
+     * @throws NotFoundResponse if there is no such order
+     * @throws ConflictResponse if another user has completed it
      */
     Order complete(String id, String email) {
         return completing.call(work -> {
@@ -75,19 +81,17 @@ final class Orders {
                 return requireBuyer(order, order.buyer(), email);
             }
             User buyer = users.signUp(email); // joins this unit
-            OffsetDateTime completedAt = work.dsl()
-                    .fetchSingle(
-                            "UPDATE orders SET buyer_id = ?, completed_at = clock_timestamp() WHERE id = ?"
-                                    + " RETURNING completed_at",
-                            buyer.id(),
-                            id)
-                    .into(OffsetDateTime.class);
+            work.dsl()
+                    .update(ORDERS)
+                    .set(ORDER_BUYER, buyer.id())
+                    .set(ORDER_COMPLETED_AT, currentOffsetDateTime())
+                    .where(ORDER_ID.eq(id))
+                    .execute();
             work.stage(StagedJob.builder(topic, "order.completed")
                     .key(id)
                     .json(new OrderCompleted(id, order.amountCents(), buyer.id(), email))
                     .build());
-            return new Order(
-                    id, order.amountCents(), buyer, completedAt.toInstant().toString());
+            return find(work.dsl(), id).orElseThrow();
         });
     }
 
@@ -96,39 +100,31 @@ final class Orders {
         return find(dsl, id);
     }
 
-    static RequestFailedException unknown(String id) {
-        return new RequestFailedException(
-                HttpStatus.NOT_FOUND,
+    static NotFoundResponse unknown(String id) {
+        return new NotFoundResponse(
                 "There is no order " + id + ". Nothing was kept. Place it with PUT /orders/" + id + " first.");
     }
 
     private static Order requireBuyer(Order order, User buyer, String email) {
         if (!buyer.email().equals(email)) {
-            throw new RequestFailedException(
-                    HttpStatus.CONFLICT,
-                    "Cannot complete order " + order.id() + ": somebody else"
-                            + " has completed it. It stays as it is, and no user was created. Place another order.");
+            throw new ConflictResponse("Cannot complete order " + order.id() + ": somebody else has completed it."
+                    + " It stays as it is, and no user was created. Place another order.");
         }
         return order;
     }
 
     private static Optional<Order> find(DSLContext dsl, String id) {
-        return dsl.fetchOptional(
-                        "SELECT o.amount_cents, o.completed_at, u.id, u.email, u.name, u.created_at"
-                                + " FROM orders o LEFT JOIN users u ON u.id = o.buyer_id WHERE o.id = ?",
-                        id)
-                .map(row -> order(id, row));
+        return dsl.select(ORDER_AMOUNT, ORDER_COMPLETED_AT, USER_ID, USER_EMAIL, USER_NAME, USER_CREATED_AT)
+                .from(ORDERS)
+                .leftJoin(USERS)
+                .on(USER_ID.eq(ORDER_BUYER))
+                .where(ORDER_ID.eq(id))
+                .fetchOptional(mapping((amount, completedAt, userId, email, name, createdAt) -> completedAt == null
+                        ? new Order(id, amount, null, null)
+                        : new Order(id, amount, User.of(userId, email, name, createdAt), utc(completedAt))));
     }
 
-    private static Order order(String id, Record row) {
-        @Nullable OffsetDateTime completedAt = row.get("completed_at", OffsetDateTime.class);
-        long amountCents = row.get("amount_cents", Long.class);
-        return completedAt == null
-                ? new Order(id, amountCents, null, null)
-                : new Order(
-                        id,
-                        amountCents,
-                        Users.user(row),
-                        completedAt.toInstant().toString());
+    private static String utc(OffsetDateTime time) {
+        return time.toInstant().toString();
     }
 }

@@ -9,7 +9,6 @@ import io.stagedjobs.idempotency.IdempotencyKeys;
 import io.stagedjobs.MicrometerUnitListener;
 import io.stagedjobs.UnitOfWork;
 import io.stagedjobs.WakeUp;
-import io.stagedjobs.sample.SampleSettings.InvalidSettingsException;
 import io.stagedjobs.sample.upstream.ContractService;
 import io.stagedjobs.schema.Schema;
 import io.stagedjobs.schema.SchemaException;
@@ -28,6 +27,8 @@ import java.util.function.Consumer;
 import org.jooq.exception.DataAccessException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import picocli.CommandLine;
+import picocli.CommandLine.ExitCode;
 
 /** The running sample: the web service and its consumers, on a database and a Kafka that others started. */
 public final class SampleApp implements AutoCloseable {
@@ -46,44 +47,40 @@ public final class SampleApp implements AutoCloseable {
     /** For so long a client may send a request with an idempotency key again. */
     private static final Duration KEYS_KEPT = Duration.ofDays(1);
 
-    private static final int EXIT_COULD_NOT_START = 1;
-    private static final int EXIT_WRONG_SETTINGS = 2;
-
     private static final Logger LOG = LoggerFactory.getLogger(SampleApp.class);
 
-    private final HikariDataSource pool;
-    private final JobReader printer;
-    private final Javalin server;
-    private final SampleSettings settings;
+    private final String url;
 
     /** What runs, the newest first: the order in which it is stopped. */
     private final Deque<Runnable> running;
 
-    private SampleApp(
-            HikariDataSource pool,
-            JobReader printer,
-            Javalin server,
-            SampleSettings settings,
-            Deque<Runnable> running) {
-        this.pool = pool;
-        this.printer = printer;
-        this.server = server;
-        this.settings = settings;
+    private SampleApp(String url, Deque<Runnable> running) {
+        this.url = url;
         this.running = running;
     }
 
-    /**
-     * Runs the sample until SIGTERM or SIGINT; settings come from the environment. Exit codes: 0 stopped by a signal, 1
-     * could not start, 2 wrong settings.
-     */
+    /** Runs the sample until SIGTERM or SIGINT. Exit codes: 0 stopped by a signal, 1 could not start, 2 wrong settings. */
     public static void main(String[] args) {
+        SampleSettings settings = new SampleSettings();
+        CommandLine command = new CommandLine(settings);
+        int exitCode = command.setExecutionStrategy(parsed -> {
+                    Integer helped = CommandLine.executeHelpRequest(parsed);
+                    return helped == null ? run(settings) : helped;
+                })
+                .execute(args);
+        if (exitCode != ExitCode.OK) {
+            System.exit(exitCode);
+        }
+    }
+
+    private static int run(SampleSettings settings) {
         try {
-            SampleApp app = start(SampleSettings.from(System.getenv()), Topics.DEFAULT, System.out::println);
+            SampleApp app = start(settings, Topics.DEFAULT, job -> System.out.println(job.line()), List.of());
             Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(app), "sample-stop"));
-        } catch (InvalidSettingsException e) {
-            fail(e, EXIT_WRONG_SETTINGS);
+            return ExitCode.OK;
         } catch (CannotStartException e) {
-            fail(e, EXIT_COULD_NOT_START);
+            System.err.println("sample: " + e.getMessage());
+            return ExitCode.SOFTWARE;
         }
     }
 
@@ -94,27 +91,19 @@ public final class SampleApp implements AutoCloseable {
         Runtime.getRuntime().halt(0);
     }
 
-    private static void fail(Exception e, int exitCode) {
-        System.err.println("sample: " + e.getMessage());
-        System.exit(exitCode);
-    }
-
     /**
      * Starts service and consumers.
      *
-     * @param arrivals takes a line for each job that the printing consumer reads
+     * @param arrivals takes each job that arrives in Kafka, in a thread of its own
+     * @param more what else the service answers
      * @throws CannotStartException if the database does not answer or has no current schema of Staged Jobs, or the port
      *     is taken; nothing is left running. Kafka need not answer: jobs are staged without it.
      */
-    static SampleApp start(SampleSettings settings, Topics topics, Consumer<String> arrivals) {
+    public static SampleApp start(
+            SampleSettings settings, Topics topics, Consumer<PublishedJob> arrivals, List<Route> more) {
         Deque<Runnable> running = new ArrayDeque<>();
         try {
-            SampleApp app = start(settings, topics, arrivals, running);
-            LOG.info(
-                    "Listening on {}; failures on request are {}.",
-                    app.url(),
-                    settings.failuresAllowed() ? "allowed" : "ignored");
-            return app;
+            return start(settings, topics, arrivals, more, running);
         } catch (RuntimeException e) {
             running.forEach(Runnable::run);
             throw e;
@@ -123,7 +112,11 @@ public final class SampleApp implements AutoCloseable {
 
     /** The one place where everything is put together. */
     private static SampleApp start(
-            SampleSettings settings, Topics topics, Consumer<String> arrivals, Deque<Runnable> running) {
+            SampleSettings settings,
+            Topics topics,
+            Consumer<PublishedJob> arrivals,
+            List<Route> more,
+            Deque<Runnable> running) {
         HikariDataSource pool = connect(settings);
         running.push(pool::close);
         requireSchema(pool);
@@ -133,53 +126,44 @@ public final class SampleApp implements AutoCloseable {
         running.push(wakeUp::close);
         PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
         UnitOfWork unit = Units.on(pool).waking(wakeUp).listening(new MicrometerUnitListener(registry));
-
-        Users users = new Users(pool, unit, topics);
-        Orders orders = new Orders(pool, unit, users, topics);
-        IdempotencyKeys keys = IdempotencyKeys.on(unit.named("complete-order"));
-        forgetOldKeysHourly(keys, running);
         ContractSource source = new ContractSource(contractsUrl(settings, running), CONTRACTS_TIMEOUT);
-        Contracts contracts = new Contracts(pool, unit, source, topics);
-        Aggregations aggregations = new Aggregations(contracts, unit, topics);
+        Services services = Services.on(pool, unit, source, topics);
+        forgetOldKeysHourly(services.keys(), running);
 
-        String kafka = settings.kafkaBootstrapServers();
-        List<Api> apis = List.of(
-                new UserApi(users, settings.failuresAllowed()),
-                new OrderApi(orders, keys),
-                new ContractApi(contracts, aggregations),
-                new AuditApi(new Auditor(pool, kafka, topics.users())));
-        Javalin server = listen(SampleServer.of(registry, apis), settings);
+        Javalin server = listen(new Api(services, registry, settings.failuresAllowed).server(more), settings);
         running.push(server::stop);
 
-        JobReader printer =
-                new JobReader(kafka, topics.group("sample-printer"), topics.all(), new JobPrinter(arrivals));
-        List<JobReader> readers = List.of(
-                printer,
-                new JobReader(
-                        kafka, topics.group("sample-aggregator"), Set.of(topics.aggregations()), aggregations::run),
-                new JobReader(
-                        kafka,
-                        topics.group("sample-retries"),
-                        Set.of(topics.retries()),
-                        RETRY_DELAY,
-                        aggregations::run));
-        for (JobReader reader : readers) {
-            reader.start();
-            running.push(reader::close);
-        }
-        return new SampleApp(pool, printer, server, settings, running);
+        String kafka = settings.kafkaBootstrapServers;
+        Consumer<PublishedJob> aggregate = services.aggregations()::run;
+        read(kafka, topics.group("sample-printer"), topics.all(), Duration.ZERO, arrivals, running);
+        read(
+                kafka,
+                topics.group("sample-aggregator"),
+                Set.of(topics.aggregations()),
+                Duration.ZERO,
+                aggregate,
+                running);
+        read(kafka, topics.group("sample-retries"), Set.of(topics.retries()), RETRY_DELAY, aggregate, running);
+
+        String url = "http://" + settings.httpHost + ":" + server.port();
+        LOG.info("Listening on {}; failures on request are {}.", url, settings.failuresAllowed ? "allowed" : "ignored");
+        return new SampleApp(url, running);
     }
 
-    String url() {
-        return "http://" + settings.httpHost() + ":" + server.port();
+    private static void read(
+            String kafka,
+            String group,
+            Set<String> topics,
+            Duration delay,
+            Consumer<PublishedJob> handler,
+            Deque<Runnable> running) {
+        JobReader reader = new JobReader(kafka, group, topics, delay, handler);
+        reader.start();
+        running.push(reader::close);
     }
 
-    JobReader printer() {
-        return printer;
-    }
-
-    HikariDataSource pool() {
-        return pool;
+    public String url() {
+        return url;
     }
 
     /** Lets the consumers end, then requests, then the connections. */
@@ -204,34 +188,26 @@ public final class SampleApp implements AutoCloseable {
     }
 
     private static URI contractsUrl(SampleSettings settings, Deque<Runnable> running) {
-        if (settings.contractsUrl() != null) {
-            return URI.create(settings.contractsUrl());
+        if (settings.contractsUrl != null) {
+            return URI.create(settings.contractsUrl);
         }
         ContractService service = new ContractService(0, call -> {});
         running.push(service::close);
-        LOG.info(
-                "A service that has contracts listens on {}; {} names another.",
-                service.url(),
-                SampleSettings.CONTRACTS_URL);
+        LOG.info("A service that has contracts listens on {}; --contracts-url names another.", service.url());
         return URI.create(service.url());
     }
 
     private static HikariDataSource connect(SampleSettings settings) {
         HikariConfig config = new HikariConfig();
         config.setPoolName("sample");
-        config.setJdbcUrl(settings.databaseUrl());
-        config.setUsername(settings.databaseUsername());
-        config.setPassword(settings.databasePassword());
+        config.setJdbcUrl(settings.databaseUrl);
+        config.setUsername(settings.databaseUsername);
+        config.setPassword(settings.databasePassword);
         config.setMaximumPoolSize(CONNECTIONS_MAX);
         config.setConnectionTimeout(CONNECTION_TIMEOUT_MILLIS);
         // The first look at the schema reports a database that is away better than the pool's own start would.
         config.setInitializationFailTimeout(-1);
         return new HikariDataSource(config);
-    }
-
-    private static String cause(Exception e) {
-        return String.valueOf(
-                e.getCause() == null ? e.getMessage() : e.getCause().getMessage());
     }
 
     private static void requireSchema(HikariDataSource pool) {
@@ -240,16 +216,15 @@ public final class SampleApp implements AutoCloseable {
         } catch (SchemaException e) {
             throw new CannotStartException(e.getMessage() + " Then start the sample again.", e);
         } catch (DataAccessException e) {
-            throw new CannotStartException(
-                    "could not look at the version of Staged Jobs' tables: " + cause(e)
-                            + ". Nothing was started. GRANT SELECT ON staged_jobs_schema to the sample's role.",
-                    e);
+            throw cannot(
+                    "look at the version of Staged Jobs' tables",
+                    e,
+                    "GRANT SELECT ON staged_jobs_schema to the sample's role.");
         } catch (SQLException e) {
-            throw new CannotStartException(
-                    "could not connect to PostgreSQL with " + SampleSettings.DATABASE_URL + " and "
-                            + SampleSettings.DATABASE_USERNAME + ": " + cause(e)
-                            + ". Nothing was started. Check the three SAMPLE_DATABASE settings and that the server runs.",
-                    e);
+            throw cannot(
+                    "connect to PostgreSQL with SAMPLE_DATABASE_URL and SAMPLE_DATABASE_USERNAME",
+                    e,
+                    "Check the three SAMPLE_DATABASE settings and that the server runs.");
         }
     }
 
@@ -257,23 +232,25 @@ public final class SampleApp implements AutoCloseable {
         try {
             Tables.create(pool);
         } catch (DataAccessException e) {
-            throw new CannotStartException(
-                    "could not create the sample's tables: " + cause(e)
-                            + ". Nothing was started. Let a role that may create tables run schema.sql.",
-                    e);
+            throw cannot("create the sample's tables", e, "Let a role that may create tables run schema.sql.");
         }
     }
 
     private static Javalin listen(Javalin server, SampleSettings settings) {
         try {
-            return server.start(settings.httpHost(), settings.httpPort());
+            return server.start(settings.httpHost, settings.httpPort);
         } catch (RuntimeException e) {
-            throw new CannotStartException(
-                    "could not listen on " + settings.httpHost() + ":" + settings.httpPort() + ": " + cause(e)
-                            + ". Nothing was started. Choose another " + SampleSettings.HTTP_PORT + " or "
-                            + SampleSettings.HTTP_HOST + ".",
-                    e);
+            throw cannot(
+                    "listen on " + settings.httpHost + ":" + settings.httpPort,
+                    e,
+                    "Choose another SAMPLE_HTTP_PORT or SAMPLE_HTTP_HOST.");
         }
+    }
+
+    private static CannotStartException cannot(String what, Exception e, String advice) {
+        String cause = String.valueOf(
+                e.getCause() == null ? e.getMessage() : e.getCause().getMessage());
+        return new CannotStartException("could not " + what + ": " + cause + ". Nothing was started. " + advice, e);
     }
 
     /** The surroundings are not as the sample needs them; the message says what to do. */

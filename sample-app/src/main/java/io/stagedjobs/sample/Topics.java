@@ -7,12 +7,12 @@ import java.util.Set;
  *
  * @param prefix of all names, so that several samples can share a Kafka
  */
-record Topics(String prefix) {
+public record Topics(String prefix) {
 
-    static final Topics DEFAULT = new Topics("");
+    public static final Topics DEFAULT = new Topics("");
 
     /** What happened to users. */
-    String users() {
+    public String users() {
         return prefix + "users";
     }
 
@@ -36,7 +36,7 @@ record Topics(String prefix) {
         return prefix + "contract-retries";
     }
 
-    Set<String> all() {
+    public Set<String> all() {
         return Set.of(users(), orders(), contracts(), aggregations(), retries());
     }
 

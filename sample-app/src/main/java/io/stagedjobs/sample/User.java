@@ -1,5 +1,6 @@
 package io.stagedjobs.sample;
 
+import java.time.OffsetDateTime;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -8,4 +9,9 @@ import org.jspecify.annotations.Nullable;
  * @param name null until somebody gives the user one
  * @param createdAt RFC 3339, UTC
  */
-record User(long id, String email, @Nullable String name, String createdAt) {}
+record User(long id, String email, @Nullable String name, String createdAt) {
+
+    static User of(long id, String email, @Nullable String name, OffsetDateTime createdAt) {
+        return new User(id, email, name, createdAt.toInstant().toString());
+    }
+}

@@ -1,23 +1,25 @@
 package io.stagedjobs.sample;
 
+import static io.stagedjobs.sample.Tables.*;
+import static org.jooq.Records.mapping;
+
+import io.javalin.http.InternalServerErrorResponse;
 import io.stagedjobs.StagedJob;
 import io.stagedjobs.StagedJobs;
 import io.stagedjobs.UnitOfWork;
 import io.stagedjobs.Work;
-import java.time.OffsetDateTime;
 import java.util.Optional;
 import javax.sql.DataSource;
 import org.jooq.DSLContext;
-import org.jooq.Record;
 import org.jooq.SQLDialect;
 import org.jooq.impl.DSL;
 
 /**
- * The users in PostgreSQL, each change together with its row in {@code user_actions} and its job.
+ * The users in PostgreSQL, each stored together with a row in {@code user_actions} and a job.
  *
- * <p><b>Transactions</b>: every method runs one of its own; signing up joins the unit of work that is open on the thread, if
- * there is one. <b>Threads</b>: safe for use by many. <b>Failure</b>: what
- * {@link UnitOfWork#call} and jOOQ throw; then nothing was stored, unless the exception says otherwise.
+ * <p><b>Transactions</b>: every method runs one of its own; signing up joins the unit of work that is open on the thread,
+ * if there is one. <b>Threads</b>: safe for use by many. <b>Failure</b>: what {@link UnitOfWork#call} and jOOQ throw; then
+ * nothing was stored, unless the exception says otherwise.
  */
 final class Users {
 
@@ -26,7 +28,7 @@ final class Users {
     private final StagedJobs stagedJobs = new StagedJobs();
     private final String topic;
 
-    /** What {@code user.created} tells; the audit pairs records with rows by the action's id. */
+    /** The payload of {@code user.created}; the action's id lets an audit pair records with rows. */
     private record UserCreated(long userId, String email, long actionId) {}
 
     Users(DataSource dataSource, UnitOfWork unit, Topics topics) {
@@ -36,8 +38,8 @@ final class Users {
     }
 
     /**
-     * The user with this address; created, with the audit row and the job {@code user.created}, if there is none.
-     * Of several calls at once for one address, one creates the user and the others return it.
+     * Returns the user with this address. If there is none, creates one, with the audit row and the job {@code
+     * user.created}. Of several calls at once for one address, one creates the user and the others return it.
      */
     User signUp(String email) {
         return unit.call(work -> {
@@ -55,7 +57,7 @@ final class Users {
      * As {@link #signUp}, but fails when everything is written and nothing committed: a failure at the worst moment, to
      * show that it leaves no trace.
      *
-     * @throws FailedOnPurposeException always
+     * @throws InternalServerErrorResponse always
      */
     void signUpAndFail(String email) {
         unit.run(work -> {
@@ -64,7 +66,8 @@ final class Users {
                 // Work.stage would write the job only after this block; here it is to be in the table when it fails.
                 stagedJobs.stage(work.dsl(), userCreated(work, user));
             }
-            throw new FailedOnPurposeException();
+            throw new InternalServerErrorResponse("Failed after staging, as " + Api.FAIL_HEADER
+                    + " asked. Nothing was kept: no user, no action, no job.");
         });
     }
 
@@ -75,36 +78,34 @@ final class Users {
 
     /** Returns if the database answers. */
     void ping() {
-        dsl.execute("SELECT 1");
+        dsl.selectOne().execute();
     }
 
     private static Optional<User> find(DSLContext dsl, String email) {
-        return dsl.fetchOptional("SELECT id, email, name, created_at FROM users WHERE email = ?", email)
-                .map(Users::user);
+        return dsl.select(USER_ID, USER_EMAIL, USER_NAME, USER_CREATED_AT)
+                .from(USERS)
+                .where(USER_EMAIL.eq(email))
+                .fetchOptional(mapping(User::of));
     }
 
     private static User insert(DSLContext dsl, String email) {
-        return user(
-                dsl.fetchSingle("INSERT INTO users (email) VALUES (?) RETURNING id, email, name, created_at", email));
+        return dsl.insertInto(USERS, USER_EMAIL)
+                .values(email)
+                .returningResult(USER_ID, USER_EMAIL, USER_NAME, USER_CREATED_AT)
+                .fetchSingle(mapping(User::of));
     }
 
     /** Writes the audit row and makes the job that tells of it. */
     private StagedJob userCreated(Work work, User user) {
         long actionId = work.dsl()
-                .fetchSingle("INSERT INTO user_actions (user_id, action) VALUES (?, 'created') RETURNING id", user.id())
-                .into(long.class);
+                .insertInto(ACTIONS, ACTION_USER, ACTION_NAME)
+                .values(user.id(), "created")
+                .returningResult(ACTION_ID)
+                .fetchSingle()
+                .value1();
         return StagedJob.builder(topic, "user.created")
                 .key(Long.toString(user.id()))
                 .json(new UserCreated(user.id(), user.email(), actionId))
                 .build();
-    }
-
-    /** The user in a row that has the columns of the table {@code users}. */
-    static User user(Record row) {
-        return new User(
-                row.get("id", Long.class),
-                row.get("email", String.class),
-                row.get("name", String.class),
-                row.get("created_at", OffsetDateTime.class).toInstant().toString());
     }
 }

@@ -5,23 +5,17 @@
  *
  * <ol>
  *   <li>{@link io.stagedjobs.sample.Users}: the unit of work. User, audit row and job are stored in one transaction, or
- *       nothing is.
+ *       nothing is. {@link io.stagedjobs.sample.Units} says how units are run.
  *   <li>{@link io.stagedjobs.sample.Orders}: a unit inside a unit. An order and its new buyer, with a job of each, all or
- *       nothing; {@link io.stagedjobs.sample.OrderApi} has requests that may come twice.
+ *       nothing.
  *   <li>{@link io.stagedjobs.sample.Contracts}: expensive first, cheap last. {@link io.stagedjobs.sample.ContractSource}
- *       fetches from another service, small and unreliable on request ({@link io.stagedjobs.sample.upstream}), while no
- *       connection is held.
+ *       fetches from another service ({@link io.stagedjobs.sample.upstream}) while no connection is held.
  *   <li>{@link io.stagedjobs.sample.Aggregations}: work that is itself staged, done in the background, and staged again for
  *       later if it fails.
- *   <li>{@link io.stagedjobs.sample.SampleServer} and {@link io.stagedjobs.sample.ErrorAnswers}: what the service answers,
- *       above all when something fails. {@link io.stagedjobs.sample.Units} says how units are run, {@link
- *       io.stagedjobs.sample.Trace} how a trace goes on.
- *   <li>{@link io.stagedjobs.sample.JobReader}: the consumers at the other end, one of which is {@link
- *       io.stagedjobs.sample.JobPrinter}.
- *   <li>{@link io.stagedjobs.sample.Auditor}: compares the rows in PostgreSQL with the records in Kafka and finds what
- *       was lost, invented, repeated or overtaken.
- *   <li>{@link io.stagedjobs.sample.SampleApp} puts all of that together; {@link io.stagedjobs.sample.Demo} starts the
- *       servers and the enqueuer around it and plays a story.
+ *   <li>{@link io.stagedjobs.sample.Api}: all of that over HTTP, with requests that may come twice; {@link
+ *       io.stagedjobs.sample.ErrorAnswers} says what is answered when something fails.
+ *   <li>{@link io.stagedjobs.sample.JobReader}: the consumers at the other end.
+ *   <li>{@link io.stagedjobs.sample.SampleApp} puts it together.
  * </ol>
  *
  * <p>What answers requests never talks to Kafka: users are created while no broker answers, and their jobs wait. It knows

@@ -17,6 +17,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import javax.sql.DataSource;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.junit.jupiter.api.AfterEach;
@@ -45,8 +48,9 @@ class AggregationsIT {
         DataSource database = tables.database.dataSource();
         UnitOfWork unit = Units.on(database);
         ContractSource source = new ContractSource(URI.create(upstream.url()), SOON);
-        contracts = new Contracts(database, unit, source, topics);
-        aggregations = new Aggregations(contracts, unit, topics);
+        Services services = Services.on(database, unit, source, topics);
+        contracts = services.contracts();
+        aggregations = services.aggregations();
     }
 
     @AfterEach
@@ -62,9 +66,7 @@ class AggregationsIT {
         aggregations.request(ids("C-1", "C-2", "C-3"));
         Launcher.drain(tables, KAFKA);
 
-        try (JobReader reader = reader(topics.aggregations())) {
-            assertThat(reader.awaitHandled(3, SOON)).isEqualTo(3);
-        }
+        handle(3, topics.aggregations());
         assertThat(contracts.find("C-1")).isEmpty();
         assertThat(contracts.find("C-2")).isPresent();
         assertThat(contracts.find("C-3")).isEmpty();
@@ -74,9 +76,7 @@ class AggregationsIT {
 
         Launcher.drain(tables, KAFKA);
         upstream.trouble("/contracts/C-1/items", Trouble.NONE);
-        try (JobReader retries = reader(topics.retries())) {
-            assertThat(retries.awaitHandled(2, SOON)).isEqualTo(2);
-        }
+        handle(2, topics.retries());
         assertThat(contracts.find("C-1")).isPresent();
         assertThat(tables.jobsOfKey("C-1")).containsExactly("contract.aggregated");
         assertThat(payloadOf("C-3")).contains("\"triesFailed\":2", "there is no header");
@@ -149,10 +149,17 @@ class AggregationsIT {
         assertThat(tables.contents()).isEqualTo(before);
     }
 
-    private JobReader reader(String topic) {
-        JobReader reader = new JobReader(KAFKA, group, Set.of(topic), Duration.ofMillis(100), aggregations::run);
-        reader.start();
-        return reader;
+    /** Reads the topic until so many jobs were handled. */
+    private void handle(int count, String topic) throws InterruptedException {
+        CountDownLatch left = new CountDownLatch(count);
+        Consumer<PublishedJob> handler = job -> {
+            aggregations.run(job);
+            left.countDown();
+        };
+        try (JobReader reader = new JobReader(KAFKA, group, Set.of(topic), Duration.ofMillis(100), handler)) {
+            reader.start();
+            assertThat(left.await(SOON.toSeconds(), TimeUnit.SECONDS)).isTrue();
+        }
     }
 
     private PublishedJob job(String key, String payload) {

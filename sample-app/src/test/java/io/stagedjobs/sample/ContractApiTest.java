@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
-import io.stagedjobs.UnitOfWork;
 import io.stagedjobs.sample.Faults.Fault;
 import io.stagedjobs.sample.upstream.ContractService;
 import io.stagedjobs.sample.upstream.ContractService.Call;
@@ -76,11 +75,7 @@ class ContractApiTest {
     }
 
     private static RunningSample sampleThatWaits(URI source, Duration timeout) {
-        UnitOfWork unit = Units.on(pool);
-        Contracts contracts = new Contracts(pool, unit, new ContractSource(source, timeout), Topics.DEFAULT);
-        return new RunningSample(
-                new ContractApi(contracts, new Aggregations(contracts, unit, Topics.DEFAULT)),
-                new UserApi(new Users(pool, unit, Topics.DEFAULT), false));
+        return RunningSample.on(pool, new ContractSource(source, timeout));
     }
 
     @BeforeEach

@@ -3,8 +3,6 @@ package io.stagedjobs.sample;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.stagedjobs.idempotency.IdempotencyKeys;
-import io.stagedjobs.UnitOfWork;
 import io.stagedjobs.sample.Faults.Fault;
 import io.stagedjobs.testkit.AtOnce;
 import io.stagedjobs.testkit.TestPostgres;
@@ -15,7 +13,6 @@ import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.Stream;
-import javax.sql.DataSource;
 import org.jooq.Record;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -40,10 +37,7 @@ class OrderApiTest {
     static void start() {
         tables = SampleTables.createIn(TestPostgres.shared());
         faults = new Faults(tables.dsl);
-        DataSource database = tables.database.dataSource();
-        UnitOfWork unit = Units.on(database);
-        Orders orders = new Orders(database, unit, new Users(database, unit, Topics.DEFAULT), Topics.DEFAULT);
-        sample = new RunningSample(new OrderApi(orders, IdempotencyKeys.on(unit)));
+        sample = RunningSample.on(tables.database.dataSource());
         client = sample.client;
     }
 

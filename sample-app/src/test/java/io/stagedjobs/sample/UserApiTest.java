@@ -2,10 +2,6 @@ package io.stagedjobs.sample;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.micrometer.prometheusmetrics.PrometheusConfig;
-import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
-import io.stagedjobs.MicrometerUnitListener;
-import io.stagedjobs.UnitOfWork;
 import io.stagedjobs.sample.Faults.Fault;
 import io.stagedjobs.testkit.AtOnce;
 import io.stagedjobs.testkit.TestPostgres;
@@ -46,12 +42,7 @@ class UserApiTest {
     }
 
     private static SampleClient serve(int attemptsMax, boolean failuresAllowed) {
-        PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
-        UnitOfWork unit = Units.on(tables.database.dataSource())
-                .attemptsMax(attemptsMax)
-                .listening(new MicrometerUnitListener(registry));
-        Users users = new Users(tables.database.dataSource(), unit, Topics.DEFAULT);
-        RunningSample server = new RunningSample(registry, new UserApi(users, failuresAllowed));
+        RunningSample server = RunningSample.on(tables.database.dataSource(), attemptsMax, failuresAllowed);
         SERVERS.add(server);
         return server.client;
     }
@@ -153,6 +144,7 @@ class UserApiTest {
                 "/users?email=a%0Ab@example.org        | control character",
                 "/users?email=%FF%FE@example.org       | not valid UTF-8",
                 "/users?email=a@b.org&email=c@d.org    | once, got it 2 times",
+                "/users?email=ada+tag@example.org      | write + as %2B",
             })
     void a_wrong_address_is_refused_with_the_reason(String target, String reason) {
         Map<String, String> before = tables.contents();
@@ -247,9 +239,33 @@ class UserApiTest {
     }
 
     @Test
-    void a_path_that_does_not_exist_and_a_method_that_is_not_known_are_answered_in_json_too() {
-        assertThat(client.send("GET", "/nowhere").statusCode()).isEqualTo(404);
-        assertThat(SampleClient.error(client.send("GET", "/nowhere"))).contains("Nothing was kept");
-        assertThat(client.send("DELETE", "/users").statusCode()).isEqualTo(405);
+    void the_first_page_lists_all_that_can_be_asked() {
+        HttpResponse<String> page = client.send("GET", "/");
+
+        assertThat(page.statusCode()).isEqualTo(200);
+        assertThat(page.headers().firstValue("Content-Type"))
+                .hasValueSatisfying(type -> assertThat(type).startsWith("text/plain"));
+        assertThat(page.body())
+                .contains("PUT /users?email=ADDRESS", "POST /orders/ID/complete", "POST /contracts/ID/aggregate")
+                .contains("GET /health", "GET /metrics");
+    }
+
+    @Test
+    void a_path_that_does_not_exist_and_a_method_that_is_not_known_are_answered_plainly() {
+        HttpResponse<String> nowhere = client.send("GET", "/nowhere");
+        HttpResponse<String> deletion = client.send("DELETE", "/users");
+
+        assertThat(nowhere.statusCode()).isEqualTo(404);
+        assertThat(SampleClient.error(nowhere))
+                .isEqualTo("There is no GET /nowhere here. Nothing was kept. GET / lists what there is.");
+        assertThat(deletion.statusCode()).isEqualTo(405);
+        assertThat(SampleClient.error(deletion)).startsWith("There is no DELETE /users here.");
+    }
+
+    @Test
+    void an_address_with_a_plus_is_stored_as_it_was_meant() {
+        HttpResponse<String> response = client.put("ada+tag@example.org");
+
+        assertThat(SampleClient.json(response).path("email").asText()).isEqualTo("ada+tag@example.org");
     }
 }

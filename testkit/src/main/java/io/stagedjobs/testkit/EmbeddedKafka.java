@@ -8,10 +8,10 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
-import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Function;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -48,47 +48,52 @@ final class EmbeddedKafka implements AutoCloseable {
     private final int id;
     private final int port = FreePort.find();
     private final int controllerPort = FreePort.find();
-    private final int portBehindProxy = FreePort.find();
 
-    /** Further listeners, each named like its protocol. */
-    private final Map<SecurityProtocol, Integer> securedPorts;
-
-    /** Null if clients reach the broker directly only. */
-    private final @Nullable KafkaFaultProxy proxy;
+    /** Beside the one in plain text that tests use. */
+    private final List<Listener> moreListeners;
 
     private volatile @Nullable ChildProcess broker;
 
-    private EmbeddedKafka(String clusterId, int id, boolean behindProxy, Set<SecurityProtocol> secured) {
+    /**
+     * A listener of a node.
+     *
+     * @param advertisedPort where its clients are told to connect
+     */
+    record Listener(String name, SecurityProtocol protocol, int port, int advertisedPort) {
+
+        /** One named like its protocol, on a free port. */
+        static Listener named(SecurityProtocol protocol) {
+            int port = FreePort.find();
+            return new Listener(protocol.name, protocol, port, port);
+        }
+
+        private String at(int where) {
+            return "," + name + "://127.0.0.1:" + where;
+        }
+    }
+
+    private EmbeddedKafka(String clusterId, int id, List<Listener> moreListeners) {
         this.directory = TempDirectory.create("staged-jobs-kafka");
         this.clusterId = clusterId;
         this.id = id;
-        this.proxy = behindProxy ? new KafkaFaultProxy(FreePort.find(), portBehindProxy) : null;
-        this.securedPorts =
-                secured.stream().collect(Collectors.toMap(protocol -> protocol, protocol -> FreePort.find()));
+        this.moreListeners = moreListeners;
     }
 
     /** A node that stands alone. */
     static EmbeddedKafka start(Map<String, String> settings) {
-        return startCluster(1, false, settings).get(0);
+        return startCluster(1, List.of(), settings).get(0);
     }
 
-    /** A node that stands alone and listens with each of these protocols, too. */
-    static EmbeddedKafka startSecured(Set<SecurityProtocol> secured, Map<String, String> settings) {
-        return startAll(List.of(new EmbeddedKafka(Uuid.randomUuid().toString(), 1, false, secured)), settings)
-                .get(0);
-    }
-
-    /** Nodes numbered from 1. They start together, because a minority would wait for the others. */
-    static List<EmbeddedKafka> startCluster(int nodes, boolean behindProxy, Map<String, String> settings) {
+    /**
+     * Nodes numbered from 1. They start together, because a minority would wait for the others.
+     *
+     * @param moreListeners of a node that stands alone
+     */
+    static List<EmbeddedKafka> startCluster(int nodes, List<Listener> moreListeners, Map<String, String> settings) {
         String clusterId = Uuid.randomUuid().toString();
-        return startAll(
-                IntStream.rangeClosed(1, nodes)
-                        .mapToObj(id -> new EmbeddedKafka(clusterId, id, behindProxy, Set.of()))
-                        .toList(),
-                settings);
-    }
-
-    private static List<EmbeddedKafka> startAll(List<EmbeddedKafka> cluster, Map<String, String> settings) {
+        List<EmbeddedKafka> cluster = IntStream.rangeClosed(1, nodes)
+                .mapToObj(id -> new EmbeddedKafka(clusterId, id, moreListeners))
+                .toList();
         try {
             cluster.forEach(node -> node.configure(cluster, settings));
             startAll(cluster);
@@ -113,11 +118,11 @@ final class EmbeddedKafka implements AutoCloseable {
     }
 
     String bootstrapServers(SecurityProtocol protocol) {
-        Integer secured = securedPorts.get(protocol);
-        if (secured == null) {
-            throw new UnsupportedOperationException("this Kafka does not listen with " + protocol);
-        }
-        return "127.0.0.1:" + secured;
+        return moreListeners.stream()
+                .filter(listener -> listener.protocol == protocol)
+                .findFirst()
+                .map(listener -> "127.0.0.1:" + listener.port)
+                .orElseThrow(() -> new UnsupportedOperationException("this Kafka does not listen with " + protocol));
     }
 
     ChildProcess broker() {
@@ -127,18 +132,7 @@ final class EmbeddedKafka implements AutoCloseable {
         return broker;
     }
 
-    KafkaFaultProxy proxy() {
-        if (proxy == null) {
-            throw new UnsupportedOperationException(
-                    "this Kafka stands behind no proxy; one that does comes from startEmbeddedBehindProxy()");
-        }
-        return proxy;
-    }
-
     private void launch() {
-        if (proxy != null) {
-            proxy.listen();
-        }
         if (broker != null && broker.isRunning()) {
             throw new IllegalStateException("the embedded Kafka at " + bootstrapServers() + " already runs");
         }
@@ -176,9 +170,6 @@ final class EmbeddedKafka implements AutoCloseable {
         if (broker != null) {
             broker.kill();
         }
-        if (proxy != null) {
-            proxy.close();
-        }
         directory.close();
     }
 
@@ -197,19 +188,12 @@ final class EmbeddedKafka implements AutoCloseable {
         Properties all = new Properties();
         all.put("process.roles", "broker,controller");
         all.put("node.id", "" + id);
-        String controller = ",CONTROLLER://127.0.0.1:" + controllerPort;
-        String secured = securedPorts.keySet().stream()
-                .map(protocol -> "," + protocol + "://" + bootstrapServers(protocol))
-                .collect(Collectors.joining());
-        if (proxy == null) {
-            all.put("listeners", "PLAINTEXT://" + bootstrapServers() + secured + controller);
-            all.put("advertised.listeners", "PLAINTEXT://" + bootstrapServers() + secured);
-        } else {
-            // Who came by the proxy is told to come by the proxy again, and who did not, not.
-            String behindProxy = ",PROXIED://127.0.0.1:" + portBehindProxy;
-            all.put("listeners", "PLAINTEXT://" + bootstrapServers() + behindProxy + controller);
-            all.put("advertised.listeners", "PLAINTEXT://" + bootstrapServers() + ",PROXIED://" + proxy.address());
-        }
+        String plaintext = "PLAINTEXT://" + bootstrapServers();
+        all.put(
+                "listeners",
+                plaintext + joined(listener -> listener.at(listener.port)) + ",CONTROLLER://127.0.0.1:"
+                        + controllerPort);
+        all.put("advertised.listeners", plaintext + joined(listener -> listener.at(listener.advertisedPort)));
         all.put("controller.listener.names", "CONTROLLER");
         all.put(
                 "controller.quorum.voters",
@@ -218,10 +202,8 @@ final class EmbeddedKafka implements AutoCloseable {
                         .collect(Collectors.joining(",")));
         all.put(
                 "listener.security.protocol.map",
-                "PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT"
-                        + securedPorts.keySet().stream()
-                                .map(protocol -> "," + protocol + ":" + protocol)
-                                .collect(Collectors.joining()));
+                "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT"
+                        + joined(listener -> "," + listener.name + ":" + listener.protocol));
         all.put("log.dirs", directory.path().resolve("data").toString());
         // A missing topic must be missing.
         all.put("auto.create.topics.enable", "false");
@@ -254,5 +236,9 @@ final class EmbeddedKafka implements AutoCloseable {
         } catch (IOException e) {
             throw new UncheckedIOException("cannot write the configuration of the embedded Kafka", e);
         }
+    }
+
+    private String joined(Function<Listener, String> part) {
+        return moreListeners.stream().map(part).collect(Collectors.joining());
     }
 }

@@ -126,6 +126,13 @@ final class EmbeddedPostgres implements AutoCloseable {
         return directory.path().resolve("data");
     }
 
+    ChildProcess process() {
+        if (server == null) {
+            throw new IllegalStateException("the embedded PostgreSQL was not started");
+        }
+        return server;
+    }
+
     List<String> log() {
         return server == null ? List.of() : server.output();
     }

@@ -15,7 +15,7 @@ import java.util.concurrent.ThreadLocalRandom;
  * on Linux, 49152 elsewhere). A port of that range could be taken while its server is down, and a client that keeps
  * trying to connect to it on the same machine can even end up connected to itself.
  */
-final class FreePort {
+public final class FreePort {
 
     private static final int FIRST = 20_000;
     private static final int LAST = 32_000;
@@ -27,7 +27,7 @@ final class FreePort {
     private FreePort() {}
 
     /** A port of 127.0.0.1 on which nobody listens at this moment, and which was not given out here before. */
-    static synchronized int find() {
+    public static synchronized int find() {
         for (int tried = 0; tried < TRIES; tried++) {
             int port = ThreadLocalRandom.current().nextInt(FIRST, LAST);
             if (!GIVEN_OUT.contains(port) && isFree(port)) {

@@ -1,5 +1,6 @@
 package io.stagedjobs.testkit;
 
+import io.stagedjobs.testkit.EmbeddedKafka.Listener;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -83,15 +84,17 @@ public final class TestKafka implements AutoCloseable {
      * @throws IllegalStateException with the broker's last words, if it does not start
      */
     public static TestKafka startEmbedded(Map<String, String> brokerSettings) {
-        return owning(EmbeddedKafka.startCluster(1, false, brokerSettings));
+        return owning(EmbeddedKafka.startCluster(1, List.of(), brokerSettings));
     }
 
     /**
-     * As {@link #startEmbedded(Map)}, with a {@link #proxy} that clients can reach the broker by. Those that connect to
-     * {@link #bootstrapServers} go past it, so that a test reads what happened while a fault lasts.
+     * As {@link #startEmbedded(Map)}, for a broker behind a proxy: it listens on {@code port} too, and tells clients that
+     * connect there to come back by {@code advertisedPort}. Both are ports of 127.0.0.1, from {@link FreePort}. Clients of
+     * {@link #bootstrapServers} go past the proxy.
      */
-    public static TestKafka startEmbeddedBehindProxy(Map<String, String> brokerSettings) {
-        return owning(EmbeddedKafka.startCluster(1, true, brokerSettings));
+    public static TestKafka startEmbeddedAdvertising(int port, int advertisedPort, Map<String, String> brokerSettings) {
+        return owning(EmbeddedKafka.startCluster(
+                1, List.of(new Listener("PROXIED", SecurityProtocol.PLAINTEXT, port, advertisedPort)), brokerSettings));
     }
 
     /**
@@ -99,7 +102,8 @@ public final class TestKafka implements AutoCloseable {
      * begin with {@code listener.name.ssl.} for instance. The test itself goes past them, in plain text.
      */
     public static TestKafka startEmbeddedSecured(Set<SecurityProtocol> secured, Map<String, String> brokerSettings) {
-        return owning(List.of(EmbeddedKafka.startSecured(secured, brokerSettings)));
+        List<Listener> listeners = secured.stream().map(Listener::named).toList();
+        return owning(EmbeddedKafka.startCluster(1, listeners, brokerSettings));
     }
 
     /**
@@ -109,21 +113,12 @@ public final class TestKafka implements AutoCloseable {
      * @throws IllegalStateException with the last words of a node that does not start
      */
     public static TestKafka startEmbeddedCluster(int nodes, Map<String, String> brokerSettings) {
-        return owning(EmbeddedKafka.startCluster(nodes, false, brokerSettings));
+        return owning(EmbeddedKafka.startCluster(nodes, List.of(), brokerSettings));
     }
 
     private static TestKafka owning(List<EmbeddedKafka> nodes) {
         return new TestKafka(
                 nodes.stream().map(EmbeddedKafka::bootstrapServers).collect(Collectors.joining(",")), nodes);
-    }
-
-    /**
-     * The network in front of the broker; it is closed together with this object.
-     *
-     * @throws UnsupportedOperationException if this is not from {@link #startEmbeddedBehindProxy}
-     */
-    public KafkaFaultProxy proxy() {
-        return node(1).proxy();
     }
 
     public String bootstrapServers() {

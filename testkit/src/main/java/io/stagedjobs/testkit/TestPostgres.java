@@ -181,6 +181,11 @@ public final class TestPostgres implements AutoCloseable {
         return database(withName(administration.url(), name), username(), password());
     }
 
+    /** The process of an embedded server since its last start: its id, its log. */
+    public ChildProcess process() {
+        return owned().process();
+    }
+
     /** What an embedded server has logged since its last start. */
     public List<String> log() {
         return owned().log();

@@ -10,8 +10,6 @@
  *       and start it again with its data.
  *   <li>{@link io.stagedjobs.testkit.ChildJvm} runs a main class that a test wants to kill;
  *       {@link io.stagedjobs.testkit.ChildProcess} is what it then holds, for any other program too.
- *   <li>{@link io.stagedjobs.testkit.FaultProxy} is a network between a client and one of those servers, which a test
- *       cuts, stalls, or has lose the answer to one certain request.
  *   <li>{@link io.stagedjobs.testkit.Eventually} waits for what another process does, and
  *       {@link io.stagedjobs.testkit.AtOnce} has threads begin together.
  *   <li>{@link io.stagedjobs.testkit.Tools} finds programs that not every machine has.

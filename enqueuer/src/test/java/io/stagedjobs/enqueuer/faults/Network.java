@@ -2,10 +2,9 @@ package io.stagedjobs.enqueuer.faults;
 
 import io.stagedjobs.enqueuer.Outbox;
 import io.stagedjobs.enqueuer.cli.Command;
-import io.stagedjobs.testkit.KafkaFaultProxy;
-import io.stagedjobs.testkit.PostgresFaultProxy;
-import io.stagedjobs.testkit.PostgresFaultProxy.Exchange;
-import io.stagedjobs.testkit.TestKafka;
+import io.stagedjobs.faultkit.KafkaFaultProxy;
+import io.stagedjobs.faultkit.PostgresFaultProxy;
+import io.stagedjobs.faultkit.PostgresFaultProxy.Exchange;
 import io.stagedjobs.testkit.TestPostgres;
 import java.util.Map;
 import java.util.function.Predicate;
@@ -23,11 +22,11 @@ final class Network implements AutoCloseable {
     final KafkaFaultProxy toKafka;
     final Outbox outbox;
 
-    /** @param kafka one that stands behind a proxy; it stays the caller's to close */
-    Network(TestKafka kafka, String prefix) {
-        toPostgres = PostgresFaultProxy.before(TestPostgres.shared());
-        toKafka = kafka.proxy();
-        outbox = new Outbox(TestPostgres.shared(), kafka, prefix);
+    /** @param toKafka stays the caller's to close, with the broker behind it */
+    Network(KafkaFaultProxy toKafka, String prefix) {
+        this.toPostgres = PostgresFaultProxy.before(TestPostgres.shared());
+        this.toKafka = toKafka;
+        this.outbox = new Outbox(TestPostgres.shared(), toKafka.kafka(), prefix);
     }
 
     /** The statement that deletes the rows of a batch. */

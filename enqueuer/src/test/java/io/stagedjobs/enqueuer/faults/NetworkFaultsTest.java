@@ -4,12 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.stagedjobs.enqueuer.cli.Command;
 import io.stagedjobs.testkit.Eventually;
-import io.stagedjobs.testkit.FaultProxy.Direction;
-import io.stagedjobs.testkit.FaultProxy.Ending;
-import io.stagedjobs.testkit.FaultProxy.Loss;
-import io.stagedjobs.testkit.FaultProxy.Then;
-import io.stagedjobs.testkit.Incident;
-import io.stagedjobs.testkit.TestKafka;
+import io.stagedjobs.faultkit.FaultProxy.Direction;
+import io.stagedjobs.faultkit.FaultProxy.Ending;
+import io.stagedjobs.faultkit.FaultProxy.Loss;
+import io.stagedjobs.faultkit.FaultProxy.Then;
+import io.stagedjobs.faultkit.Incident;
+import io.stagedjobs.faultkit.KafkaFaultProxy;
 import java.time.Duration;
 import java.util.Map;
 import org.apache.kafka.common.protocol.ApiKeys;
@@ -33,7 +33,7 @@ class NetworkFaultsTest {
     private static final int BATCH_SIZE = 50;
     private static final Duration SOON = Duration.ofSeconds(60);
 
-    private static TestKafka kafka;
+    private static KafkaFaultProxy kafka;
     private static Network network;
     private static Map<String, String> environment;
     private static Command.Daemon enqueuer;
@@ -42,7 +42,7 @@ class NetworkFaultsTest {
 
     @BeforeAll
     static void start() {
-        kafka = TestKafka.startEmbeddedBehindProxy(Map.of());
+        kafka = KafkaFaultProxy.beforeNewBroker(Map.of());
         network = new Network(kafka, "network");
         environment = environment(network);
         enqueuer = network.start("enqueuer", environment);

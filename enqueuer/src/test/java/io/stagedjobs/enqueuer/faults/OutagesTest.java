@@ -5,11 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.stagedjobs.enqueuer.cli.Command;
 import io.stagedjobs.testkit.Eventually;
-import io.stagedjobs.testkit.FaultProxy.Ending;
-import io.stagedjobs.testkit.FaultProxy.Loss;
-import io.stagedjobs.testkit.FaultProxy.Then;
-import io.stagedjobs.testkit.Incident;
-import io.stagedjobs.testkit.TestKafka;
+import io.stagedjobs.faultkit.FaultProxy.Ending;
+import io.stagedjobs.faultkit.FaultProxy.Loss;
+import io.stagedjobs.faultkit.FaultProxy.Then;
+import io.stagedjobs.faultkit.Incident;
+import io.stagedjobs.faultkit.KafkaFaultProxy;
 import java.sql.Connection;
 import java.time.Duration;
 import java.time.Instant;
@@ -51,14 +51,14 @@ class OutagesTest {
         DROPPED
     }
 
-    private TestKafka kafka;
+    private KafkaFaultProxy kafka;
     private Network network;
     private Checker checker;
 
     @BeforeEach
     void start() {
         // Or a transaction that has timed out is aborted only up to 10 s later.
-        kafka = TestKafka.startEmbeddedBehindProxy(
+        kafka = KafkaFaultProxy.beforeNewBroker(
                 Map.of("transaction.abort.timed.out.transaction.cleanup.interval.ms", "500"));
         network = new Network(kafka, "outages");
         checker = network.checker();
@@ -158,17 +158,17 @@ class OutagesTest {
     private void leave(Absence absence) {
         switch (absence) {
             case KILLED -> {
-                kafka.kill();
+                kafka.kafka().kill();
                 network.toKafka.cut(Ending.RESET);
             }
             case BLACK_HOLE -> network.toKafka.stall();
-            case DROPPED -> kafka.kill();
+            case DROPPED -> kafka.kafka().kill();
         }
     }
 
     private void comeBack(Absence absence) {
         if (absence != Absence.BLACK_HOLE) {
-            kafka.startAgain();
+            kafka.kafka().startAgain();
         }
         network.heal();
     }

@@ -2,10 +2,11 @@ package io.stagedjobs.enqueuer.faults;
 
 import io.stagedjobs.enqueuer.Outbox;
 import io.stagedjobs.enqueuer.cli.Command;
-import io.stagedjobs.testkit.FaultProxy.Ending;
-import io.stagedjobs.testkit.FaultProxy.Loss;
-import io.stagedjobs.testkit.FaultProxy.Then;
-import io.stagedjobs.testkit.PostgresFaultProxy;
+import io.stagedjobs.faultkit.FaultProxy.Ending;
+import io.stagedjobs.faultkit.FaultProxy.Loss;
+import io.stagedjobs.faultkit.FaultProxy.Then;
+import io.stagedjobs.faultkit.KafkaFaultProxy;
+import io.stagedjobs.faultkit.PostgresFaultProxy;
 import io.stagedjobs.testkit.TestKafka;
 import io.stagedjobs.testkit.TestPostgres;
 import java.sql.Connection;
@@ -60,6 +61,7 @@ class SoakTest {
 
     private TestPostgres postgres;
     private TestKafka kafka;
+    private KafkaFaultProxy toKafka;
     private PostgresFaultProxy toPostgres;
     private Outbox outbox;
     private String topic;
@@ -70,7 +72,8 @@ class SoakTest {
     @BeforeEach
     void open() throws Exception {
         postgres = TestPostgres.startEmbedded();
-        kafka = TestKafka.startEmbeddedBehindProxy(Map.of());
+        toKafka = KafkaFaultProxy.beforeNewBroker(Map.of());
+        kafka = toKafka.kafka();
         toPostgres = PostgresFaultProxy.before(postgres);
         outbox = new Outbox(postgres, kafka, "soak");
         topic = kafka.newTopic("soak", 3);
@@ -82,7 +85,7 @@ class SoakTest {
                 "STAGED_JOBS_BATCH_SIZE",
                 "100",
                 "STAGED_JOBS_KAFKA_BOOTSTRAP_SERVERS",
-                kafka.proxy().address(),
+                toKafka.address(),
                 "STAGED_JOBS_DATABASE_URL",
                 toPostgres.through(outbox.database).url() + "?socketTimeout=5&connectTimeout=2");
         for (int i = 0; i < ENQUEUERS; i++) {
@@ -94,7 +97,7 @@ class SoakTest {
     void close() throws Exception {
         outbox.close();
         toPostgres.close();
-        kafka.close();
+        toKafka.close();
         postgres.close();
     }
 
@@ -158,12 +161,12 @@ class SoakTest {
                 last(length);
                 postgres.startAgain();
             }
-            case CUT_KAFKA -> kafka.proxy().cut(Ending.values()[random.nextInt(Ending.values().length)]);
+            case CUT_KAFKA -> toKafka.cut(Ending.values()[random.nextInt(Ending.values().length)]);
             case CUT_POSTGRESQL -> toPostgres.cut(Ending.values()[random.nextInt(Ending.values().length)]);
-            case BLACK_HOLE_KAFKA -> kafka.proxy().stall();
+            case BLACK_HOLE_KAFKA -> toKafka.stall();
             case BLACK_HOLE_POSTGRESQL -> toPostgres.stall();
-            case LOSE_KAFKA_COMMIT -> kafka.proxy().lose(loss, ApiKeys.END_TXN, 1 + random.nextInt(3), then);
-            case LOSE_PRODUCE -> kafka.proxy().lose(loss, ApiKeys.PRODUCE, 1 + random.nextInt(3), then);
+            case LOSE_KAFKA_COMMIT -> toKafka.lose(loss, ApiKeys.END_TXN, 1 + random.nextInt(3), then);
+            case LOSE_PRODUCE -> toKafka.lose(loss, ApiKeys.PRODUCE, 1 + random.nextInt(3), then);
             case LOSE_SQL_COMMIT -> toPostgres.lose(loss, Network.commitOfBatch(), 1 + random.nextInt(3), then);
             case END_SESSIONS ->
                 outbox.dsl()
@@ -180,7 +183,7 @@ class SoakTest {
                 || fault.name().startsWith("BLACK")
                 || fault.name().startsWith("LOSE")) {
             last(length);
-            kafka.proxy().heal();
+            toKafka.heal();
             toPostgres.heal();
         }
     }

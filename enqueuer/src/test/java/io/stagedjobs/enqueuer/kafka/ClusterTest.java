@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.stagedjobs.enqueuer.ExternalFailureException;
+import io.stagedjobs.faultkit.KafkaFaultProxy;
 import io.stagedjobs.testkit.Eventually;
-import io.stagedjobs.testkit.TestKafka;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Set;
@@ -24,18 +24,18 @@ class ClusterTest {
 
     @Test
     void after_a_connection_that_was_taken_and_never_answered_it_asks_over_another_one() throws Exception {
-        try (TestKafka kafka = TestKafka.startEmbeddedBehindProxy(Map.of());
+        try (KafkaFaultProxy proxy = KafkaFaultProxy.beforeNewBroker(Map.of());
                 Cluster cluster = new Cluster(new KafkaClientSettings(
-                        Map.of("bootstrap.servers", kafka.proxy().address()), Duration.ofSeconds(1)))) {
-            String topic = kafka.newTopic("asked", 1);
+                        Map.of("bootstrap.servers", proxy.address()), Duration.ofSeconds(1)))) {
+            String topic = proxy.kafka().newTopic("asked", 1);
             Eventually.until("Kafka answers", () -> answers(cluster, topic));
-            long connections = kafka.proxy().connectionsAccepted();
-            kafka.proxy().stall();
+            long connections = proxy.connectionsAccepted();
+            proxy.stall();
             Eventually.until("it has connected to silence", () -> {
                 assertThatThrownBy(() -> described(cluster, topic)).isInstanceOf(ExternalFailureException.class);
-                return kafka.proxy().connectionsAccepted() > connections;
+                return proxy.connectionsAccepted() > connections;
             });
-            kafka.proxy().heal();
+            proxy.heal();
             Eventually.until("Kafka answers again", () -> answers(cluster, topic));
             assertThat(described(cluster, topic)).isEqualTo(topic);
         }
@@ -45,12 +45,12 @@ class ClusterTest {
     @Test
     void after_its_end_it_connects_to_nobody_any_more() throws Exception {
         long before = adminClients();
-        try (TestKafka kafka = TestKafka.startEmbeddedBehindProxy(Map.of())) {
-            String topic = kafka.newTopic("asked", 1);
+        try (KafkaFaultProxy proxy = KafkaFaultProxy.beforeNewBroker(Map.of())) {
+            String topic = proxy.kafka().newTopic("asked", 1);
             Cluster cluster = new Cluster(new KafkaClientSettings(
-                    Map.of("bootstrap.servers", kafka.proxy().address()), Duration.ofMillis(100)));
+                    Map.of("bootstrap.servers", proxy.address()), Duration.ofMillis(100)));
             Eventually.until("Kafka answers", () -> answers(cluster, topic));
-            kafka.proxy().stall();
+            proxy.stall();
             KafkaFuture<TopicDescription> asked =
                     cluster.describe(Set.of(topic)).get(topic);
             cluster.close();

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.stagedjobs.enqueuer.ExternalFailureException;
 import io.stagedjobs.enqueuer.Job;
 import io.stagedjobs.enqueuer.Refusal.Reason;
+import io.stagedjobs.faultkit.KafkaFaultProxy;
 import io.stagedjobs.testkit.Eventually;
 import io.stagedjobs.testkit.TestKafka;
 import java.time.Duration;
@@ -26,21 +27,23 @@ class TopicsTest {
 
     private static final int PARTITIONS_MAX = 3;
 
+    private static KafkaFaultProxy proxy;
     private static TestKafka kafka;
 
     private final KafkaClientSettings settings =
-            new KafkaClientSettings(Map.of("bootstrap.servers", kafka.proxy().address()), Duration.ofSeconds(8));
+            new KafkaClientSettings(Map.of("bootstrap.servers", proxy.address()), Duration.ofSeconds(8));
     private Cluster cluster;
     private Topics topics;
 
     @BeforeAll
     static void startKafka() {
-        kafka = TestKafka.startEmbeddedBehindProxy(Map.of());
+        proxy = KafkaFaultProxy.beforeNewBroker(Map.of());
+        kafka = proxy.kafka();
     }
 
     @AfterAll
     static void stopKafka() {
-        kafka.close();
+        proxy.close();
     }
 
     @BeforeEach
@@ -51,7 +54,7 @@ class TopicsTest {
 
     @AfterEach
     void close() {
-        kafka.proxy().heal();
+        proxy.heal();
         cluster.close();
     }
 
@@ -83,14 +86,14 @@ class TopicsTest {
         String known = kafka.newTopic("known", 1);
         String late = kafka.newTopic("late", 1);
         awaitKnown(known);
-        kafka.proxy().stall();
+        proxy.stall();
         assertThat(together(late, known, late, known)).containsExactly(known, known);
         assertThatThrownBy(() -> together(late)).isInstanceOf(ExternalFailureException.class);
         assertThat(topics.refused(Set.of(late, known)))
                 .containsOnlyKeys(late)
                 .hasEntrySatisfying(
                         late, refusal -> assertThat(refusal.reason()).isEqualTo(Reason.TOPIC_UNAVAILABLE));
-        kafka.proxy().heal();
+        proxy.heal();
         awaitKnown(late);
         assertThat(together(late, known)).containsExactly(late, known);
     }
@@ -102,7 +105,7 @@ class TopicsTest {
         awaitKnown(known);
         awaitKnown(troubled);
         topics.forget(jobs(troubled));
-        kafka.proxy().stall();
+        proxy.stall();
         assertThat(together(known, troubled)).containsExactly(known);
     }
 

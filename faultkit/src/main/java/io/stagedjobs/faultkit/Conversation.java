@@ -1,0 +1,38 @@
+package io.stagedjobs.faultkit;
+
+import java.io.DataInputStream;
+import java.io.IOException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The protocol of one proxied connection: takes its two streams apart into units that pass or are lost as a whole, and
+ * says which of them a test has plans for.
+ *
+ * <p>Requests come from one thread and answers from another.
+ */
+interface Conversation {
+
+    /**
+     * What to do with a unit.
+     *
+     * @param passes whether it is forwarded
+     * @param incident what it is the occasion for: told of after a unit that passes, carried out instead of one that does
+     *     not
+     */
+    record Verdict(boolean passes, @Nullable Incident incident) {
+        static final Verdict PASS = new Verdict(true, null);
+        static final Verdict SWALLOW = new Verdict(false, null);
+    }
+
+    /** Reads the client's next unit; null at the end of its stream. */
+    byte @Nullable [] readRequest(DataInputStream in) throws IOException;
+
+    /** Takes note of a unit that {@link #readRequest} has read and that nothing else keeps from being forwarded. */
+    Verdict judgeRequest(byte[] request);
+
+    /** Reads the server's next unit; null at the end of its stream. */
+    byte @Nullable [] readAnswer(DataInputStream in) throws IOException;
+
+    /** Takes note of a unit that {@link #readAnswer} has read and that nothing else keeps from being forwarded. */
+    Verdict judgeAnswer(byte[] answer);
+}

@@ -1,0 +1,11 @@
+/**
+ * Networks that fail when a test says so, between the enqueuer and its servers: {@link
+ * io.stagedjobs.faultkit.PostgresFaultProxy} and {@link io.stagedjobs.faultkit.KafkaFaultProxy} can be cut, stalled, or
+ * made to lose the answer to one particular request.
+ *
+ * <p>For the tests of this project only; it is not published.
+ */
+@NullMarked
+package io.stagedjobs.faultkit;
+
+import org.jspecify.annotations.NullMarked;
