@@ -85,6 +85,7 @@ public final class Cli implements Runnable {
     static int execute(List<String> args, Map<String, String> environment, PrintWriter out, PrintWriter err) {
         CommandLine line = new CommandLine(new Cli(environment));
         line.setOut(PrintableWriter.over(out)).setErr(PrintableWriter.over(err));
+        line.setAllowOptionsAsOptionParameters(true); // as getopt does: a topic or a key may be called --help
         line.setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF));
         line.getSubcommands().values().forEach(Cli::addSettings);
         line.setExecutionExceptionHandler((e, command, result) -> {
