@@ -1,6 +1,6 @@
 package io.stagedjobs.sample;
 
-import io.stagedjobs.IdempotencyKeys;
+import io.stagedjobs.idempotency.IdempotencyKeys;
 import io.stagedjobs.UnitOfWork;
 import javax.sql.DataSource;
 

@@ -3,6 +3,7 @@ package io.stagedjobs.spring;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.stagedjobs.enqueuer.ExternalFailureException;
 import io.stagedjobs.enqueuer.Health;
+import io.stagedjobs.enqueuer.Origin;
 import io.stagedjobs.enqueuer.assembly.EnqueuerAssembly;
 import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.internal.Backoff;
@@ -71,7 +72,7 @@ final class EmbeddedEnqueuer implements SmartLifecycle {
     /** Reasons by what does not work, as {@link Health#problems} has them; empty if everything does. */
     Map<String, String> problems() {
         Run run = current;
-        return run == null ? Map.of(Side.ENQUEUER.label(), "stopped") : run.problems();
+        return run == null ? Map.of(Origin.ENQUEUER.label(), "stopped") : run.problems();
     }
 
     /** From one start to the next stop. */
@@ -94,8 +95,8 @@ final class EmbeddedEnqueuer implements SmartLifecycle {
                     return;
                 } catch (RuntimeException e) {
                     String reason = EnqueuerSettings.inSpringsWords(String.valueOf(e.getMessage()));
-                    Side side = e instanceof ExternalFailureException outside ? outside.side() : Side.ENQUEUER;
-                    notStarted = Map.of(side.label(), reason);
+                    Origin origin = e instanceof ExternalFailureException outside ? outside.origin() : Origin.ENQUEUER;
+                    notStarted = Map.of(origin.label(), reason);
                     pause = START_AGAIN.after(++failures, ThreadLocalRandom.current());
                     if (failures == 1 || failures % 20 == 0) {
                         log.warn(
