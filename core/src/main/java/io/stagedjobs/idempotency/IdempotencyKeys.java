@@ -5,14 +5,19 @@ import io.stagedjobs.UnitOfWork;
 import io.stagedjobs.Work;
 import io.stagedjobs.internal.HeadersJson;
 import io.stagedjobs.schema.Schema;
+import io.stagedjobs.schema.Tables;
 import java.time.Duration;
 import java.time.OffsetDateTime;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import org.jooq.DSLContext;
-import org.jooq.Record;
-import org.jooq.Result;
+import org.jooq.Field;
+import org.jooq.JSONB;
+import org.jooq.Record1;
+import org.jooq.conf.Settings;
+import org.jooq.impl.DSL;
+import org.jooq.impl.SQLDataType;
 
 /**
  * HTTP requests that a client may send again, each done once. The key, a fingerprint of the request and the response
@@ -45,35 +50,21 @@ public final class IdempotencyKeys {
     /** Part of the contract: whoever works on the table in another language takes the same lock. */
     private static final long LOCK_SEED = 409;
 
+    /** Where a row is. Within the transaction that made the row, nobody moves it. */
+    private static final Field<Object> ADDRESS = DSL.field("ctid");
+
+    /** The application's own, such as other names of schemas, are not meant for our tables. */
+    private static final Settings OUR_SETTINGS = new Settings();
+
     private final UnitOfWork unit;
     private final UnitOfWork readCommitted;
-    private final String claim;
-    private final String keep;
-    private final String read;
-    private final String prune;
+    private final Tables.IdempotencyKeys keys;
 
     private IdempotencyKeys(UnitOfWork unit, Schema schema) {
         this.unit = unit;
         // One statement each, which would only be in the way of serializable units.
         this.readCommitted = unit.isolation(Isolation.READ_COMMITTED);
-        String table = schema.qualified("staged_job_idempotency_keys");
-        // spotless:off
-        // The primary key. Under REPEATABLE READ and above, a row that was committed after the snapshot is a
-        // serialization failure, which the unit retries.
-        this.claim = "INSERT INTO " + table + " (scope, idempotency_key, fingerprint) VALUES (?, ?, ?)"
-                + " ON CONFLICT (scope, idempotency_key) DO NOTHING RETURNING ctid::text";
-        // By the row's address: the transaction made the row itself, so nobody moves it. Looking it up in an index would
-        // make every two serializable units at work a conflict, since they also insert there.
-        this.keep = "UPDATE " + table + " SET status = ?, headers = ?::jsonb, body = ? WHERE ctid = ?::tid";
-        // One row by the primary key; no locks.
-        this.read = "SELECT k.fingerprint, k.status, k.body, h.key AS header, h.value FROM " + table + " AS k"
-                + " LEFT JOIN LATERAL jsonb_each_text(k.headers) AS h ON true"
-                + " WHERE k.scope = ? AND k.idempotency_key = ?";
-        // The index on created_at, and then the rows by their addresses, whatever the planner believes; locks what it
-        // deletes.
-        this.prune = "DELETE FROM " + table + " WHERE ctid = ANY (ARRAY(SELECT ctid FROM " + table
-                + " WHERE created_at < ?::timestamptz ORDER BY created_at LIMIT " + PRUNED_AT_ONCE_MAX + "))";
-        // spotless:on
+        this.keys = new Tables(schema).idempotencyKeys;
     }
 
     /** Keys in the schema {@code public}, each request as a unit of {@code unit}. */
@@ -96,14 +87,14 @@ public final class IdempotencyKeys {
      */
     public <E extends Exception> Response answer(Request request, Work.ResultBlock<Response, E> block) throws E {
         return unit.call(work -> {
-            lock(work.dsl(), request);
-            Optional<Record> claimed =
-                    work.dsl().fetchOptional(claim, request.scope(), request.key(), request.fingerprint());
+            DSLContext dsl = dsl(work);
+            lock(dsl, request);
+            Optional<String> claimed = claim(dsl, request);
             if (claimed.isEmpty()) {
-                return read(work.dsl(), request).orElseThrow(() -> new KeyInProgressException(request.key()));
+                return read(dsl, request).orElseThrow(() -> new KeyInProgressException(request.key()));
             }
             Response response = block.run(work);
-            keep(work.dsl(), claimed.get().get(0, String.class), response);
+            keep(dsl, claimed.get(), response);
             return response;
         });
     }
@@ -114,7 +105,7 @@ public final class IdempotencyKeys {
      * @throws KeyReusedException if the key was used for another request (422)
      */
     public Optional<Response> answered(Request request) {
-        return readCommitted.call(work -> read(work.dsl(), request));
+        return readCommitted.call(work -> read(dsl(work), request));
     }
 
     /**
@@ -128,14 +119,14 @@ public final class IdempotencyKeys {
         if (age.isNegative()) {
             throw new IllegalArgumentException("the age must not be negative, but is " + age);
         }
-        OffsetDateTime before = readCommitted.call(work -> work.dsl()
-                .fetchSingle("SELECT clock_timestamp() - ? * interval '1 millisecond'", age.toMillis())
-                .get(0, OffsetDateTime.class));
+        Field<OffsetDateTime> limit =
+                DSL.field("clock_timestamp() - ? * interval '1 millisecond'", OffsetDateTime.class, age.toMillis());
+        OffsetDateTime before =
+                readCommitted.call(work -> dsl(work).select(limit).fetchSingle().value1());
         int pruned = 0;
         int last;
         do {
-            last = readCommitted.<Integer, RuntimeException>call(
-                    work -> work.dsl().execute(prune, before));
+            last = readCommitted.<Integer, RuntimeException>call(work -> prune(dsl(work), before));
             pruned += last;
         } while (last == PRUNED_AT_ONCE_MAX);
         return pruned;
@@ -157,8 +148,31 @@ public final class IdempotencyKeys {
         }
     }
 
-    private void keep(DSLContext dsl, String row, Response response) {
-        int kept = dsl.execute(keep, response.status(), HeadersJson.of(response.headers()), response.body(), row);
+    /**
+     * By the primary key; returns the row's address, or nothing if there is one already. Under REPEATABLE READ and above,
+     * a row that was committed after the snapshot is a serialization failure, which the unit retries.
+     */
+    private Optional<String> claim(DSLContext dsl, Request request) {
+        return dsl.insertInto(keys.table, keys.scope, keys.idempotencyKey, keys.fingerprint)
+                .values(request.scope(), request.key(), request.fingerprint())
+                .onConflict(keys.scope, keys.idempotencyKey)
+                .doNothing()
+                .returningResult(ADDRESS.cast(SQLDataType.CLOB))
+                .fetchOptional()
+                .map(Record1::value1);
+    }
+
+    /**
+     * By the row's address. Looking it up in an index would make every two serializable units at work a conflict, since
+     * they also insert there.
+     */
+    private void keep(DSLContext dsl, String address, Response response) {
+        int kept = dsl.update(keys.table)
+                .set(keys.status, response.status())
+                .set(keys.headers, JSONB.jsonbOrNull(HeadersJson.of(response.headers())))
+                .set(keys.body, response.body())
+                .where("ctid = ?::tid", address)
+                .execute();
         if (kept != 1) {
             throw new IllegalStateException(
                     "cannot keep the response of an idempotent request: its key was changed by the"
@@ -166,26 +180,49 @@ public final class IdempotencyKeys {
         }
     }
 
+    /** One row by the primary key, once for each of its headers; no locks. */
     private Optional<Response> read(DSLContext dsl, Request request) {
-        Result<Record> rows = dsl.fetch(read, request.scope(), request.key());
+        Field<String> header = DSL.field(DSL.name("h", "key"), String.class);
+        Field<String> value = DSL.field(DSL.name("h", "value"), String.class);
+        var rows = dsl.select(keys.fingerprint, keys.status, keys.body, header, value)
+                .from(keys.table)
+                .leftJoin(DSL.lateral(DSL.table("jsonb_each_text({0})", keys.headers))
+                        .as("h"))
+                .on(DSL.trueCondition())
+                .where(keys.scope.eq(request.scope()), keys.idempotencyKey.eq(request.key()))
+                .fetch();
         if (rows.isEmpty()) {
             return Optional.empty();
         }
-        Record first = rows.get(0);
-        if (!request.fingerprint().equals(first.get("fingerprint", String.class))) {
+        if (!request.fingerprint().equals(rows.get(0).get(keys.fingerprint))) {
             throw new KeyReusedException(request.key());
         }
-        Integer status = first.get("status", Integer.class);
+        Integer status = rows.get(0).get(keys.status);
         if (status == null) {
             return Optional.empty(); // this transaction itself is at work on it
         }
         Map<String, String> headers = new LinkedHashMap<>();
-        for (Record row : rows) {
-            String header = row.get("header", String.class);
-            if (header != null) {
-                headers.put(header, row.get("value", String.class));
-            }
-        }
-        return Optional.of(new Response(status, headers, first.get("body", byte[].class), true));
+        rows.stream()
+                .filter(row -> row.get(header) != null)
+                .forEach(row -> headers.put(row.get(header), row.get(value)));
+        return Optional.of(new Response(status, headers, rows.get(0).get(keys.body), true));
+    }
+
+    /**
+     * By the index on {@code created_at}, and then the rows by their addresses, whatever the planner believes; locks what
+     * it deletes.
+     */
+    private int prune(DSLContext dsl, OffsetDateTime before) {
+        return dsl.deleteFrom(keys.table)
+                .where(ADDRESS.eq(DSL.any(DSL.array(DSL.select(ADDRESS)
+                        .from(keys.table)
+                        .where(keys.createdAt.lt(before))
+                        .orderBy(keys.createdAt)
+                        .limit(PRUNED_AT_ONCE_MAX)))))
+                .execute();
+    }
+
+    private static DSLContext dsl(Work work) {
+        return work.dsl().configuration().derive(OUR_SETTINGS).dsl();
     }
 }

@@ -30,6 +30,11 @@ import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jooq.SQLDialect;
+import org.jooq.conf.RenderNameCase;
+import org.jooq.conf.RenderQuotedNames;
+import org.jooq.conf.Settings;
+import org.jooq.impl.DSL;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -381,6 +386,27 @@ class IdempotencyKeysTest {
         IdempotencyKeys there = IdempotencyKeys.on(unit, elsewhere);
         Response first = there.answer(request("k"), this::createUser);
         assertSameAnswer(there.answer(request("k"), this::createUser), first);
+        assertThat(keysStored()).isZero();
+    }
+
+    /** An application may have its own tables named otherwise, or not qualified. */
+    @Test
+    void jooqs_settings_of_the_application_do_not_change_our_tables() throws SQLException {
+        Schema elsewhere = Schema.named("else where 2");
+        try (Connection connection = fixture.database.connect()) {
+            elsewhere.migrate(connection);
+        }
+        Settings settings = new Settings()
+                .withRenderSchema(false)
+                .withRenderNameCase(RenderNameCase.UPPER)
+                .withRenderQuotedNames(RenderQuotedNames.NEVER);
+        UnitOfWork unit = UnitOfWork.on(
+                        DSL.using(pool, SQLDialect.POSTGRES, settings).configuration())
+                .staging(new StagedJobs(elsewhere));
+        IdempotencyKeys there = IdempotencyKeys.on(unit, elsewhere);
+        Response first = there.answer(request("k"), this::createUser);
+        assertSameAnswer(there.answer(request("k"), this::createUser), first);
+        assertThat(there.prune(Duration.ZERO)).isEqualTo(1);
         assertThat(keysStored()).isZero();
     }
 
