@@ -3,8 +3,8 @@ package io.stagedjobs.enqueuer.kafka;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.stagedjobs.enqueuer.Job;
 import io.stagedjobs.enqueuer.ExternalFailureException;
+import io.stagedjobs.enqueuer.Job;
 import io.stagedjobs.enqueuer.Refusal.Reason;
 import io.stagedjobs.faultkit.KafkaFaultProxy;
 import io.stagedjobs.testkit.Eventually;

@@ -1,11 +1,11 @@
 package io.stagedjobs.testkit.jobs;
 
 import io.stagedjobs.enqueuer.ExternalFailureException;
+import io.stagedjobs.enqueuer.assembly.Drain;
+import io.stagedjobs.enqueuer.assembly.EnqueuerAssembly;
 import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.enqueuer.settings.SettingsException;
-import io.stagedjobs.enqueuer.assembly.Drain;
-import io.stagedjobs.enqueuer.assembly.EnqueuerAssembly;
 import io.stagedjobs.schema.SchemaException;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -94,7 +94,9 @@ public final class TestEnqueuer {
 
     private static FoundJobs left(Settings settings) {
         try (Connection connection = EnqueuerAssembly.connect(settings)) {
-            return JobTables.in(connection).schema(EnqueuerAssembly.schema(settings)).all();
+            return JobTables.in(connection)
+                    .schema(EnqueuerAssembly.schema(settings))
+                    .all();
         } catch (SQLException e) {
             throw new IllegalStateException("could not close the connection", e);
         }

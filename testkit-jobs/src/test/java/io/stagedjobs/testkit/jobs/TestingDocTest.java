@@ -7,8 +7,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.stagedjobs.StagedJob;
 import io.stagedjobs.StagedJobs;
 import io.stagedjobs.UnitOfWork;
+import io.stagedjobs.schema.Schema;
 import io.stagedjobs.testkit.Examples;
+import io.stagedjobs.testkit.TestDatabase;
 import io.stagedjobs.testkit.TestKafka;
+import io.stagedjobs.testkit.TestPostgres;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -60,6 +63,19 @@ class TestingDocTest {
     void clear() {
         tables.clear();
         tables.dsl.execute("DELETE FROM users");
+    }
+
+    @Test
+    void servers_are_shared_and_databases_and_topics_are_not() throws SQLException {
+        // testing:servers
+        TestDatabase database = TestPostgres.shared().newDatabase("shop");
+        try (Connection connection = database.connect()) {
+            Schema.PUBLIC.migrate(connection);
+        }
+        String topic = TestKafka.shared().newTopic("users");
+        // end
+        assertThat(JobTables.in(database.dataSource()).staged()).hasNoJobs();
+        assertThat(topic).isNotEqualTo(TestKafka.shared().newTopic("users"));
     }
 
     @Test
