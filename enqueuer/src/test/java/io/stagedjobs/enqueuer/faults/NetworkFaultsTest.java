@@ -3,13 +3,13 @@ package io.stagedjobs.enqueuer.faults;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.stagedjobs.enqueuer.cli.Command;
-import io.stagedjobs.testkit.Eventually;
 import io.stagedjobs.faultkit.FaultProxy.Direction;
 import io.stagedjobs.faultkit.FaultProxy.Ending;
 import io.stagedjobs.faultkit.FaultProxy.Loss;
 import io.stagedjobs.faultkit.FaultProxy.Then;
 import io.stagedjobs.faultkit.Incident;
 import io.stagedjobs.faultkit.KafkaFaultProxy;
+import io.stagedjobs.testkit.Eventually;
 import java.time.Duration;
 import java.util.Map;
 import org.apache.kafka.common.protocol.ApiKeys;

@@ -4,12 +4,12 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.stagedjobs.enqueuer.cli.Command;
-import io.stagedjobs.testkit.Eventually;
 import io.stagedjobs.faultkit.FaultProxy.Ending;
 import io.stagedjobs.faultkit.FaultProxy.Loss;
 import io.stagedjobs.faultkit.FaultProxy.Then;
 import io.stagedjobs.faultkit.Incident;
 import io.stagedjobs.faultkit.KafkaFaultProxy;
+import io.stagedjobs.testkit.Eventually;
 import java.sql.Connection;
 import java.time.Duration;
 import java.time.Instant;

@@ -25,8 +25,8 @@ class ClusterTest {
     @Test
     void after_a_connection_that_was_taken_and_never_answered_it_asks_over_another_one() throws Exception {
         try (KafkaFaultProxy proxy = KafkaFaultProxy.beforeNewBroker(Map.of());
-                Cluster cluster = new Cluster(new KafkaClientSettings(
-                        Map.of("bootstrap.servers", proxy.address()), Duration.ofSeconds(1)))) {
+                Cluster cluster = new Cluster(
+                        new KafkaClientSettings(Map.of("bootstrap.servers", proxy.address()), Duration.ofSeconds(1)))) {
             String topic = proxy.kafka().newTopic("asked", 1);
             Eventually.until("Kafka answers", () -> answers(cluster, topic));
             long connections = proxy.connectionsAccepted();
@@ -47,8 +47,8 @@ class ClusterTest {
         long before = adminClients();
         try (KafkaFaultProxy proxy = KafkaFaultProxy.beforeNewBroker(Map.of())) {
             String topic = proxy.kafka().newTopic("asked", 1);
-            Cluster cluster = new Cluster(new KafkaClientSettings(
-                    Map.of("bootstrap.servers", proxy.address()), Duration.ofMillis(100)));
+            Cluster cluster = new Cluster(
+                    new KafkaClientSettings(Map.of("bootstrap.servers", proxy.address()), Duration.ofMillis(100)));
             Eventually.until("Kafka answers", () -> answers(cluster, topic));
             proxy.stall();
             KafkaFuture<TopicDescription> asked =
