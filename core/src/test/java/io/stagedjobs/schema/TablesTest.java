@@ -37,7 +37,7 @@ class TablesTest {
                         table.table.getName(),
                         table.columns().stream()
                                 .map(column -> column.getName() + " " + typeOf(column))
-                        .toList()));
+                                .toList()));
         Map<String, List<String>> installed = new TreeMap<>(dsl.fetch(
                         "SELECT c.relname::text, array_agg(a.attname || ' ' || format_type(a.atttypid, NULL) ORDER BY a.attnum)"
                                 + " FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0"

@@ -1,7 +1,7 @@
 package io.stagedjobs.sample;
 
-import io.stagedjobs.idempotency.IdempotencyKeys;
 import io.stagedjobs.UnitOfWork;
+import io.stagedjobs.idempotency.IdempotencyKeys;
 import javax.sql.DataSource;
 
 /** What the service can do, whoever asks for it. */

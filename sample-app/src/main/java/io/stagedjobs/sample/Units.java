@@ -1,7 +1,7 @@
 package io.stagedjobs.sample;
 
-import io.stagedjobs.UnitOfWork;
 import io.stagedjobs.Isolation;
+import io.stagedjobs.UnitOfWork;
 import javax.sql.DataSource;
 
 /** How the sample runs its units of work: serializable, and patient with conflicts. */

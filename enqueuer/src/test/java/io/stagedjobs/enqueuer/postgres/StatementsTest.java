@@ -143,15 +143,18 @@ class StatementsTest {
                 .results()
                 .map(index -> index.group())
                 .toList();
-        String put = NAME.matcher(text.substring(head.end()))
-                .replaceAll(name -> Matcher.quoteReplacement(put(file, name)));
+        String put =
+                NAME.matcher(text.substring(head.end())).replaceAll(name -> Matcher.quoteReplacement(put(file, name)));
         String plans = Stream.of(put.split(";\\s*\\n"))
                 .filter(statement -> !statement.isBlank())
                 .map(StatementsTest::plan)
                 .collect(Collectors.joining());
         assertThat(named).allSatisfy(index -> assertThat(plans).contains(index));
         assertThat(plans).doesNotContain("Seq Scan on staged_jobs", "Seq Scan on parked_jobs");
-        assertThat(INDEX.matcher(plans).results().map(index -> index.group()).filter(index -> index.contains("d_jobs_")))
+        assertThat(INDEX.matcher(plans)
+                        .results()
+                        .map(index -> index.group())
+                        .filter(index -> index.contains("d_jobs_")))
                 .as("indexes of the jobs that it does not name")
                 .isSubsetOf(named);
     }
