@@ -150,7 +150,7 @@ class StatementsTest {
                 .map(StatementsTest::plan)
                 .collect(Collectors.joining());
         assertThat(named).allSatisfy(index -> assertThat(plans).contains(index));
-        assertThat(plans).doesNotContain("Seq Scan on staged_jobs", "Seq Scan on parked_jobs");
+        assertThat(plans).doesNotContain("Seq Scan on staged_jobs ", "Seq Scan on parked_jobs ");
         assertThat(INDEX.matcher(plans)
                         .results()
                         .map(index -> index.group())
