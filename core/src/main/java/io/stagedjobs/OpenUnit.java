@@ -195,7 +195,8 @@ final class OpenUnit implements AutoCloseable {
     private static final class NoTransactionControl implements ExecuteListener {
 
         private static final Pattern STATEMENT = Pattern.compile(
-                "\\s*(BEGIN|START\\s+TRANSACTION|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE|PREPARE\\s+TRANSACTION)\\b",
+                "\\s*(BEGIN|START\\s+TRANSACTION|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE"
+                        + "|PREPARE\\s+TRANSACTION)\\b",
                 Pattern.CASE_INSENSITIVE);
 
         @Override

@@ -217,7 +217,8 @@ public final class UnitOfWork {
                 "could not commit the unit of work in " + attempts + " attempt(s) within " + elapsed.toMillis()
                         + " ms: each met a conflict with another transaction (the last one SQLSTATE "
                         + SqlStates.of(last)
-                        + "). Everything was rolled back, nothing was staged. Try again later; if this repeats, make the"
+                        + "). Everything was rolled back, nothing was staged. Try again later; if this repeats,"
+                        + " make the"
                         + " transaction shorter or raise attemptsMax.",
                 attempts,
                 last);

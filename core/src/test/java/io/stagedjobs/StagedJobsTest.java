@@ -107,7 +107,9 @@ class StagedJobsTest {
         assertThat(fixture.namesStaged()).containsExactly("in.a.transaction", "in.a.unit");
     }
 
-    /** A pool that gives each connection to one at a time, in no autocommit mode, and ends nothing when it comes back. */
+    /**
+     * A pool that gives each connection to one at a time, in no autocommit mode, and ends nothing when it comes back.
+     */
     private static DataSource careless(boolean unwraps, List<Connection> opened) {
         Deque<Connection> idle = new ArrayDeque<>();
         return proxy(DataSource.class, (method, arguments) -> {

@@ -15,8 +15,9 @@ import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
- * What bounds every relay on this machine: taking the rows out of PostgreSQL, and producing the same bytes, each alone and in
- * this process, before the relays. A relay that did both on one processor after the other could reach the last row.
+ * What bounds every relay on this machine: taking the rows out of PostgreSQL, and producing the same bytes, each alone
+ * and in this process, before the relays. A relay that did both on one processor after the other could reach the last
+ * row.
  */
 final class Limits {
 

@@ -15,8 +15,8 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 /**
- * What a relay, PostgreSQL and the broker use and do between two moments. Its questions lie outside the time whose processor
- * time counts. One thread.
+ * What a relay, PostgreSQL and the broker use and do between two moments. Its questions lie outside the time whose
+ * processor time counts. One thread.
  */
 final class Meter implements AutoCloseable {
 
@@ -74,7 +74,9 @@ final class Meter implements AutoCloseable {
         before = processors();
     }
 
-    /** Tells what was used and done since {@code this} was made, for so many jobs; returns the processor time of all. */
+    /**
+     * Tells what was used and done since {@code this} was made, for so many jobs; returns the processor time of all.
+     */
     double stop(Figures figures, String label, int jobs) throws SQLException {
         Processors now = processors();
         Database databaseNow = database();

@@ -13,8 +13,8 @@ record NamastackRelay() implements Relay {
     private static final String PACKAGE = "io.stagedjobs.benchmarks.namastack.";
 
     /**
-     * A key always has the same one of the 256 partitions. The library computes it otherwise, which matters only to several
-     * instances: one has all partitions.
+     * A key always has the same one of the 256 partitions. The library computes it otherwise, which matters only to
+     * several instances: one has all partitions.
      */
     private static final String PARTITION = "hashtext(job_key) & 255";
 

@@ -6,8 +6,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The control: the tables of a tree's enqueuer, in which the jobs stay. A process that only sleeps takes the relay's place,
- * so that all is measured the same way.
+ * The control: the tables of a tree's enqueuer, in which the jobs stay. A process that only sleeps takes the relay's
+ * place, so that all is measured the same way.
  */
 record NoRelay(Build build) implements Relay {
 

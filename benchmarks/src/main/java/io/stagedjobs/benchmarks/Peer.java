@@ -11,8 +11,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The folder of a relay that others have made, {@code benchmarks/peers/<name>}: a build of its own, whose libraries meet
- * neither ours nor those of another peer.
+ * The folder of a relay that others have made, {@code benchmarks/peers/<name>}: a build of its own, whose libraries
+ * meet neither ours nor those of another peer.
  */
 record Peer(String name) {
 

@@ -17,8 +17,8 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 /**
- * A read_committed consumer of one topic, in a thread of its own. It counts each number once, finds repetitions and what
- * comes out of the order of its key, and knows when the first and the last record came.
+ * A read_committed consumer of one topic, in a thread of its own. It counts each number once, finds repetitions and
+ * what comes out of the order of its key, and knows when the first and the last record came.
  */
 final class Reader implements AutoCloseable {
 
@@ -143,7 +143,9 @@ final class Reader implements AutoCloseable {
         return goal.reached.await(atMost.toMillis(), TimeUnit.MILLISECONDS);
     }
 
-    /** Records a second, from the first one that counts to the last one so far; what came together with it is left out. */
+    /**
+     * Records a second, from the first one that counts to the last one so far; what came together with it is left out.
+     */
     double speed() {
         return (distinct.get() - untilFirst) / ((last - first) / 1e9);
     }
@@ -168,7 +170,9 @@ final class Reader implements AutoCloseable {
         return System.nanoTime() - last < QUIET_NANOS;
     }
 
-    /** When the record of that number came, of {@link System#nanoTime}; 0 if it did not; to be asked when all has come. */
+    /**
+     * When the record of that number came, of {@link System#nanoTime}; 0 if it did not; to be asked when all has come.
+     */
     long receivedAt(long number) {
         return number < receivedAt.length ? receivedAt[(int) number] : 0;
     }

@@ -14,8 +14,8 @@ import java.util.Optional;
 interface Relay {
 
     /**
-     * Keys go round, each payload begins with its number; rows are staged in the order of the numbers. Parameters: topic,
-     * keys, bytes, first and last number.
+     * Keys go round, each payload begins with its number; rows are staged in the order of the numbers. Parameters:
+     * topic, keys, bytes, first and last number.
      */
     String ROWS = " SELECT ?, 'k' || seq.n % ?, rpad('{\"n\":\"' || lpad(seq.n::text, 10, '0') || '\",\"d\":\"'"
             + " || md5(seq.n::text) || md5((-seq.n)::text) || md5((seq.n + 7)::text), ? - 2, md5(seq.n::text)) || '\"}'"
@@ -63,8 +63,8 @@ interface Relay {
     }
 
     /**
-     * The table of which PostgreSQL takes statistics after staging, as it would have them of one that was not filled a moment
-     * ago: for relays whose statements have no plans of their own to go by.
+     * The table of which PostgreSQL takes statistics after staging, as it would have them of one that was not filled a
+     * moment ago: for relays whose statements have no plans of their own to go by.
      */
     default Optional<String> analyzed() {
         return Optional.empty();

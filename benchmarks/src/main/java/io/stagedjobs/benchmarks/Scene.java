@@ -95,8 +95,8 @@ final class Scene {
     }
 
     /**
-     * Takes a measurement of each relay in turn, and that again and again, so that drift affects all of them. Every second time
-     * the order is reversed: the first relay of a run meets a broker and a PostgreSQL that are still cold.
+     * Takes a measurement of each relay in turn, and that again and again, so that drift affects all of them. Every
+     * second time the order is reversed: the first relay of a run meets a broker and a PostgreSQL that are still cold.
      */
     void inTurn(Measurement measurement) throws Exception {
         if (cache) {
@@ -160,7 +160,9 @@ final class Scene {
         return besides.equals(List.of(Beside.NOTHING)) ? relay : relay + ", " + beside;
     }
 
-    /** Makes a database and a topic of their own; with jobs before, lets them go through and leaves the relay running. */
+    /**
+     * Makes a database and a topic of their own; with jobs before, lets them go through and leaves the relay running.
+     */
     Stage set(Servers servers, Relay relay, Beside beside) throws Exception {
         Stage stage = new Stage(this, servers, relay);
         try {

@@ -145,7 +145,9 @@ final class SteadyCommand implements Callable<Integer> {
         }
     }
 
-    /** Tells how long the jobs took that were committed as these numbers and later ones; what a relay lost is missing. */
+    /**
+     * Tells how long the jobs took that were committed as these numbers and later ones; what a relay lost is missing.
+     */
     private void delays(Figures figures, String label, Stage stage, long[] committed, int early) {
         Reader reader = stage.reader;
         double[] millis = IntStream.range(early, committed.length)

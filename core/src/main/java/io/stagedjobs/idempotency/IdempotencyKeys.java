@@ -149,8 +149,8 @@ public final class IdempotencyKeys {
     }
 
     /**
-     * By the primary key; returns the row's address, or nothing if there is one already. Under REPEATABLE READ and above,
-     * a row that was committed after the snapshot is a serialization failure, which the unit retries.
+     * By the primary key; returns the row's address, or nothing if there is one already. Under REPEATABLE READ and
+     * above, a row that was committed after the snapshot is a serialization failure, which the unit retries.
      */
     private Optional<String> claim(DSLContext dsl, Request request) {
         return dsl.insertInto(keys.table, keys.scope, keys.idempotencyKey, keys.fingerprint)
@@ -209,8 +209,8 @@ public final class IdempotencyKeys {
     }
 
     /**
-     * By the index on {@code created_at}, and then the rows by their addresses, whatever the planner believes; locks what
-     * it deletes.
+     * By the index on {@code created_at}, and then the rows by their addresses, whatever the planner believes; locks
+     * what it deletes.
      */
     private int prune(DSLContext dsl, OffsetDateTime before) {
         return dsl.deleteFrom(keys.table)

@@ -21,8 +21,8 @@ import org.jooq.impl.DSL;
 import org.jooq.impl.SQLDataType;
 
 /**
- * The tables in one schema as the migrations make them, for statements in jOOQ's language. Every column is qualified by its
- * table, or by the alias that {@code as} gives it. A test compares names and types with a migrated database.
+ * The tables in one schema as the migrations make them, for statements in jOOQ's language. Every column is qualified by
+ * its table, or by the alias that {@code as} gives it. A test compares names and types with a migrated database.
  */
 public final class Tables {
 

@@ -308,8 +308,8 @@ class IdempotencyKeysTest {
     }
 
     /**
-     * Three transactions overlap, the last one to begin commits first. If each of them looked its own key up in the index,
-     * where the next one inserts, PostgreSQL would have to refuse one.
+     * Three transactions overlap, the last one to begin commits first. If each of them looked its own key up in the
+     * index, where the next one inserts, PostgreSQL would have to refuse one.
      */
     @Test
     void serializable_requests_with_different_keys_do_not_conflict() {

@@ -166,7 +166,8 @@ class SchemaTest {
             Schema.PUBLIC.limitPayload(connection, 10, line -> {});
         }
         dsl.execute(
-                "INSERT INTO staged_jobs (id, topic, job_name, payload) OVERRIDING SYSTEM VALUE VALUES (?, 't', 'n', ?)",
+                "INSERT INTO staged_jobs (id, topic, job_name, payload) OVERRIDING SYSTEM VALUE VALUES (?, 't',"
+                        + " 'n', ?)",
                 id,
                 new byte[100]);
         assertThat(dsl.fetchValue("SELECT count(*) FROM staged_jobs")).isEqualTo(1L);
@@ -268,9 +269,9 @@ class SchemaTest {
     void the_lane_of_a_key_is_what_it_always_was() throws SQLException {
         migrate(Schema.PUBLIC);
         Schema.PUBLIC.spread(dsl, 8);
-        dsl.execute(
-                "INSERT INTO staged_jobs (topic, job_key, job_name)"
-                        + " SELECT 'users', k, 'n' FROM unnest(ARRAY['1', '2', '3', 'é', '']) WITH ORDINALITY AS k (k, n) ORDER BY n");
+        dsl.execute("INSERT INTO staged_jobs (topic, job_key, job_name)"
+                + " SELECT 'users', k, 'n' FROM unnest(ARRAY['1', '2', '3', 'é', '']) WITH ORDINALITY AS k"
+                + " (k, n) ORDER BY n");
         assertThat(dsl.fetch("SELECT lane FROM staged_jobs ORDER BY id").getValues(0, int.class))
                 .isEqualTo(LANES_OF_FIVE_KEYS);
         dsl.execute("INSERT INTO staged_jobs (id, topic, job_name) OVERRIDING SYSTEM VALUE"
@@ -293,11 +294,12 @@ class SchemaTest {
     void jobs_that_wait_or_are_moved_aside_are_spread_anew_as_new_ones_are() throws SQLException {
         migrate(Schema.PUBLIC);
         String stage = "INSERT INTO staged_jobs (topic, job_key, job_name)"
-                + " SELECT 'topic-' || n % 7, CASE WHEN n % 3 > 0 THEN 'é' || n END, 'n' FROM generate_series(1, 300) AS n";
+                + " SELECT 'topic-' || n % 7, CASE WHEN n % 3 > 0 THEN 'é' || n END, 'n' FROM generate_series(1,"
+                + " 300) AS n";
         dsl.execute(stage);
-        dsl.execute(
-                "INSERT INTO parked_jobs (lane, id, job_id, topic, job_key, job_name, staged_at, state, reason)"
-                        + " SELECT lane, id + 3000, job_id, topic, job_key, job_name, staged_at, 'parked', 'too large' FROM staged_jobs");
+        dsl.execute("INSERT INTO parked_jobs (lane, id, job_id, topic, job_key, job_name, staged_at, state, reason)"
+                + " SELECT lane, id + 3000, job_id, topic, job_key, job_name, staged_at, 'parked', 'too"
+                + " large' FROM staged_jobs");
         assertThat(dsl.fetchValue("SELECT count(DISTINCT lane) FROM staged_jobs"))
                 .isEqualTo(1L);
         for (int lanes : new int[] {3, 64, 8, 1}) {
@@ -307,11 +309,12 @@ class SchemaTest {
                 assertThat(dsl.fetchValue("SELECT count(DISTINCT lane) FROM " + table))
                         .isEqualTo((long) lanes);
             }
-            assertThat(
-                            dsl.fetchValue(
-                                    "SELECT max(lanes) FROM (SELECT count(DISTINCT lane) AS lanes FROM (TABLE staged_jobs"
-                                            + " UNION ALL SELECT lane, id, job_id, topic, job_key, job_name, payload, headers, staged_at"
-                                            + " FROM parked_jobs) AS j WHERE job_key IS NOT NULL GROUP BY topic, job_key) AS k"))
+            assertThat(dsl.fetchValue("SELECT max(lanes) FROM (SELECT count(DISTINCT lane) AS lanes FROM (TABLE"
+                            + " staged_jobs"
+                            + " UNION ALL SELECT lane, id, job_id, topic, job_key, job_name,"
+                            + " payload, headers, staged_at"
+                            + " FROM parked_jobs) AS j WHERE job_key IS NOT NULL GROUP BY topic,"
+                            + " job_key) AS k"))
                     .isEqualTo(1L);
         }
     }

@@ -39,7 +39,8 @@ class TablesTest {
                                 .map(column -> column.getName() + " " + typeOf(column))
                                 .toList()));
         Map<String, List<String>> installed = new TreeMap<>(dsl.fetch(
-                        "SELECT c.relname::text, array_agg(a.attname || ' ' || format_type(a.atttypid, NULL) ORDER BY a.attnum)"
+                        "SELECT c.relname::text, array_agg(a.attname || ' ' || format_type(a.atttypid, NULL) ORDER"
+                                + " BY a.attnum)"
                                 + " FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0"
                                 + " WHERE c.relnamespace = to_regnamespace(?) AND c.relkind = 'r' GROUP BY 1",
                         DSL.quotedName(SCHEMA.name()).toString())

@@ -126,8 +126,9 @@ public final class Auditor {
     }
 
     /**
-     * Kafka answers a commit before the transaction's markers are written: the end that a {@code read_committed} reader is
-     * told may still lie before committed records. This one lies behind all of them, and reading waits for the markers.
+     * Kafka answers a commit before the transaction's markers are written: the end that a {@code read_committed} reader
+     * is told may still lie before committed records. This one lies behind all of them, and reading waits for the
+     * markers.
      */
     private Map<TopicPartition, Long> highWatermarks(List<TopicPartition> partitions) {
         Map<String, Object> settings =

@@ -37,12 +37,13 @@ import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DSL;
 
 /**
- * Everything on one machine, with nothing to install: PostgreSQL, Kafka, the enqueuer as a process of its own, the sample
- * service and its consumers.
+ * Everything on one machine, with nothing to install: PostgreSQL, Kafka, the enqueuer as a process of its own, the
+ * sample service and its consumers.
  *
- * <p>System properties: {@value #LAUNCHER} is the enqueuer's launcher; with {@value #EXIT} (any value but {@code false})
- * the demo plays {@link DemoStory} and ends, with exit code 0 only if all went as told. Otherwise it says where to look,
- * and runs until Ctrl-C. If one of its processes ends by itself, the demo says which and ends with exit code 1.
+ * <p>System properties: {@value #LAUNCHER} is the enqueuer's launcher; with {@value #EXIT} (any value but
+ * {@code false}) the demo plays {@link DemoStory} and ends, with exit code 0 only if all went as told. Otherwise it
+ * says where to look, and runs until Ctrl-C. If one of its processes ends by itself, the demo says which and ends with
+ * exit code 1.
  */
 public final class Demo implements AutoCloseable {
 
@@ -263,7 +264,9 @@ public final class Demo implements AutoCloseable {
                         String.join(", ", new TreeSet<>(Topics.DEFAULT.all()))));
     }
 
-    /** Tells of each job that is set aside, for instance because of a typo in its topic; returns when interrupted only. */
+    /**
+     * Tells of each job that is set aside, for instance because of a typo in its topic; returns when interrupted only.
+     */
     private void tellWhatIsHeld(TestDatabase database) throws InterruptedException {
         Set<Long> told = new HashSet<>();
         while (true) {

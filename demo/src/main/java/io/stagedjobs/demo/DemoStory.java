@@ -31,9 +31,9 @@ import org.jooq.SQLDialect;
 import org.jooq.impl.DSL;
 
 /**
- * The demo playing by itself: users sign up while nothing fails, and then while the enqueuer is killed; users crowd at one
- * address, fail after staging and are renamed by plain SQL. Then everything is drained and audited, and printed in plain
- * words.
+ * The demo playing by itself: users sign up while nothing fails, and then while the enqueuer is killed; users crowd at
+ * one address, fail after staging and are renamed by plain SQL. Then everything is drained and audited, and printed in
+ * plain words.
  */
 final class DemoStory {
 

@@ -3,8 +3,9 @@ package io.stagedjobs.enqueuer;
 import java.time.Duration;
 
 /**
- * How many jobs a lane puts into its next batch: so many that Kafka takes them within a share of the time that a batch has,
- * whatever makes Kafka slow. A batch that Kafka did not take is tried again with half as many jobs, down to one. One thread.
+ * How many jobs a lane puts into its next batch: so many that Kafka takes them within a share of the time that a batch
+ * has, whatever makes Kafka slow. A batch that Kafka did not take is tried again with half as many jobs, down to one.
+ * One thread.
  */
 final class BatchSize {
 

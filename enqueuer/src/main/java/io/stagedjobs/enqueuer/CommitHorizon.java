@@ -13,15 +13,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Up to which id nothing can be committed any more. A transaction locks the table before it draws an id, as every insert does.
- * So once all transactions that held the lock when a sequence value was read are over, every job with an id up to that value
- * is visible, or never will be.
+ * Up to which id nothing can be committed any more. A transaction locks the table before it draws an id, as every
+ * insert does. So once all transactions that held the lock when a sequence value was read are over, every job with an
+ * id up to that value is visible, or never will be.
  *
- * <p>One transaction that stays open holds that bound back for everybody. Therefore a second bound is kept, which holds except
- * for a few old transactions. Shared by the lanes of a process; any thread.
+ * <p>One transaction that stays open holds that bound back for everybody. Therefore a second bound is kept, which holds
+ * except for a few old transactions. Shared by the lanes of a process; any thread.
  *
- * <p>Transactions are known by their virtual ids. A session crash that restarts the others without a new era may give an old
- * one's id to a new writer: that delays the bound until the new writer is over, no more.
+ * <p>Transactions are known by their virtual ids. A session crash that restarts the others without a new era may give
+ * an old one's id to a new writer: that delays the bound until the new writer is over, no more.
  */
 final class CommitHorizon {
 
@@ -65,8 +65,8 @@ final class CommitHorizon {
     }
 
     /**
-     * Looks again if the last look is not fresh; one thread at a time, the others go on with what is known. So does who asks
-     * if PostgreSQL does not answer: an older view only makes reads begin lower.
+     * Looks again if the last look is not fresh; one thread at a time, the others go on with what is known. So does who
+     * asks if PostgreSQL does not answer: an older view only makes reads begin lower.
      */
     View look() {
         if (nanoTime.getAsLong() - lookAt >= 0 && looking.tryLock()) {

@@ -15,8 +15,8 @@ import org.slf4j.LoggerFactory;
 /**
  * One enqueuer process: keeps a {@link LaneRunner} for each lane it should own. An enqueuer without a lane stands by.
  *
- * <p>Threads: one for the {@link Heartbeat}, one that starts and stops lanes, one a lane, and one a lane that reads ahead while
- * a backlog waits. All methods here may be called from any thread.
+ * <p>Threads: one for the {@link Heartbeat}, one that starts and stops lanes, one a lane, and one a lane that reads
+ * ahead while a backlog waits. All methods here may be called from any thread.
  */
 public final class Enqueuer implements AutoCloseable {
 
@@ -189,7 +189,10 @@ public final class Enqueuer implements AutoCloseable {
         giveBackStrays(now.ours());
     }
 
-    /** Lanes that are ours without a thread here: a lane's end could not tell, and the others leave a live owner its lanes. */
+    /**
+     * Lanes that are ours without a thread here: a lane's end could not tell, and the others leave a live owner its
+     * lanes.
+     */
     private void giveBackStrays(Set<Integer> ours) {
         ours.removeAll(running.keySet());
         if (!ours.isEmpty()) {

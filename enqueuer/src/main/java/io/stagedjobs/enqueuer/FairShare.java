@@ -10,9 +10,9 @@ import java.util.stream.Collectors;
 
 /**
  * Decides which lanes this enqueuer should move. Every enqueuer computes the same quotas from the same census: the
- * lanes divided evenly, the remainder to those who have more than that already, then to the first ids. An owner keeps what it has up to its quota, so that lanes move
- * only when the number of enqueuers changes. While two enqueuers see different censuses they may both want a lane;
- * taking it is what decides.
+ * lanes divided evenly, the remainder to those who have more than that already, then to the first ids. An owner keeps
+ * what it has up to its quota, so that lanes move only when the number of enqueuers changes. While two enqueuers see
+ * different censuses they may both want a lane; taking it is what decides.
  */
 final class FairShare {
 

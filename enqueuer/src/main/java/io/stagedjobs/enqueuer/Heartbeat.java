@@ -9,8 +9,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Renews this enqueuer's row, so that the others know it lives, and hands on what it sees of them. Its thread does nothing
- * else: whatever may wait for long would let the row grow old, and others take our lanes.
+ * Renews this enqueuer's row, so that the others know it lives, and hands on what it sees of them. Its thread does
+ * nothing else: whatever may wait for long would let the row grow old, and others take our lanes.
  */
 final class Heartbeat implements Runnable {
 

@@ -8,8 +8,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Says once which topics take no jobs, however many lanes find it out, and once that they take jobs again. Thousands of topics
- * get a few lines a minute and a count. Shared by the lanes of a process; any thread.
+ * Says once which topics take no jobs, however many lanes find it out, and once that they take jobs again. Thousands of
+ * topics get a few lines a minute and a count. Shared by the lanes of a process; any thread.
  */
 final class HeldTopics {
 
@@ -33,7 +33,8 @@ final class HeldTopics {
     synchronized void held(String topic, Refusal refusal) {
         if (held.put(topic, refusal) == null && mayTell()) {
             log.warn(
-                    "topic {} takes no jobs: {}. They are held and return by themselves, none is lost; other topics flow."
+                    "topic {} takes no jobs: {}. They are held and return by themselves, none is lost; other topics"
+                            + " flow."
                             + " Next look in {} s.{}",
                     topic,
                     refusal.detail(),

@@ -14,9 +14,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * How a lane becomes ours, each time anew: take it, compare the two stores without disturbing anybody, fence the owner before,
- * compare again and reconcile. Where Kafka cannot end the last transaction, go on under another channel if nobody can begin
- * one under the old: decision 0028. One thread.
+ * How a lane becomes ours, each time anew: take it, compare the two stores without disturbing anybody, fence the owner
+ * before, compare again and reconcile. Where Kafka cannot end the last transaction, go on under another channel if
+ * nobody can begin one under the old: decision 0028. One thread.
  */
 class LaneAcquisition {
 
@@ -51,8 +51,8 @@ class LaneAcquisition {
     }
 
     /**
-     * Whether the lane's last session was opened here, and every generation since was ours: whoever had a session before is
-     * fenced, and nobody has one after. A session is closed before the lane is acquired anew.
+     * Whether the lane's last session was opened here, and every generation since was ours: whoever had a session
+     * before is fenced, and nobody has one after. A session is closed before the lane is acquired anew.
      */
     boolean lastSessionWasOurs() {
         return lastSessionWasOurs;
@@ -62,7 +62,8 @@ class LaneAcquisition {
      * Acquires the lane.
      *
      * @param unsettled jobs of the lane that Kafka has acknowledged to this process, whose rows may still be there
-     * @throws ExternalFailureException if a store does not do its part; the lane may be ours then, under a newer generation
+     * @throws ExternalFailureException if a store does not do its part; the lane may be ours then, under a newer
+     *     generation
      */
     Result acquire(List<Row> unsettled) {
         if (!take()) {
@@ -111,9 +112,9 @@ class LaneAcquisition {
     }
 
     /**
-     * Compares with what Kafka has committed so far, and changes nothing: a copy of a database that is found out here has not
-     * disturbed the original. Kafka answers a commit before a reader can see it, and the owner before us may have settled that
-     * batch already: one batch too few in Kafka proves nothing before the fencing.
+     * Compares with what Kafka has committed so far, and changes nothing: a copy of a database that is found out here
+     * has not disturbed the original. Kafka answers a commit before a reader can see it, and the owner before us may
+     * have settled that batch already: one batch too few in Kafka proves nothing before the fencing.
      */
     private Optional<Step> compareWithoutFencing() {
         Optional<Progress> progress = ports.publisher().peek(lane);
@@ -134,9 +135,9 @@ class LaneAcquisition {
     }
 
     /**
-     * Settles what Kafka has decided, and writes down the next channel. Nobody may be able to begin another transaction under
-     * this one: not whoever has published the batch that the database does not know, for it had to settle that before; nor
-     * we, if the last session was ours.
+     * Settles what Kafka has decided, and writes down the next channel. Nobody may be able to begin another transaction
+     * under this one: not whoever has published the batch that the database does not know, for it had to settle that
+     * before; nor we, if the last session was ours.
      *
      * @throws ExternalFailureException if somebody may: then Kafka is waited for
      */

@@ -11,8 +11,8 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * One ownership of a lane: claims, publishes and settles batch after batch. It ends with the first step that fails, and what
- * it knows of the lane ends with it. One thread.
+ * One ownership of a lane: claims, publishes and settles batch after batch. It ends with the first step that fails, and
+ * what it knows of the lane ends with it. One thread.
  */
 final class LaneOwnership implements AutoCloseable {
 
@@ -41,8 +41,8 @@ final class LaneOwnership implements AutoCloseable {
     }
 
     /**
-     * Jobs that Kafka has acknowledged and whose rows may still be there, since no commit of their deletion was seen. Empty
-     * where Kafka keeps the progress: there the next owner finds out.
+     * Jobs that Kafka has acknowledged and whose rows may still be there, since no commit of their deletion was seen.
+     * Empty where Kafka keeps the progress: there the next owner finds out.
      */
     List<Row> unsettled() {
         return keepsProgress ? List.of() : unsettled;

@@ -15,9 +15,9 @@ import org.slf4j.LoggerFactory;
  * thread, one ownership.
  *
  * <p>Reading ahead does not go on where the batch in hand ends: a job that commits meanwhile may have a lower id than a
- * later job of its key. It begins where the batch in hand began and leaves out exactly that batch's jobs, in one statement,
- * so that it holds every job that had become visible before any of its own. It is used under the next lock of the lane only,
- * after the generation was checked, and only if the batch in hand was published as a whole.
+ * later job of its key. It begins where the batch in hand began and leaves out exactly that batch's jobs, in one
+ * statement, so that it holds every job that had become visible before any of its own. It is used under the next lock
+ * of the lane only, after the generation was checked, and only if the batch in hand was published as a whole.
  */
 final class LaneReader {
 
@@ -70,7 +70,9 @@ final class LaneReader {
         return position;
     }
 
-    /** Begins a transaction in which all that is known of the lane is true; empty if the lane has to be acquired anew. */
+    /**
+     * Begins a transaction in which all that is known of the lane is true; empty if the lane has to be acquired anew.
+     */
     Optional<LaneTransaction> begin() {
         Optional<LaneTransaction> transaction = lanes.begin(lane, generation);
         if (transaction.isPresent() && !position.isTrueIn(transaction.get().era())) {
@@ -142,8 +144,8 @@ final class LaneReader {
     }
 
     /**
-     * Begins to read what follows, if more waits than the jobs in hand. Nothing is blocked then: what is blocked may change
-     * with the outcome of this batch.
+     * Begins to read what follows, if more waits than the jobs in hand. Nothing is blocked then: what is blocked may
+     * change with the outcome of this batch.
      */
     void readAhead(Read inHand, BatchLimits limits) {
         if (!inHand.full() || !asked.selection.blocked().equals(Blocked.NOTHING)) {

@@ -13,15 +13,18 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Moves one lane step by step, until it is told to stop or another enqueuer owns the lane. The package description tells the
- * protocol; {@link LaneAcquisition} and {@link LaneOwnership} are it. Here is what surrounds a step, and what follows from it.
- * {@link #runOnce} is one step and belongs to one thread; {@link #stop} and {@link #wake} may be called from any.
+ * Moves one lane step by step, until it is told to stop or another enqueuer owns the lane. The package description
+ * tells the protocol; {@link LaneAcquisition} and {@link LaneOwnership} are it. Here is what surrounds a step, and what
+ * follows from it. {@link #runOnce} is one step and belongs to one thread; {@link #stop} and {@link #wake} may be
+ * called from any.
  */
 final class LaneRunner implements Runnable {
 
     private static final Logger log = LoggerFactory.getLogger(LaneRunner.class);
 
-    /** Warns of the first two failures, since the second one has connected anew and may know more; then now and then. */
+    /**
+     * Warns of the first two failures, since the second one has connected anew and may know more; then now and then.
+     */
     private static final int WARN_OF_FIRST = 2;
 
     private static final int WARN_EVERY = 20;
@@ -73,7 +76,10 @@ final class LaneRunner implements Runnable {
         rest.end();
     }
 
-    /** Jobs were committed: ends the rest of a lane in which nothing waited. A lane that rests after a failure goes on resting. */
+    /**
+     * Jobs were committed: ends the rest of a lane in which nothing waited. A lane that rests after a failure goes on
+     * resting.
+     */
     void wake() {
         rest.wake();
     }
@@ -146,7 +152,8 @@ final class LaneRunner implements Runnable {
         int failures = pace.failures() + 1;
         if (failures <= WARN_OF_FIRST || failures % WARN_EVERY == 0) {
             log.warn(
-                    "could not move lane {} ({} time(s) in a row): {}. Its jobs stay staged, none is lost. It is tried again"
+                    "could not move lane {} ({} time(s) in a row): {}. Its jobs stay staged, none is lost. It is"
+                            + " tried again"
                             + " within seconds.",
                     lane,
                     failures,
@@ -163,7 +170,8 @@ final class LaneRunner implements Runnable {
             log.error("lane {} is halted too, for the same reason as lane {}", lane, alike.getAsInt());
         } else {
             log.error(
-                    "lane {} is halted: {}. Nothing of it is published and nothing is deleted until that is settled; see"
+                    "lane {} is halted: {}. Nothing of it is published and nothing is deleted until that is"
+                            + " settled; see"
                             + " operations.md \"A lane is halted\".",
                     lane,
                     step.reason());
@@ -188,7 +196,8 @@ final class LaneRunner implements Runnable {
         for (Moved job : settled.aside()) {
             if (!job.held() && job.why().reason() != Refusal.Reason.FOLLOWS && parkedSoFar++ % WARN_EVERY_PARKED == 0) {
                 log.warn(
-                        "lane {}: parked the job with id {}: {}. What follows of its key joins it; see `staged-jobs parked"
+                        "lane {}: parked the job with id {}: {}. What follows of its key joins it; see `staged-jobs"
+                                + " parked"
                                 + " list`. The next {} are not logged.",
                         lane,
                         job.row().id(),

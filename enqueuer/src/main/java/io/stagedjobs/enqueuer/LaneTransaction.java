@@ -19,12 +19,15 @@ public interface LaneTransaction extends AutoCloseable {
     /** The number of the lane's last batch whose jobs were deleted, 0 if there was none. */
     long lastBatch();
 
-    /** As {@link #lastBatch}, as of the statement that locked the lane: no question of its own, and older if that one waited. */
+    /**
+     * As {@link #lastBatch}, as of the statement that locked the lane: no question of its own, and older if that one
+     * waited.
+     */
     long lastBatchWhenLocked();
 
     /**
-     * Makes this transaction write, so that its commit waits for whatever PostgreSQL makes commits wait for, and then holds for
-     * all that was visible in it.
+     * Makes this transaction write, so that its commit waits for whatever PostgreSQL makes commits wait for, and then
+     * holds for all that was visible in it.
      */
     void writeToLog();
 
@@ -45,8 +48,8 @@ public interface LaneTransaction extends AutoCloseable {
     Read read(Selection selection);
 
     /**
-     * Whether any of these transactions may have been over when the statement before this one began: not just whether it has
-     * given up its locks, which it does after others can see its rows.
+     * Whether any of these transactions may have been over when the statement before this one began: not just whether
+     * it has given up its locks, which it does after others can see its rows.
      */
     boolean anyOver(Set<String> writers);
 
@@ -58,8 +61,8 @@ public interface LaneTransaction extends AutoCloseable {
     Deleted delete(Collection<Row> rows, long batch);
 
     /**
-     * Begins {@link #delete} on a thread of its own, and returns at once. Whatever is asked next of this transaction waits until
-     * it is done, and fails if it failed.
+     * Begins {@link #delete} on a thread of its own, and returns at once. Whatever is asked next of this transaction
+     * waits until it is done, and fails if it failed.
      */
     void deleteMeanwhile(Collection<Row> rows, long batch);
 
@@ -72,7 +75,8 @@ public interface LaneTransaction extends AutoCloseable {
     /**
      * Looks whether rows are still there after they were to be deleted.
      *
-     * @return what to tell a person if some are, since the database keeps them; empty if somebody else has deleted the missing
+     * @return what to tell a person if some are, since the database keeps them; empty if somebody else has deleted the
+     *     missing
      */
     default Optional<String> stillThere(Collection<Row> rows, Deleted deleted) {
         if (deleted.rows() >= rows.size()) {
@@ -85,7 +89,8 @@ public interface LaneTransaction extends AutoCloseable {
         return kept == 0
                 ? Optional.empty()
                 : Optional.of(kept + " of " + rows.size() + " published jobs are still in the table after their DELETE:"
-                        + " a row-level security policy, a trigger or a rule on staged_jobs keeps the enqueuer's role from"
+                        + " a row-level security policy, a trigger or a rule on staged_jobs keeps the enqueuer's"
+                        + " role from"
                         + " deleting them. Remove it, or let the enqueuer's role pass it");
     }
 
@@ -96,8 +101,8 @@ public interface LaneTransaction extends AutoCloseable {
     void moveAside(Collection<Moved> jobs);
 
     /**
-     * Moves aside what is blocked among the lane's first jobs: held where the topic refuses, parked where an earlier job of
-     * the key is.
+     * Moves aside what is blocked among the lane's first jobs: held where the topic refuses, parked where an earlier
+     * job of the key is.
      *
      * @param refused the topics whose jobs are to be held
      * @param limits {@code rowsMax} of the jobs that are looked at, {@code bytesMax} of those that are moved

@@ -12,8 +12,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The port to the enqueuers that share the lanes: who of them lives, and what all lanes have in common. Each method is
- * one transaction of its own. All throw {@link ExternalFailureException} when the database does not answer or refuses. Safe for
- * use by many threads.
+ * one transaction of its own. All throw {@link ExternalFailureException} when the database does not answer or refuses.
+ * Safe for use by many threads.
  */
 public interface Membership {
 

@@ -34,8 +34,8 @@ public record Outcome(
     }
 
     /**
-     * Which jobs of the batch are to be moved aside after this outcome: those that were refused, and what follows of the same
-     * key. All others were published or are free to try again.
+     * Which jobs of the batch are to be moved aside after this outcome: those that were refused, and what follows of
+     * the same key. All others were published or are free to try again.
      */
     List<Moved> toMoveAside(List<Job> jobs) {
         if (published.size() == jobs.size()) {

@@ -7,7 +7,8 @@ import java.util.random.RandomGenerator;
 
 /**
  * How long a lane rests after a step: not at all while a backlog waits; until its interval is over and twice as long as
- * the batch took while few jobs come, so that a batch grows with the rate; longer and longer while nothing comes, and while steps fail. One thread.
+ * the batch took while few jobs come, so that a batch grows with the rate; longer and longer while nothing comes, and
+ * while steps fail. One thread.
  */
 final class Pace {
 

@@ -5,8 +5,8 @@ import java.util.List;
 import java.util.UUID;
 
 /**
- * What Kafka last committed for a lane: written into the same Kafka transaction as the records of the batch, so that it is
- * there if and only if they are.
+ * What Kafka last committed for a lane: written into the same Kafka transaction as the records of the batch, so that it
+ * is there if and only if they are.
  *
  * @param channel under which it was written
  * @param batch the number of the lane's last batch in Kafka; 0 if there was none
@@ -42,7 +42,9 @@ public record Progress(int channel, long batch, List<JobRef> jobs) {
             return new JobRef(id, digest(jobId));
         }
 
-        /** 64 bits of a job's id: enough to tell a restored or cloned database's job from the one that was published. */
+        /**
+         * 64 bits of a job's id: enough to tell a restored or cloned database's job from the one that was published.
+         */
         public static long digest(UUID jobId) {
             return jobId.getMostSignificantBits() ^ jobId.getLeastSignificantBits();
         }

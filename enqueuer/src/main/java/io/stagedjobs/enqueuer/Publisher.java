@@ -57,8 +57,9 @@ public interface Publisher extends AutoCloseable {
     }
 
     /**
-     * The lane's last transaction under the channel cannot be ended everywhere, so that no session can be opened and nobody
-     * is fenced; but what becomes of it is decided. Whether its owner can begin another one is for the caller to know.
+     * The lane's last transaction under the channel cannot be ended everywhere, so that no session can be opened and
+     * nobody is fenced; but what becomes of it is decided. Whether its owner can begin another one is for the caller to
+     * know.
      *
      * @param progress what Kafka holds of the lane, that transaction included
      * @param failure why there is no session
@@ -86,12 +87,16 @@ public interface Publisher extends AutoCloseable {
         Optional<Progress> progress();
 
         /**
-         * Publishes the first jobs of a batch in their order, most often all of them, and waits until each is acknowledged or
-         * failed, at most the publish timeout in all. Throws nothing for what Kafka answers: that is the outcome.
+         * Publishes the first jobs of a batch in their order, most often all of them, and waits until each is
+         * acknowledged or failed, at most the publish timeout in all. Throws nothing for what Kafka answers: that is
+         * the outcome.
          */
         Outcome publish(Batch batch);
 
-        /** Waits until nothing of this session can reach Kafka any more, at most about the publish timeout; never throws. */
+        /**
+         * Waits until nothing of this session can reach Kafka any more, at most about the publish timeout; never
+         * throws.
+         */
         @Override
         void close();
     }

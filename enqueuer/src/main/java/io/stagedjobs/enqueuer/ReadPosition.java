@@ -4,10 +4,10 @@ import io.stagedjobs.enqueuer.LaneTransaction.Blocked;
 import java.util.Set;
 
 /**
- * Where the reads of one lane begin. PostgreSQL's index keeps entries of deleted rows for as long as any old snapshot might
- * want them, and a read from the lane's start walks over all of them. Below the <em>floor</em> no job is left and none can
- * appear ({@link CommitHorizon} says why), so that reads begin there. Jobs that come back from {@code parked_jobs} lie below
- * the floor: then it starts anew ({@link #reset}).
+ * Where the reads of one lane begin. PostgreSQL's index keeps entries of deleted rows for as long as any old snapshot
+ * might want them, and a read from the lane's start walks over all of them. Below the <em>floor</em> no job is left and
+ * none can appear ({@link CommitHorizon} says why), so that reads begin there. Jobs that come back from
+ * {@code parked_jobs} lie below the floor: then it starts anew ({@link #reset}).
  *
  * <p>An example. Writer X is open and will use id 3; ids 1 to 5 are drawn, 1, 2, 4 and 5 are committed and published.
  *
@@ -18,11 +18,11 @@ import java.util.Set;
  *   start                       ^   safe but for X: reads may begin behind 5 for as long as X is open
  * </pre>
  *
- * <p>X becomes an exception when it is old. Each read that began above the floor has to ask afterwards whether one of the
- * exceptions is over. If so, the lane is read again from the floor ({@link #backToFloor}), and id 3 is found.
+ * <p>X becomes an exception when it is old. Each read that began above the floor has to ask afterwards whether one of
+ * the exceptions is over. If so, the lane is read again from the floor ({@link #backToFloor}), and id 3 is found.
  *
- * <p>While some jobs of the lane are blocked, reads leave them out. The floor then rises only as far as a sweep has moved
- * blocked jobs aside ({@link #swept}). One lane's thread, one ownership.
+ * <p>While some jobs of the lane are blocked, reads leave them out. The floor then rises only as far as a sweep has
+ * moved blocked jobs aside ({@link #swept}). One lane's thread, one ownership.
  */
 final class ReadPosition {
 

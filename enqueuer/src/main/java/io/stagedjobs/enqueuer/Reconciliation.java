@@ -10,15 +10,15 @@ final class Reconciliation {
     private Reconciliation() {}
 
     /**
-     * Compares. The database writes a batch's number with the deletion of its rows, after Kafka committed them: Kafka may
-     * be one batch ahead, and nothing else. Then the rows of that batch that are still there are to be deleted.
+     * Compares. The database writes a batch's number with the deletion of its rows, after Kafka committed them: Kafka
+     * may be one batch ahead, and nothing else. Then the rows of that batch that are still there are to be deleted.
      *
      * @param channel under which the lane publishes, by the database, which is told before Kafka is
      * @param settled number of the last batch that the database has deleted, 0 if none
      * @param kafka what Kafka committed last
      * @param present digests of those rows of {@code kafka} that are still in the table, by id
-     * @return what cannot be true with both stores intact, in one line; empty if they agree. Where it is present, nothing
-     *     may be published or deleted before a person has looked
+     * @return what cannot be true with both stores intact, in one line; empty if they agree. Where it is present,
+     *     nothing may be published or deleted before a person has looked
      */
     static Optional<String> compare(int channel, long settled, Progress kafka, Map<Long, Long> present) {
         if (kafka.channel() > channel) {
@@ -29,7 +29,8 @@ final class Reconciliation {
         if (kafka.batch() == 0 && settled > 0) {
             return Optional.of(
                     "the database has settled batch " + settled + ", but Kafka holds no progress of it: this is"
-                            + " another Kafka cluster, its progress topic was lost, or the database is a copy or was moved"
+                            + " another Kafka cluster, its progress topic was lost, or the database is a copy or"
+                            + " was moved"
                             + " into a new cluster of PostgreSQL, as by pg_upgrade");
         }
         if (kafka.batch() < settled) {

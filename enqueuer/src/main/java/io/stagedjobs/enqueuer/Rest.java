@@ -5,8 +5,8 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * How one thread rests, and what others may say to it meanwhile: that it has to end, or that there may be something to do. An
- * interrupt counts as a request to end.
+ * How one thread rests, and what others may say to it meanwhile: that it has to end, or that there may be something to
+ * do. An interrupt counts as a request to end.
  */
 final class Rest {
 
@@ -20,7 +20,10 @@ final class Rest {
         say(() -> ended = true);
     }
 
-    /** Ends a light rest: the one under way, else the next one, since what it is about may have come after the last look. */
+    /**
+     * Ends a light rest: the one under way, else the next one, since what it is about may have come after the last
+     * look.
+     */
     void wake() {
         say(() -> woken = true);
     }

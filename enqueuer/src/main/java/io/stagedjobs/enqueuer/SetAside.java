@@ -14,8 +14,8 @@ import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
 
 /**
- * What of one lane is set aside, as the lane's owner knows it, and what to move next. Held jobs belong to topics that take
- * nothing now, and return by themselves. Parked jobs wait for a person, and so does what follows of their keys.
+ * What of one lane is set aside, as the lane's owner knows it, and what to move next. Held jobs belong to topics that
+ * take nothing now, and return by themselves. Parked jobs wait for a person, and so does what follows of their keys.
  *
  * <p>It stays true for one ownership: whoever else moves jobs of the lane takes a new generation. After a failure it is
  * thrown away with the ownership. It belongs to the lane's thread.

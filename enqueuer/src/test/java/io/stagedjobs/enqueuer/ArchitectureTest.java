@@ -79,7 +79,9 @@ class ArchitectureTest {
             .dependOnClassesThat()
             .resideInAnyPackage(MIDDLE + ".admin", MIDDLE + ".cli", "io.javalin..", "picocli..");
 
-    /** Where processes compare times, the database's clock decides; a time span is measured by a clock that cannot jump. */
+    /**
+     * Where processes compare times, the database's clock decides; a time span is measured by a clock that cannot jump.
+     */
     @ArchTest
     static final ArchRule no_decision_rests_on_the_clock_of_the_machine = noClasses()
             .should()

@@ -10,8 +10,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * What the lane protocol relies on of a {@link Publisher} when Kafka cannot end the last transaction under a channel, whoever
- * implements it. Topics and progress are new for each test.
+ * What the lane protocol relies on of a {@link Publisher} when Kafka cannot end the last transaction under a channel,
+ * whoever implements it. Topics and progress are new for each test.
  */
 public interface ChannelContract {
 
@@ -29,8 +29,8 @@ public interface ChannelContract {
     Job job(String topic);
 
     /**
-     * An owner's records and progress of its first batch are acknowledged under channel 0. Then the broker of {@link #sick} dies,
-     * and the owner with it: just after it has committed, or without.
+     * An owner's records and progress of its first batch are acknowledged under channel 0. Then the broker of
+     * {@link #sick} dies, and the owner with it: just after it has committed, or without.
      */
     void leaveBehind(List<Job> jobs, boolean committed) throws Exception;
 

@@ -152,7 +152,10 @@ class EnqueuerTest {
                 .isEmpty();
     }
 
-    /** Whoever owns more than its share gives lanes back; what is lost of that must not leave a lane with a live owner that rests. */
+    /**
+     * Whoever owns more than its share gives lanes back; what is lost of that must not leave a lane with a live owner
+     * that rests.
+     */
     @Test
     void a_lane_that_could_not_be_given_back_is_given_back_by_the_next_heartbeat() throws Exception {
         AtomicBoolean lost = new AtomicBoolean();
@@ -175,7 +178,8 @@ class EnqueuerTest {
     void jobs_without_a_key_arrive_each_once_from_all_lanes() throws Exception {
         outbox.dsl()
                 .execute(
-                        "INSERT INTO staged_jobs (topic, job_name) SELECT ?, 'job.' || i FROM generate_series(1, 1000) AS i",
+                        "INSERT INTO staged_jobs (topic, job_name) SELECT ?, 'job.' || i FROM generate_series(1,"
+                                + " 1000) AS i",
                         topic);
         outbox.enqueuer().start();
         Eventually.until("nothing waits", () -> outbox.waiting() == 0);

@@ -18,8 +18,8 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
 /**
- * A real copy of a cluster's files, started beside the original when both have settled the same batches: nothing tells them
- * apart until one of them has published. That never ought to be; this is what it comes to.
+ * A real copy of a cluster's files, started beside the original when both have settled the same batches: nothing tells
+ * them apart until one of them has published. That never ought to be; this is what it comes to.
  */
 class EqualCopyTest {
 

@@ -8,8 +8,8 @@ import java.util.Set;
 import java.util.TreeSet;
 
 /**
- * A protocol that is broken on purpose: the simulator has to find out. Each is a model that does one thing otherwise, at the
- * port to which that belongs.
+ * A protocol that is broken on purpose: the simulator has to find out. Each is a model that does one thing otherwise,
+ * at the port to which that belongs.
  */
 enum Flaw {
     NONE,
@@ -310,7 +310,9 @@ enum Flaw {
         }
     },
 
-    /** A lane goes on under another channel although the last session under this one may have been another process's. */
+    /**
+     * A lane goes on under another channel although the last session under this one may have been another process's.
+     */
     GOES_ON_AFTER_A_GAP_OF_GENERATIONS {
         @Override
         LaneAcquisition acquisition(int lane, Ports ports, Shared shared) {

@@ -17,8 +17,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /**
- * When a lane goes on under another channel, and when it waits for the broker. On the models of both stores, where a broker dies
- * at just the right moment; {@link SimulatorTest} tries all the other moments.
+ * When a lane goes on under another channel, and when it waits for the broker. On the models of both stores, where a
+ * broker dies at just the right moment; {@link SimulatorTest} tries all the other moments.
  */
 class GoingOnTest {
 
@@ -82,7 +82,9 @@ class GoingOnTest {
         return fact;
     }
 
-    /** The broker of one topic dies when both records are there: just before Kafka has the commit, or does not get it. */
+    /**
+     * The broker of one topic dies when both records are there: just before Kafka has the commit, or does not get it.
+     */
     private void brokerDiesInABatch(boolean committed) {
         world.atNextCommit(() -> broker.sicken("sick"), committed ? Fate.UNANSWERED : Fate.LOST);
         assertThat(runner.runOnce().kind()).isEqualTo(Kind.FAILED);

@@ -27,7 +27,8 @@ class HealthTest {
         assertThat(health.told())
                 .containsExactly(
                         "kafka: lane 4: no answer",
-                        "lanes 0, 2, of which lane 0: the database has settled batch 7, but Kafka holds no progress of it",
+                        "lanes 0, 2, of which lane 0: the database has settled batch 7, but Kafka holds no progress"
+                                + " of it",
                         "lane 3: rows cannot be deleted");
         assertThat(health.problems()).containsOnlyKeys("kafka", "lane 0", "lane 2", "lane 3");
         health.laneWorks(0);

@@ -8,8 +8,8 @@ import java.util.Map;
 import java.util.UUID;
 
 /**
- * What is true of each job of a simulation, whatever the enqueuers believe, and the promises as checks on it. Told at the
- * moments that decide: a writer's commit, Kafka's commit, a commit that moves or deletes rows.
+ * What is true of each job of a simulation, whatever the enqueuers believe, and the promises as checks on it. Told at
+ * the moments that decide: a writer's commit, Kafka's commit, a commit that moves or deletes rows.
  */
 final class Ledger {
 
@@ -151,7 +151,9 @@ final class Ledger {
         }
     }
 
-    /** After everything has drained: what was committed is published, discarded or waits for a person with good reason. */
+    /**
+     * After everything has drained: what was committed is published, discarded or waits for a person with good reason.
+     */
     void drained(ModelStore store) {
         for (Fact fact : facts.values()) {
             boolean exists = fact.committed && !fact.takenBack;

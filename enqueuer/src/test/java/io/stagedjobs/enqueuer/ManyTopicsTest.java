@@ -36,7 +36,8 @@ class ManyTopicsTest {
             for (int i = 0; i < JOBS_OF_EACH; i++) {
                 outbox.dsl()
                         .execute(
-                                "INSERT INTO staged_jobs (topic, job_key, job_name, payload) SELECT 'customer-' || n, 'k', ?,"
+                                "INSERT INTO staged_jobs (topic, job_key, job_name, payload) SELECT 'customer-' ||"
+                                        + " n, 'k', ?,"
                                         + " '{}' FROM generate_series(0, ?) AS n",
                                 "" + i,
                                 TOPICS - 1);

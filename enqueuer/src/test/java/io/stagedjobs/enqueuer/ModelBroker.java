@@ -15,11 +15,12 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
- * Kafka as the lane protocol sees it. Each lane has a transactional id for each of its channels. Opening one takes a new epoch,
- * aborts what an older producer has open, and waits for what is decided already. An end is decided first; then its markers come,
- * one partition at a time and none where it is sick. Until the last one nobody is fenced and nobody begins under that id. What is
- * readable of the progress ends where a marker is missing. Requests that belong to a transaction of an older epoch are refused
- * (transactions version 2: an epoch a transaction). Each topic has one partition; late requests of a closed producer are left out.
+ * Kafka as the lane protocol sees it. Each lane has a transactional id for each of its channels. Opening one takes a
+ * new epoch, aborts what an older producer has open, and waits for what is decided already. An end is decided first;
+ * then its markers come, one partition at a time and none where it is sick. Until the last one nobody is fenced and
+ * nobody begins under that id. What is readable of the progress ends where a marker is missing. Requests that belong to
+ * a transaction of an older epoch are refused (transactions version 2: an epoch a transaction). Each topic has one
+ * partition; late requests of a closed producer are left out.
  */
 class ModelBroker {
 
@@ -267,8 +268,8 @@ class ModelBroker {
     }
 
     /**
-     * Ends what an earlier producer has open, which fences that one, and waits for the end. Where an end was decided before,
-     * nobody is fenced until it is everywhere.
+     * Ends what an earlier producer has open, which fences that one, and waits for the end. Where an end was decided
+     * before, nobody is fenced until it is everywhere.
      *
      * @return whether it is
      */

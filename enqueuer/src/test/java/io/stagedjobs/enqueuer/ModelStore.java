@@ -28,9 +28,9 @@ import java.util.stream.Stream;
 
 /**
  * PostgreSQL as the lane protocol sees it. Statements are atomic and see what is committed when they start, and what
- * their own transaction has changed. A lane's row can be locked by one transaction; others wait in a queue that the server
- * keeps, so that a stopped process may be given a lock. A transaction belongs to a server session that outlives its
- * client until the server notices, or until a takeover ends it.
+ * their own transaction has changed. A lane's row can be locked by one transaction; others wait in a queue that the
+ * server keeps, so that a stopped process may be given a lock. A transaction belongs to a server session that outlives
+ * its client until the server notices, or until a takeover ends it.
  */
 class ModelStore {
 

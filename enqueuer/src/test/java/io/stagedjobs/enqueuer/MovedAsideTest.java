@@ -23,8 +23,8 @@ import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Jobs that cannot be published now, or ever, step by step in one lane: what follows of their keys waits behind them, all
- * others flow. In both delivery modes.
+ * Jobs that cannot be published now, or ever, step by step in one lane: what follows of their keys waits behind them,
+ * all others flow. In both delivery modes.
  */
 @ParameterizedClass
 @ValueSource(strings = {"exactly-once", "at-least-once"})
@@ -188,7 +188,8 @@ class MovedAsideTest {
         LaneRunner runner = runner();
         outbox.dsl()
                 .execute(
-                        "INSERT INTO staged_jobs (topic, job_key, job_name, payload, headers) VALUES (?, ?, 'n', ?, '{\"a\": \"b\"}')",
+                        "INSERT INTO staged_jobs (topic, job_key, job_name, payload, headers) VALUES (?, ?, 'n', ?,"
+                                + " '{\"a\": \"b\"}')",
                         missing,
                         keyIn(missing),
                         new byte[] {1, 2, 0, 3});

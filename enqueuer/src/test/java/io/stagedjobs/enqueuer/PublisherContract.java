@@ -10,8 +10,8 @@ import java.util.UUID;
 import org.junit.jupiter.api.Test;
 
 /**
- * What the lane protocol relies on of a {@link Publisher} that keeps progress in Kafka, whoever implements it. Topics and
- * progress are new for each test.
+ * What the lane protocol relies on of a {@link Publisher} that keeps progress in Kafka, whoever implements it. Topics
+ * and progress are new for each test.
  */
 interface PublisherContract {
 

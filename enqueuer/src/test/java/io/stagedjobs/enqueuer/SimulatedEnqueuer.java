@@ -6,8 +6,9 @@ import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 
 /**
- * One enqueuer process: the real {@link LaneRunner}s of all lanes, each on a simulated thread, and a heartbeat without one. It
- * does not look for its fair share of the lanes: it tries to take whatever is free, and gives a lane back when it is told to.
+ * One enqueuer process: the real {@link LaneRunner}s of all lanes, each on a simulated thread, and a heartbeat without
+ * one. It does not look for its fair share of the lanes: it tries to take whatever is free, and gives a lane back when
+ * it is told to.
  */
 final class SimulatedEnqueuer implements World.Caller {
 

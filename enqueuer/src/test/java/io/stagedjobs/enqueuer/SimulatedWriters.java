@@ -7,9 +7,9 @@ import java.util.List;
 import java.util.UUID;
 
 /**
- * Applications with a few business transactions open at once. A statement first takes its snapshot, later draws ids; its
- * transaction ends at any time after that: so ids commit out of order, some never, and each statement knows exactly which jobs of
- * its key it could see.
+ * Applications with a few business transactions open at once. A statement first takes its snapshot, later draws ids;
+ * its transaction ends at any time after that: so ids commit out of order, some never, and each statement knows exactly
+ * which jobs of its key it could see.
  */
 final class SimulatedWriters {
 

@@ -11,33 +11,36 @@ import java.util.function.Supplier;
 import java.util.random.RandomGenerator;
 
 /**
- * One interleaving of the lane protocol, chosen by a seed: several enqueuers, writers, an operator, faults, and in the end
- * whether every promise was kept.
+ * One interleaving of the lane protocol, chosen by a seed: several enqueuers, writers, an operator, faults, and in the
+ * end whether every promise was kept.
  *
- * <p><b>What is real:</b> {@link LaneRunner}, {@link Aside}, {@link Reconciliation}, {@link Pace} and {@link Pauses}, unchanged.
+ * <p><b>What is real:</b> {@link LaneRunner}, {@link Aside}, {@link Reconciliation}, {@link Pace} and {@link Pauses},
+ * unchanged.
  *
  * <p><b>What is modelled:</b> PostgreSQL behind {@link Lanes} ({@link ModelStore}), Kafka behind {@link Publisher}
- * ({@link ModelBroker}), the clock, business transactions ({@link SimulatedWriters}), an operator who requeues, discards and
- * pauses. {@link Ledger} knows the truth and holds the checks.
+ * ({@link ModelBroker}), the clock, business transactions ({@link SimulatedWriters}), an operator who requeues,
+ * discards and pauses. {@link Ledger} knows the truth and holds the checks.
  *
- * <p><b>How a run goes:</b> each call to a port is a step, some are several. At a step everything else may happen: another
- * thread goes on, for a step or for many; a writer does something; time passes; an enqueuer is killed, stopped, wakes up as
- * a zombie, loses its heartbeat only, or gives a lane back; PostgreSQL crashes; a Kafka transaction times out; a topic comes or
- * goes; its broker dies or is back; a copy of the database is started when the lane has gone on under another channel; a late commit request arrives. A call itself may fail before or after it took effect, or take effect later. Which of
- * these happen at all, how often, and how large everything is, belongs to the seed too: a run with few kinds of trouble goes
- * deeper into them than one with all. Exactly one thread runs at any time ({@link Turns}), so that a seed is one story and always the same
- * one.
+ * <p><b>How a run goes:</b> each call to a port is a step, some are several. At a step everything else may happen:
+ * another thread goes on, for a step or for many; a writer does something; time passes; an enqueuer is killed, stopped,
+ * wakes up as a zombie, loses its heartbeat only, or gives a lane back; PostgreSQL crashes; a Kafka transaction times
+ * out; a topic comes or goes; its broker dies or is back; a copy of the database is started when the lane has gone on
+ * under another channel; a late commit request arrives. A call itself may fail before or after it took effect, or take
+ * effect later. Which of these happen at all, how often, and how large everything is, belongs to the seed too: a run
+ * with few kinds of trouble goes deeper into them than one with all. Exactly one thread runs at any time
+ * ({@link Turns}), so that a seed is one story and always the same one.
  *
- * <p>After the trouble comes calm: the writers finish, topics exist, nothing fails any more, at least one enqueuer runs.
- * Within a bounded number of steps everything has to drain except what is parked for a reason. Then stopped enqueuers wake up
- * and what is still under way arrives, without doing harm; and in the end a person mends and requeues what is parked, and nothing is left.
+ * <p>After the trouble comes calm: the writers finish, topics exist, nothing fails any more, at least one enqueuer
+ * runs. Within a bounded number of steps everything has to drain except what is parked for a reason. Then stopped
+ * enqueuers wake up and what is still under way arrives, without doing harm; and in the end a person mends and requeues
+ * what is parked, and nothing is left.
  *
  * <p><b>What is not modelled:</b> the SQL and the Kafka clients themselves (the tests on real servers are for that),
- * delivery mode at-least-once, restores, lossy failovers and copies that publish, several partitions of a topic, the fair share of
- * lanes, and what happens inside a statement: each is one atomic step under the lane's lock.
+ * delivery mode at-least-once, restores, lossy failovers and copies that publish, several partitions of a topic, the
+ * fair share of lanes, and what happens inside a statement: each is one atomic step under the lane's lock.
  *
- * <p><b>To repeat a seed</b> with its trace: {@code -Dtest=SimulatorTest -Dmodel.seed=…}; {@code -Dmodel.runs=…} sets how many are run,
- * from that seed on.
+ * <p><b>To repeat a seed</b> with its trace: {@code -Dtest=SimulatorTest -Dmodel.seed=…}; {@code -Dmodel.runs=…} sets
+ * how many are run, from that seed on.
  */
 final class Simulation implements World {
 
@@ -483,7 +486,9 @@ final class Simulation implements World {
         return true;
     }
 
-    /** Where the lane has published under a higher channel since, though the batches may be the same: it is found out. */
+    /**
+     * Where the lane has published under a higher channel since, though the batches may be the same: it is found out.
+     */
     private boolean startCopy() {
         if (copy == null || copyStarted) {
             return false;

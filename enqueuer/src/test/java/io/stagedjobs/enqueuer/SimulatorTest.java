@@ -11,8 +11,8 @@ import org.junit.jupiter.api.Test;
 import org.slf4j.LoggerFactory;
 
 /**
- * Thousands of interleavings of the lane protocol, and protocols that are broken on purpose to see that the simulator would
- * notice. {@link Simulation} tells what is modelled and how to repeat a seed.
+ * Thousands of interleavings of the lane protocol, and protocols that are broken on purpose to see that the simulator
+ * would notice. {@link Simulation} tells what is modelled and how to repeat a seed.
  */
 class SimulatorTest {
 

@@ -5,8 +5,8 @@ import java.util.Deque;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * Threads of which exactly one runs at any moment: whoever runs says who is next. They stand for the coroutines that Java 17
- * does not have. A thread whose task has ended is kept for the next one, over many simulations.
+ * Threads of which exactly one runs at any moment: whoever runs says who is next. They stand for the coroutines that
+ * Java 17 does not have. A thread whose task has ended is kept for the next one, over many simulations.
  */
 final class Turns {
 

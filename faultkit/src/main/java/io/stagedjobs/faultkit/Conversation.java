@@ -16,8 +16,8 @@ interface Conversation {
      * What to do with a unit.
      *
      * @param passes whether it is forwarded
-     * @param incident what it is the occasion for: told of after a unit that passes, carried out instead of one that does
-     *     not
+     * @param incident what it is the occasion for: told of after a unit that passes, carried out instead of one that
+     *     does not
      */
     record Verdict(boolean passes, @Nullable Incident incident) {
         static final Verdict PASS = new Verdict(true, null);

@@ -28,9 +28,9 @@ import org.jspecify.annotations.Nullable;
  *   <li>have one request or its answer lost, by the methods of the subclass that knows the protocol.
  * </ul>
  *
- * <p>Messages pass or are lost as a whole. A connection that has lost one stays silent for good: no protocol could go on
- * with it, and its client has to find that out by its own timeouts. The server does not learn that such a connection was
- * closed by its client, nor the other way round, until {@link #heal}: what a network loses is also its last packet.
+ * <p>Messages pass or are lost as a whole. A connection that has lost one stays silent for good: no protocol could go
+ * on with it, and its client has to find that out by its own timeouts. The server does not learn that such a connection
+ * was closed by its client, nor the other way round, until {@link #heal}: what a network loses is also its last packet.
  *
  * <p>Listens on 127.0.0.1 only, on a port that stays the same until {@link #close}. All methods may be called from any
  * thread and return at once; what is on its way at that moment may still pass.
@@ -154,8 +154,8 @@ public abstract sealed class FaultProxy<R> implements AutoCloseable permits Kafk
     }
 
     /**
-     * Ends {@link #cut} and {@link #stall}. Connections that have lost nothing go on; those that have stay silent. What was
-     * ordered for a request that has not come yet is still to happen.
+     * Ends {@link #cut} and {@link #stall}. Connections that have lost nothing go on; those that have stay silent. What
+     * was ordered for a request that has not come yet is still to happen.
      *
      * @throws UncheckedIOException if the port cannot be listened on any more
      */

@@ -14,8 +14,8 @@ import org.apache.kafka.common.protocol.ApiKeys;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A {@link FaultProxy} in front of a Kafka broker of its own: only a broker that advertises the proxy's address keeps its
- * clients here after they have asked where its partitions are.
+ * A {@link FaultProxy} in front of a Kafka broker of its own: only a broker that advertises the proxy's address keeps
+ * its clients here after they have asked where its partitions are.
  *
  * <p>Connections have to be in plain text.
  */
@@ -53,8 +53,8 @@ public final class KafkaFaultProxy extends FaultProxy<ApiKeys> {
     }
 
     /**
-     * Loses the {@code nth} request of that kind from now on, or its answer. An answer that reports an error counts like
-     * any other.
+     * Loses the {@code nth} request of that kind from now on, or its answer. An answer that reports an error counts
+     * like any other.
      */
     public Incident lose(Loss loss, ApiKeys request, int nth, Then then) {
         return plan(loss, request.name, request::equals, nth, then);

@@ -25,8 +25,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * A {@link FaultProxy} in front of a PostgreSQL server.
  *
- * <p>It understands both ways to send a statement, as text and as a prepared statement of whatever name. To a client that
- * asks for encryption it answers in the server's place that there is none.
+ * <p>It understands both ways to send a statement, as text and as a prepared statement of whatever name. To a client
+ * that asks for encryption it answers in the server's place that there is none.
  */
 public final class PostgresFaultProxy extends FaultProxy<PostgresFaultProxy.Exchange> {
 
@@ -125,7 +125,10 @@ public final class PostgresFaultProxy extends FaultProxy<PostgresFaultProxy.Exch
             this.toClient = toClient;
         }
 
-        /** All messages up to one after which the client may wait, so that nothing is forwarded in part and lost in part. */
+        /**
+         * All messages up to one after which the client may wait, so that nothing is forwarded in part and lost in
+         * part.
+         */
         @Override
         public byte @Nullable [] readRequest(DataInputStream in) throws IOException {
             if (!started) {

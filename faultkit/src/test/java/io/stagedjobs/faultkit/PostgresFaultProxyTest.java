@@ -212,8 +212,8 @@ class PostgresFaultProxyTest {
         proxy.stall();
         assertThatThrownBy(connection::commit).hasRootCauseInstanceOf(SocketTimeoutException.class);
         connection.close();
-        String open =
-                "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'silent' AND state = 'idle in transaction'";
+        String open = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'silent' AND state = 'idle in"
+                + " transaction'";
         assertThat(ask(open)).isEqualTo(1);
         proxy.heal();
         long deadline = System.nanoTime() + SOON.toNanos();

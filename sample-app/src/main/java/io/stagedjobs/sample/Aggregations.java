@@ -61,7 +61,8 @@ final class Aggregations {
     }
 
     /**
-     * Aggregates the contract that a job of one of our topics names, or stages it for later. Running a job again is harmless.
+     * Aggregates the contract that a job of one of our topics names, or stages it for later. Running a job again is
+     * harmless.
      *
      * @throws RuntimeException if neither could be done, because the database is away: the job is to be run again
      */

@@ -27,8 +27,8 @@ import org.jspecify.annotations.Nullable;
  * The service over HTTP. {@link #routes} is the list of what it answers, and {@code GET /} shows that list; errors are
  * answered as {@link ErrorAnswers} says.
  *
- * <p>With the header {@code Idempotency-Key}, completing an order again gets the first answer, byte for byte. The same key
- * with another request is a 422, and a 409 while the first one is at work.
+ * <p>With the header {@code Idempotency-Key}, completing an order again gets the first answer, byte for byte. The same
+ * key with another request is a 422, and a 409 while the first one is at work.
  */
 final class Api {
 
@@ -39,7 +39,9 @@ final class Api {
 
     private static final String KEY_HEADER = "Idempotency-Key";
 
-    /** Whose keys they are. The sample's clients do not say who they are; a real service would name the account here. */
+    /**
+     * Whose keys they are. The sample's clients do not say who they are; a real service would name the account here.
+     */
     private static final String KEY_SCOPE = "complete-order";
 
     private static final int IDS_MAX = 1_000;
@@ -87,12 +89,14 @@ final class Api {
                         "places an order, or changes an open one", this::place),
                 new Route(GET, "/orders/{id}", "GET /orders/ID",
                         "shows an order", this::showOrder),
-                new Route(POST, "/orders/{id}/complete", "POST /orders/ID/complete with {\"email\": \"ADDRESS\"} and, if it"
+                new Route(POST, "/orders/{id}/complete",
+                        "POST /orders/ID/complete with {\"email\": \"ADDRESS\"} and, if it"
                         + " may come twice, an Idempotency-Key of 1 to 255 characters",
                         "completes an order for this user, who is created if there is none", this::complete),
                 new Route(POST, "/contracts/{id}/aggregate", "POST /contracts/ID/aggregate",
                         "fetches a contract from another service and stores it", this::aggregate),
-                new Route(POST, "/contracts/aggregations", "POST /contracts/aggregations with {\"ids\": [\"ID\", …]}, 1 to "
+                new Route(POST, "/contracts/aggregations",
+                        "POST /contracts/aggregations with {\"ids\": [\"ID\", …]}, 1 to "
                         + IDS_MAX + " of them",
                         "does that for each of them in the background", this::aggregateInBackground),
                 new Route(GET, "/contracts/{id}", "GET /contracts/ID",

@@ -20,7 +20,10 @@ final class Checks {
         }
     }
 
-    /** @return the text, which is not blank, of no more characters than allowed, and such that PostgreSQL keeps it as it is */
+    /**
+     * @return the text, which is not blank, of no more characters than allowed, and such that PostgreSQL keeps it as it
+     * is
+     */
     static String text(String what, @Nullable String text, int lengthMax) {
         if (text == null || text.isBlank()) {
             throw new InvalidInputException("expected " + what + ", got nothing");

@@ -28,13 +28,13 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The other service, which has the contracts: asked for a header and then for its items, each time only for news where the
- * last answer is known.
+ * The other service, which has the contracts: asked for a header and then for its items, each time only for news where
+ * the last answer is known.
  *
  * <p><b>Transaction</b>: none may be open; this takes its time. <b>Threads</b>: safe for use by many. <b>Trace</b>: the
  * current one is sent along. <b>Failure</b>: {@link BadRequestResponse} if header or items are missing or no such JSON,
- * {@link GatewayTimeoutResponse} if an answer is not there in time, and {@link InternalServerErrorResponse} for anything
- * else.
+ * {@link GatewayTimeoutResponse} if an answer is not there in time, and {@link InternalServerErrorResponse} for
+ * anything else.
  */
 final class ContractSource {
 

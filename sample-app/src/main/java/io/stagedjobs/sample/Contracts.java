@@ -27,8 +27,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * The contracts in PostgreSQL, as the service that has them said last.
  *
- * <p><b>Threads</b>: safe for use by many. <b>Failure</b>: as with {@link Users}, and what {@link ContractSource} and {@link
- * Contract#requireValid} throw.
+ * <p><b>Threads</b>: safe for use by many. <b>Failure</b>: as with {@link Users}, and what {@link ContractSource} and
+ * {@link Contract#requireValid} throw.
  */
 final class Contracts {
 
@@ -53,9 +53,9 @@ final class Contracts {
     }
 
     /**
-     * Expensive first, cheap last: fetches the contract while no connection is held, checks it, and then stores all of it with
-     * the job {@code contract.aggregated} in one short transaction. A conflict there repeats only that. If the contract is
-     * stored as it is already, nothing more happens.
+     * Expensive first, cheap last: fetches the contract while no connection is held, checks it, and then stores all of
+     * it with the job {@code contract.aggregated} in one short transaction. A conflict there repeats only that. If the
+     * contract is stored as it is already, nothing more happens.
      *
      * @throws ConflictResponse if somebody stored another state of the contract meanwhile
      */

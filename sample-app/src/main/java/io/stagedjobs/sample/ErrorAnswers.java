@@ -18,10 +18,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What a client hears of each failure. The body is {@code {"error": "…"}} and says what happened, what was kept and what
- * to do. 4xx: the request is wrong, or comes at the wrong time. 503, and 409 while the first request with the same key
- * is at work, have Retry-After: the same request may work later, and repeating it is harmless. 500: neither, and only the
- * log says more.
+ * What a client hears of each failure. The body is {@code {"error": "…"}} and says what happened, what was kept and
+ * what to do. 4xx: the request is wrong, or comes at the wrong time. 503, and 409 while the first request with the same
+ * key is at work, have Retry-After: the same request may work later, and repeating it is harmless. 500: neither, and
+ * only the log says more.
  */
 final class ErrorAnswers {
 
@@ -43,7 +43,8 @@ final class ErrorAnswers {
                 (e, ctx) -> answer(
                         ctx,
                         HttpStatus.UNPROCESSABLE_CONTENT,
-                        "This Idempotency-Key came before with another request. Nothing was done for this one. Send it with a"
+                        "This Idempotency-Key came before with another request. Nothing was done for this one. Send"
+                                + " it with a"
                                 + " key of its own."));
         routes.exception(
                 KeyInProgressException.class,
@@ -51,7 +52,8 @@ final class ErrorAnswers {
                         ctx,
                         HttpStatus.CONFLICT,
                         BUSY_RETRY_SECONDS,
-                        "A request with this Idempotency-Key is being worked on. Nothing was done for this one. Send it again"
+                        "A request with this Idempotency-Key is being worked on. Nothing was done for this one."
+                                + " Send it again"
                                 + " to get the first one's answer."));
         routes.exception(AttemptsExhaustedException.class, (e, ctx) -> {
             LOG.warn("{} {} answers 503.", ctx.method(), ctx.path(), e);

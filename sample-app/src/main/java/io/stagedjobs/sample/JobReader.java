@@ -27,11 +27,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Reads jobs in a thread of its own, as {@code read_committed}, and hands them to a handler, one after the other and each in
- * the trace in which it was staged. Creates topics that are missing first.
+ * Reads jobs in a thread of its own, as {@code read_committed}, and hands them to a handler, one after the other and
+ * each in the trace in which it was staged. Creates topics that are missing first.
  *
- * <p>While Kafka is away it tries again and again. Offsets are committed after handling: after a crash, or when the handler
- * throws, the last jobs are handled once more.
+ * <p>While Kafka is away it tries again and again. Offsets are committed after handling: after a crash, or when the
+ * handler throws, the last jobs are handled once more.
  */
 final class JobReader implements AutoCloseable {
 
@@ -59,8 +59,8 @@ final class JobReader implements AutoCloseable {
      * A reader that begins with {@link #start}.
      *
      * @param group of Kafka; the thread is named after it
-     * @param delay between a job's staging and its handling, at least; the same for all, so that no job waits for one that
-     *     is due later
+     * @param delay between a job's staging and its handling, at least; the same for all, so that no job waits for one
+     *     that is due later
      * @param handler is called by this reader's thread only
      */
     JobReader(

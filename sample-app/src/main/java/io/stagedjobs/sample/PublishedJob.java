@@ -9,7 +9,9 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.header.Header;
 import org.jspecify.annotations.Nullable;
 
-/** A job as a reader of Kafka sees it. Whoever can write to the topic decides what is in it: anything may be missing. */
+/**
+ * A job as a reader of Kafka sees it. Whoever can write to the topic decides what is in it: anything may be missing.
+ */
 public record PublishedJob(ConsumerRecord<@Nullable String, byte @Nullable []> kafka) {
 
     private static final int SHOWN_MAX = 200;

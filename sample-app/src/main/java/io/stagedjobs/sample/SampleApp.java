@@ -59,7 +59,9 @@ public final class SampleApp implements AutoCloseable {
         this.running = running;
     }
 
-    /** Runs the sample until SIGTERM or SIGINT. Exit codes: 0 stopped by a signal, 1 could not start, 2 wrong settings. */
+    /**
+     * Runs the sample until SIGTERM or SIGINT. Exit codes: 0 stopped by a signal, 1 could not start, 2 wrong settings.
+     */
     public static void main(String[] args) {
         SampleSettings settings = new SampleSettings();
         CommandLine command = new CommandLine(settings);

@@ -9,8 +9,8 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Continues the trace that came with a request or a job: what is staged, and whom else is called, on this thread meanwhile
- * belongs to it. An application with an OpenTelemetry agent gets this from that.
+ * Continues the trace that came with a request or a job: what is staged, and whom else is called, on this thread
+ * meanwhile belongs to it. An application with an OpenTelemetry agent gets this from that.
  */
 final class Trace {
 

@@ -17,9 +17,9 @@ import org.jooq.impl.DSL;
 /**
  * The users in PostgreSQL, each stored together with a row in {@code user_actions} and a job.
  *
- * <p><b>Transactions</b>: every method runs one of its own; signing up joins the unit of work that is open on the thread,
- * if there is one. <b>Threads</b>: safe for use by many. <b>Failure</b>: what {@link UnitOfWork#call} and jOOQ throw; then
- * nothing was stored, unless the exception says otherwise.
+ * <p><b>Transactions</b>: every method runs one of its own; signing up joins the unit of work that is open on the
+ * thread, if there is one. <b>Threads</b>: safe for use by many. <b>Failure</b>: what {@link UnitOfWork#call} and jOOQ
+ * throw; then nothing was stored, unless the exception says otherwise.
  */
 final class Users {
 

@@ -34,7 +34,10 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Over HTTP on both sides, with a single connection to the database: whoever held it while fetching would stop everybody. */
+/**
+ * Over HTTP on both sides, with a single connection to the database: whoever held it while fetching would stop
+ * everybody.
+ */
 class ContractApiTest {
 
     private static final Duration PATIENT = Duration.ofSeconds(60);
@@ -214,21 +217,32 @@ class ContractApiTest {
             delimiter = '|',
             value = {
                 "header | {\"id\": \"other\", \"customer\": \"A\", \"currency\": \"EUR\"}      | of another contract",
-                "header | {\"id\": \"ID\", \"customer\": \" \", \"currency\": \"EUR\"}         | the customer, got nothing",
-                "header | {\"id\": \"ID\", \"customer\": null, \"currency\": \"EUR\"}          | the customer, got nothing",
-                "header | {\"id\": \"ID\", \"customer\": \"A\\u0000\", \"currency\": \"EUR\"}  | the customer contains NUL",
+                "header | {\"id\": \"ID\", \"customer\": \" \", \"currency\": \"EUR\"}         | the customer, got"
+                        + " nothing",
+                "header | {\"id\": \"ID\", \"customer\": null, \"currency\": \"EUR\"}          | the customer, got"
+                        + " nothing",
+                "header | {\"id\": \"ID\", \"customer\": \"A\\u0000\", \"currency\": \"EUR\"}  | the customer"
+                        + " contains NUL",
                 "header | {\"id\": \"ID\", \"customer\": \"A\", \"currency\": \"euro\"}        | three capital letters",
-                "header | {\"id\": \"ID\", \"customer\": \"A\"}                                | the header is not the JSON",
-                "header | null                                                                 | the header is not the JSON",
-                "items  | {}                                                                   | the list of items is not the JSON",
+                "header | {\"id\": \"ID\", \"customer\": \"A\"}                                | the header is not"
+                        + " the JSON",
+                "header | null                                                                 | the header is not"
+                        + " the JSON",
+                "items  | {}                                                                   | the list of items"
+                        + " is not the JSON",
                 "items  | [null]                                                               | an item is null",
                 "items  | [{\"position\": 0, \"description\": \"A\", \"amountCents\": 1}]      | no position from 1 on",
-                "items  | [{\"position\": 1, \"description\": null, \"amountCents\": 1}]       | description of item 1, got",
-                "items  | [{\"position\": 1, \"description\": \"A\", \"amountCents\": 1.5}]    | the list of items is not the JSON",
-                "items  | [{\"position\": 1, \"description\": \"A\", \"amountCents\": 1e300}]  | the list of items is not the JSON",
+                "items  | [{\"position\": 1, \"description\": null, \"amountCents\": 1}]       | description of"
+                        + " item 1, got",
+                "items  | [{\"position\": 1, \"description\": \"A\", \"amountCents\": 1.5}]    | the list of items"
+                        + " is not the JSON",
+                "items  | [{\"position\": 1, \"description\": \"A\", \"amountCents\": 1e300}]  | the list of items"
+                        + " is not the JSON",
                 "items  | [{\"position\": 1, \"description\": \"A\", \"amountCents\": 9000000000000000000}] | beyond",
-                "items  | [{\"position\": 1, \"description\": \"A\"}]                          | the list of items is not the JSON",
-                "items  | [{\"position\": 1, \"description\": \"A\", \"amountCents\": 1}, {\"position\": 1, \"description\": \"B\", \"amountCents\": 1}] | there twice",
+                "items  | [{\"position\": 1, \"description\": \"A\"}]                          | the list of items"
+                        + " is not the JSON",
+                "items  | [{\"position\": 1, \"description\": \"A\", \"amountCents\": 1}, {\"position\": 1,"
+                        + " \"description\": \"B\", \"amountCents\": 1}] | there twice",
             })
     void data_that_is_not_valid_is_refused_with_the_reason_and_nothing_is_stored(
             String part, String json, String reason) {

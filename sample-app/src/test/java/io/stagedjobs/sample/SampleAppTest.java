@@ -63,7 +63,8 @@ class SampleAppTest {
         SampleTables tables = SampleTables.createIn(TestPostgres.shared());
         tables.dsl.execute("INSERT INTO staged_job_idempotency_keys"
                 + " (scope, idempotency_key, fingerprint, status, headers, body, created_at)"
-                + " SELECT 'test', hours::text, 'of a request', 200, '{}', '', clock_timestamp() - hours * interval '1 hour'"
+                + " SELECT 'test', hours::text, 'of a request', 200, '{}', '', clock_timestamp() - hours * interval"
+                + " '1 hour'"
                 + " FROM (VALUES (23), (25)) AS kept (hours)");
         try (SampleApp sample = start(settings(tables.database))) {
             Eventually.until("the older one is forgotten", () -> tables.dsl

@@ -20,10 +20,10 @@ import org.springframework.context.SmartLifecycle;
 /**
  * An enqueuer that lives as long as its application runs.
  *
- * <p>The application starts whether or not PostgreSQL and Kafka can be reached: a thread tries until the enqueuer has started,
- * and {@link #problems} tells why it has not. It starts before what takes requests and is stopped after that, within 10 s and
- * a little, with its lanes given back. Its threads keep the virtual machine running until the application is closed. It can be
- * started again after it was stopped.
+ * <p>The application starts whether or not PostgreSQL and Kafka can be reached: a thread tries until the enqueuer has
+ * started, and {@link #problems} tells why it has not. It starts before what takes requests and is stopped after that,
+ * within 10 s and a little, with its lanes given back. Its threads keep the virtual machine running until the
+ * application is closed. It can be started again after it was stopped.
  */
 final class EmbeddedEnqueuer implements SmartLifecycle {
 
@@ -100,7 +100,8 @@ final class EmbeddedEnqueuer implements SmartLifecycle {
                     pause = START_AGAIN.after(++failures, ThreadLocalRandom.current());
                     if (failures == 1 || failures % 20 == 0) {
                         log.warn(
-                                "could not start the enqueuer ({} time(s) in a row): {} Jobs can be staged and wait. Next"
+                                "could not start the enqueuer ({} time(s) in a row): {} Jobs can be staged and"
+                                        + " wait. Next"
                                         + " try in {} ms.",
                                 failures,
                                 reason.endsWith(".") ? reason : reason + ".",

@@ -72,7 +72,8 @@ public final class EmbeddedEnqueuerAutoConfiguration {
         NotThere() {
             throw new IllegalStateException(
                     "cannot run an enqueuer inside this application: staged-jobs-enqueuer is not"
-                            + " on the class path. Nothing was started. Add the dependency io.stagedjobs:staged-jobs-enqueuer, or"
+                            + " on the class path. Nothing was started. Add the dependency"
+                            + " io.stagedjobs:staged-jobs-enqueuer, or"
                             + " set staged-jobs.enqueuer.enabled=false and run it as a process of its own.");
         }
     }

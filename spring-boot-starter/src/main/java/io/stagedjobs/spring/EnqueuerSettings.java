@@ -14,7 +14,9 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.springframework.boot.jdbc.autoconfigure.JdbcConnectionDetails;
 
-/** The settings of the enqueuer inside an application: its properties, and where they say nothing, its data source's. */
+/**
+ * The settings of the enqueuer inside an application: its properties, and where they say nothing, its data source's.
+ */
 final class EnqueuerSettings {
 
     static final String PREFIX = StagedJobsProperties.PREFIX + ".enqueuer.";

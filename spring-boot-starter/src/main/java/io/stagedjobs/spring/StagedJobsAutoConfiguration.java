@@ -18,8 +18,8 @@ import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 
 /**
- * What stages jobs. A {@link TransactionalStagedJobs} needs one data source, or a primary one; with several, an application
- * defines one for each database that it stages in.
+ * What stages jobs. A {@link TransactionalStagedJobs} needs one data source, or a primary one; with several, an
+ * application defines one for each database that it stages in.
  */
 @AutoConfiguration(
         after = DataSourceAutoConfiguration.class,

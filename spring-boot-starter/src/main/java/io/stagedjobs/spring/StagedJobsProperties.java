@@ -11,8 +11,8 @@ import org.springframework.boot.context.properties.bind.DefaultValue;
  * @param schema Schema that holds the tables of Staged Jobs.
  * @param wakeUp Whether to wake the enqueuers after each commit that staged jobs; without it a job may wait for their
  *     poll.interval.
- * @param migrate Whether to install or upgrade the tables when the application starts. Its role then has to be allowed to
- *     create them.
+ * @param migrate Whether to install or upgrade the tables when the application starts. Its role then has to be allowed
+ *     to create them.
  * @param enqueuer Settings of the enqueuer inside the application, by the names that they have for every enqueuer.
  */
 @ConfigurationProperties(StagedJobsProperties.PREFIX)

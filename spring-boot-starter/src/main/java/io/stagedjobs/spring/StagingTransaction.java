@@ -12,9 +12,9 @@ import org.springframework.transaction.support.TransactionSynchronization;
 import org.springframework.transaction.support.TransactionSynchronizationManager;
 
 /**
- * A transaction in which jobs are staged, from the first one to its end: counts them, and tells so after the commit. Jobs of a
- * savepoint that Spring rolled back do not count; savepoints that the application sets by itself are not seen, so that too
- * many may be told.
+ * A transaction in which jobs are staged, from the first one to its end: counts them, and tells so after the commit.
+ * Jobs of a savepoint that Spring rolled back do not count; savepoints that the application sets by itself are not
+ * seen, so that too many may be told.
  */
 final class StagingTransaction implements TransactionSynchronization {
 
@@ -65,12 +65,13 @@ final class StagingTransaction implements TransactionSynchronization {
     /**
      * Fails if the commit would lose jobs without a word.
      *
-     * <p>PostgreSQL answers COMMIT of a failed transaction with ROLLBACK, and the driver says nothing: a caller that swallowed an
-     * SQL error would take its jobs for staged (decision 0007). The driver knows the state, so that nothing is asked. What other
-     * callbacks do before the commit comes after {@link #beforeCommit}; {@link CommitMark} asks again when all of them are done.
+     * <p>PostgreSQL answers COMMIT of a failed transaction with ROLLBACK, and the driver says nothing: a caller that
+     * swallowed an SQL error would take its jobs for staged (decision 0007). The driver knows the state, so that
+     * nothing is asked. What other callbacks do before the commit comes after {@link #beforeCommit}; {@link CommitMark}
+     * asks again when all of them are done.
      *
-     * <p>By then a connection that belongs to no transaction, and that Spring only lent out for as long as this one lasts, has
-     * gone back to its pool. Where such connections come without autocommit, nobody has committed the jobs.
+     * <p>By then a connection that belongs to no transaction, and that Spring only lent out for as long as this one
+     * lasts, has gone back to its pool. Where such connections come without autocommit, nobody has committed the jobs.
      */
     void requireCommittable() {
         if (!TransactionSynchronizationManager.hasResource(dataSource)) {
@@ -78,8 +79,10 @@ final class StagingTransaction implements TransactionSynchronization {
                 return;
             }
             throw new IllegalStateException(
-                    "cannot commit a transaction in which a job was staged: it is not one of the data source that jobs are"
-                            + " staged with, whose connection was only borrowed, and nobody commits the job. Nothing was"
+                    "cannot commit a transaction in which a job was staged: it is not one of the data source that"
+                            + " jobs are"
+                            + " staged with, whose connection was only borrowed, and nobody commits the job."
+                            + " Nothing was"
                             + " stored, and no job staged. Name the transaction manager of that data source in"
                             + " @Transactional.");
         }
@@ -88,7 +91,8 @@ final class StagingTransaction implements TransactionSynchronization {
             if (connection.unwrap(BaseConnection.class).getTransactionState() == TransactionState.FAILED) {
                 throw new IllegalStateException(
                         "cannot commit a transaction in which a statement failed: PostgreSQL would"
-                                + " roll it back. Nothing was stored, and no job staged. Let the exception of that statement pass,"
+                                + " roll it back. Nothing was stored, and no job staged. Let the exception of that"
+                                + " statement pass,"
                                 + " or run it in a nested transaction (Propagation.NESTED).");
             }
         } catch (SQLException notOfThisDriver) {

@@ -16,18 +16,20 @@ import org.springframework.jdbc.datasource.TransactionAwareDataSourceProxy;
 import org.springframework.transaction.support.TransactionSynchronizationManager;
 
 /**
- * Stages jobs in Spring's current transaction, whether {@code @Transactional} or a {@code TransactionTemplate} opened it, and
- * whether it is one of JDBC, jOOQ or JPA. A job is published if and only if that transaction commits.
+ * Stages jobs in Spring's current transaction, whether {@code @Transactional} or a {@code TransactionTemplate} opened
+ * it, and whether it is one of JDBC, jOOQ or JPA. A job is published if and only if that transaction commits.
  *
- * <p><b>Transaction</b>: always Spring's, on the connection that is bound to it; none is opened here. <b>At once</b>: each call
- * is one INSERT, and not kept for the end of the transaction. So PostgreSQL takes a job back together with any savepoint, no
- * matter who set it ({@code NESTED}, jOOQ, plain JDBC); a job that is refused fails where it is made; and the row is
- * there for whatever the transaction does next. Who has many jobs saves round trips with {@link #stage(List)}. <b>Order</b>:
- * that of the calls, and of the list. <b>Threads</b>: safe for use by many; a transaction belongs to the thread that began it.
+ * <p><b>Transaction</b>: always Spring's, on the connection that is bound to it; none is opened here. <b>At once</b>:
+ * each call is one INSERT, and not kept for the end of the transaction. So PostgreSQL takes a job back together with
+ * any savepoint, no matter who set it ({@code NESTED}, jOOQ, plain JDBC); a job that is refused fails where it is made;
+ * and the row is there for whatever the transaction does next. Who has many jobs saves round trips with
+ * {@link #stage(List)}. <b>Order</b>: that of the calls, and of the list. <b>Threads</b>: safe for use by many; a
+ * transaction belongs to the thread that began it.
  *
- * <p><b>Failure</b>: {@link NoTransactionException} if no transaction of this data source is open; nothing was staged. {@link
- * JobRefusedException} for a job that breaks a rule, {@link StagingFailedException} for anything else the database says; then
- * the transaction can only be rolled back, and its commit fails, too, if the exception was swallowed.
+ * <p><b>Failure</b>: {@link NoTransactionException} if no transaction of this data source is open; nothing was staged.
+ * {@link JobRefusedException} for a job that breaks a rule, {@link StagingFailedException} for anything else the
+ * database says; then the transaction can only be rolled back, and its commit fails, too, if the exception was
+ * swallowed.
  */
 public final class TransactionalStagedJobs {
 
@@ -68,21 +70,23 @@ public final class TransactionalStagedJobs {
     }
 
     /**
-     * The connection alone would not tell: outside of transactions one in autocommit mode is refused further down, but a pool
-     * may hand out others, whose jobs nobody would commit.
+     * The connection alone would not tell: outside of transactions one in autocommit mode is refused further down, but
+     * a pool may hand out others, whose jobs nobody would commit.
      */
     private void requireTransaction() {
         if (!TransactionSynchronizationManager.isActualTransactionActive()
                 || !TransactionSynchronizationManager.isSynchronizationActive()) {
             throw new NoTransactionException(
                     "cannot stage a job outside of a Spring transaction: it would not be stored"
-                            + " together with the business rows it belongs to. Nothing was staged. Call from a @Transactional"
+                            + " together with the business rows it belongs to. Nothing was staged. Call from a"
+                            + " @Transactional"
                             + " method (one that another bean calls, or Spring does not see the call) or a"
                             + " TransactionTemplate.");
         }
         if (CommitMark.isSet()) {
             throw new NoTransactionException("cannot stage a job in a transaction that has been committed already, as"
-                    + " in TransactionSynchronization.afterCommit: nobody would commit the job. Nothing was staged. Stage"
+                    + " in TransactionSynchronization.afterCommit: nobody would commit the job. Nothing was staged."
+                    + " Stage"
                     + " it before the commit, or in a transaction of its own (Propagation.REQUIRES_NEW).");
         }
         if (!TransactionSynchronizationManager.hasResource(dataSource)) {

@@ -234,10 +234,9 @@ class AutoConfigurationTest {
 
     @Test
     void what_the_enqueuer_says_is_told_in_the_names_of_properties() {
-        assertThat(
-                        EnqueuerSettings.inSpringsWords(
-                                "Set STAGED_JOBS_DELIVERY=at-least-once, not"
-                                        + " STAGED_JOBS_DATABASE_URL, STAGED_JOBS_DATABASE_SCHEMA or STAGED_JOBS_KAFKA_BOOTSTRAP_SERVERS."))
+        assertThat(EnqueuerSettings.inSpringsWords("Set STAGED_JOBS_DELIVERY=at-least-once, not"
+                        + " STAGED_JOBS_DATABASE_URL, STAGED_JOBS_DATABASE_SCHEMA or"
+                        + " STAGED_JOBS_KAFKA_BOOTSTRAP_SERVERS."))
                 .isEqualTo("Set staged-jobs.enqueuer.delivery=at-least-once, not staged-jobs.enqueuer.database.url,"
                         + " staged-jobs.schema or staged-jobs.enqueuer.kafka.bootstrap.servers.");
         assertThat(EnqueuerSettings.inSpringsWords("a setting STAGED_JOBS_KAFKA_… is wrong"))

@@ -31,8 +31,8 @@ import org.springframework.stereotype.Service;
 import org.springframework.transaction.annotation.Transactional;
 
 /**
- * A small application that publishes its jobs by itself. What the README shows of Spring is a part of this: the method word
- * for word, and the properties that it starts with.
+ * A small application that publishes its jobs by itself. What the README shows of Spring is a part of this: the method
+ * word for word, and the properties that it starts with.
  */
 class EmbeddedEnqueuerTest {
 

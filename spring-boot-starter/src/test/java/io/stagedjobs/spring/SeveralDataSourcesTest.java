@@ -28,8 +28,9 @@ import org.springframework.transaction.support.TransactionSynchronizationManager
 import org.springframework.transaction.support.TransactionTemplate;
 
 /**
- * An application with two data sources, whose transaction managers it therefore makes by itself. The connections of the second
- * one come without autocommit, as is advised for Hibernate: what is written on them outside of a transaction gets lost.
+ * An application with two data sources, whose transaction managers it therefore makes by itself. The connections of the
+ * second one come without autocommit, as is advised for Hibernate: what is written on them outside of a transaction
+ * gets lost.
  */
 class SeveralDataSourcesTest {
 

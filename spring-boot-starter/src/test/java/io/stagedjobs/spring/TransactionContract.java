@@ -11,7 +11,9 @@ import org.springframework.transaction.PlatformTransactionManager;
 import org.springframework.transaction.TransactionDefinition;
 import org.springframework.transaction.support.TransactionTemplate;
 
-/** What holds in Spring's transactions whatever manages them; what stands in each class below is special to its manager. */
+/**
+ * What holds in Spring's transactions whatever manages them; what stands in each class below is special to its manager.
+ */
 abstract class TransactionContract {
 
     abstract RunningApplication application();

@@ -48,7 +48,9 @@ public final class ChildProcess implements AutoCloseable {
     private final String name;
     private final Process process;
 
-    /** Signals go through this: {@link Process#destroy} would also close the child's streams, and its input means much. */
+    /**
+     * Signals go through this: {@link Process#destroy} would also close the child's streams, and its input means much.
+     */
     private final ProcessHandle handle;
 
     private final AtExit atExit;

@@ -21,8 +21,8 @@ import org.apache.kafka.common.security.auth.SecurityProtocol;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One Kafka node, broker and controller in one, as a child JVM with its data in a temporary directory. It stands alone or
- * is one of a cluster.
+ * One Kafka node, broker and controller in one, as a child JVM with its data in a temporary directory. It stands alone
+ * or is one of a cluster.
  */
 final class EmbeddedKafka implements AutoCloseable {
 

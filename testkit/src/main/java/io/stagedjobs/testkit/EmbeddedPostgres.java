@@ -157,7 +157,9 @@ final class EmbeddedPostgres implements AutoCloseable {
         atExit = AtExit.run(() -> stop("immediate"));
     }
 
-    /** Stops the server in one of the modes of {@code pg_ctl}, and waits until it is gone; nothing if it does not run. */
+    /**
+     * Stops the server in one of the modes of {@code pg_ctl}, and waits until it is gone; nothing if it does not run.
+     */
     void stop(String mode) {
         if (atExit != null) {
             atExit.cancel();

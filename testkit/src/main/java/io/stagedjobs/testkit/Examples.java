@@ -17,7 +17,10 @@ public final class Examples {
 
     private Examples() {}
 
-    /** The regions of a test's source, in their order, without the indent of their first line's comment; empty if there are none. */
+    /**
+     * The regions of a test's source, in their order, without the indent of their first line's comment; empty if there
+     * are none.
+     */
     public static List<String> regions(Path source, String document) {
         return parts(source, "( *)// " + document + ":\\w+\\n(.*?)\\n *// end")
                 .map(region -> region.group(2).replaceAll("(?m)^" + region.group(1), ""))

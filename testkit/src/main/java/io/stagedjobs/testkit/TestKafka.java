@@ -50,7 +50,10 @@ public final class TestKafka implements AutoCloseable {
 
     private final String bootstrapServers;
 
-    /** The nodes that {@link #stop} and its like act on, in the order of their numbers; empty if they are not ours to stop. */
+    /**
+     * The nodes that {@link #stop} and its like act on, in the order of their numbers; empty if they are not ours to
+     * stop.
+     */
     private final List<EmbeddedKafka> owned;
 
     private final Admin admin;
@@ -88,9 +91,9 @@ public final class TestKafka implements AutoCloseable {
     }
 
     /**
-     * As {@link #startEmbedded(Map)}, for a broker behind a proxy: it listens on {@code port} too, and tells clients that
-     * connect there to come back by {@code advertisedPort}. Both are ports of 127.0.0.1, from {@link FreePort}. Clients of
-     * {@link #bootstrapServers} go past the proxy.
+     * As {@link #startEmbedded(Map)}, for a broker behind a proxy: it listens on {@code port} too, and tells clients
+     * that connect there to come back by {@code advertisedPort}. Both are ports of 127.0.0.1, from {@link FreePort}.
+     * Clients of {@link #bootstrapServers} go past the proxy.
      */
     public static TestKafka startEmbeddedAdvertising(int port, int advertisedPort, Map<String, String> brokerSettings) {
         return owning(EmbeddedKafka.startCluster(
@@ -107,8 +110,8 @@ public final class TestKafka implements AutoCloseable {
     }
 
     /**
-     * Starts a cluster of embedded nodes, each broker and controller. With three of them every topic has three replicas,
-     * of which two must be in sync, and one node may be lost.
+     * Starts a cluster of embedded nodes, each broker and controller. With three of them every topic has three
+     * replicas, of which two must be in sync, and one node may be lost.
      *
      * @throws IllegalStateException with the last words of a node that does not start
      */
@@ -178,9 +181,9 @@ public final class TestKafka implements AutoCloseable {
     /**
      * Every committed record that the topics hold at the time of the call, ordered by topic, partition and offset.
      *
-     * <p>Reads as {@code read_committed} and without a consumer group. Waits for transactions that are open at that time:
-     * Kafka answers a commit before the transaction's markers are written, so that the last stable offset may still lie
-     * before records that are known to be committed.
+     * <p>Reads as {@code read_committed} and without a consumer group. Waits for transactions that are open at that
+     * time: Kafka answers a commit before the transaction's markers are written, so that the last stable offset may
+     * still lie before records that are known to be committed.
      *
      * @throws IllegalStateException if a topic does not exist, or if nothing more comes for a minute
      */
@@ -193,7 +196,9 @@ public final class TestKafka implements AutoCloseable {
         return records;
     }
 
-    /** As {@link #readAll}, for more records than fit into memory; each partition's come in order, partitions do not. */
+    /**
+     * As {@link #readAll}, for more records than fit into memory; each partition's come in order, partitions do not.
+     */
     public void readEach(Collection<String> topics, Consumer<ConsumerRecord<byte[], byte[]>> reader) {
         Map<String, Object> settings = Map.of(
                 "bootstrap.servers", bootstrapServers,

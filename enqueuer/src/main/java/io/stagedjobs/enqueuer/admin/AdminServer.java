@@ -33,7 +33,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Health, metrics and status over HTTP. Nothing here changes anything. With a token set, everything but health asks for it.
+ * Health, metrics and status over HTTP. Nothing here changes anything. With a token set, everything but health asks for
+ * it.
  */
 public final class AdminServer implements AutoCloseable {
 
@@ -182,8 +183,9 @@ public final class AdminServer implements AutoCloseable {
     }
 
     /**
-     * A page elsewhere may have its own name resolved to this address, and would then read our answers in the operator's browser.
-     * Its requests carry that name. Nobody reaches a port of the loopback interface by another name than this machine's own.
+     * A page elsewhere may have its own name resolved to this address, and would then read our answers in the
+     * operator's browser. Its requests carry that name. Nobody reaches a port of the loopback interface by another name
+     * than this machine's own.
      */
     private void requireOwnName(Context context) {
         String host = String.valueOf(context.host()).replaceFirst(":[0-9]*$", "");

@@ -9,9 +9,9 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads something that is dear, once at a time: whoever asks while a reading is under way gets what it finds. So the answer may
- * be as old as one reading takes, and however many ask, one thread and one connection are busy. Safe for use by many threads;
- * asking does not wait.
+ * Reads something that is dear, once at a time: whoever asks while a reading is under way gets what it finds. So the
+ * answer may be as old as one reading takes, and however many ask, one thread and one connection are busy. Safe for use
+ * by many threads; asking does not wait.
  */
 final class SharedReading<T> implements AutoCloseable {
 

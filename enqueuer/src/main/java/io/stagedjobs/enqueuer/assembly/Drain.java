@@ -16,7 +16,9 @@ import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 
-/** An enqueuer that publishes what was committed before it started, then ends. Works beside others, sharing the lanes. */
+/**
+ * An enqueuer that publishes what was committed before it started, then ends. Works beside others, sharing the lanes.
+ */
 public final class Drain {
 
     private static final long LOOK_EVERY_MILLIS = 50;
@@ -49,8 +51,8 @@ public final class Drain {
     }
 
     /**
-     * Runs until nothing is left but jobs that were moved aside and stay there, or nothing moved for {@code patience}. While
-     * everything is paused it starts nothing.
+     * Runs until nothing is left but jobs that were moved aside and stay there, or nothing moved for {@code patience}.
+     * While everything is paused it starts nothing.
      *
      * @throws SettingsException if a setting is missing or wrong
      * @throws ExternalFailureException if PostgreSQL or Kafka is not there at the start, or PostgreSQL goes away later
@@ -65,9 +67,9 @@ public final class Drain {
             if (reader.everythingPaused()) {
                 return new Result(
                         0,
-                        List.of(
-                                "everything is paused, so that nothing would be published, and nothing was. End that with"
-                                        + " `staged-jobs resume`."));
+                        List.of("everything is paused, so that nothing would be published, and nothing was. End"
+                                + " that with"
+                                + " `staged-jobs resume`."));
             }
             return new Drain(reader, assembly, patience).run(health);
         } catch (SQLException e) {
@@ -87,7 +89,10 @@ public final class Drain {
                 reasons(staged, aside, drained ? List.of() : health.told(), health.standsBy()));
     }
 
-    /** False if nothing moved for too long. While nothing moves here, another enqueuer may be at work: that is looked at too. */
+    /**
+     * False if nothing moved for too long. While nothing moves here, another enqueuer may be at work: that is looked at
+     * too.
+     */
     private boolean await() throws InterruptedException {
         long published = -1;
         List<?> left = List.of();

@@ -37,8 +37,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * An enqueuer with everything it needs, built from settings; closing takes it down in reverse. It is used once: who wants to
- * start again builds another one.
+ * An enqueuer with everything it needs, built from settings; closing takes it down in reverse. It is used once: who
+ * wants to start again builds another one.
  */
 public final class EnqueuerAssembly implements AutoCloseable {
 
@@ -58,8 +58,8 @@ public final class EnqueuerAssembly implements AutoCloseable {
     private final @Nullable WakeUpListener wakeUps;
 
     /**
-     * Checks that the database, its schema and Kafka are there, then connects; starts nothing. Where it throws, nothing stays
-     * open.
+     * Checks that the database, its schema and Kafka are there, then connects; starts nothing. Where it throws, nothing
+     * stays open.
      *
      * @throws SettingsException if a setting is missing or wrong
      * @throws ExternalFailureException if PostgreSQL or Kafka is not there or refuses
@@ -151,10 +151,9 @@ public final class EnqueuerAssembly implements AutoCloseable {
                 case AT_LEAST_ONCE -> new AtLeastOncePublisher(clients, source, registry);
             };
         } catch (IllegalArgumentException e) {
-            throw new SettingsException(
-                    List.of(
-                            "a setting STAGED_JOBS_KAFKA_… is wrong: " + clients.refused(e)
-                                    + ". Nothing was started. Check STAGED_JOBS_KAFKA_BOOTSTRAP_SERVERS and the other client properties."));
+            throw new SettingsException(List.of("a setting STAGED_JOBS_KAFKA_… is wrong: " + clients.refused(e)
+                    + ". Nothing was started. Check STAGED_JOBS_KAFKA_BOOTSTRAP_SERVERS and the"
+                    + " other client properties."));
         }
         try {
             publisher.check(identity.lanes());

@@ -69,8 +69,8 @@ public final class Cli implements Runnable {
     }
 
     /**
-     * Ends the process, where it is the virtual machine that has failed a thread. What lacks a thread would limp on; its lanes
-     * are better off with another enqueuer.
+     * Ends the process, where it is the virtual machine that has failed a thread. What lacks a thread would limp on;
+     * its lanes are better off with another enqueuer.
      */
     private static void endBecauseOf(Throwable error, Thread thread, PrintWriter err) {
         error.printStackTrace(err);

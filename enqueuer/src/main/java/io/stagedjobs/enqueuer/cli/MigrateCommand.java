@@ -28,7 +28,8 @@ final class MigrateCommand extends DatabaseCommand {
             names = "--change-delivery",
             paramLabel = "MODE",
             description =
-                    "gives the database this delivery mode and a new name for Kafka; drain and stop every enqueuer first")
+                    "gives the database this delivery mode and a new name for Kafka; drain and stop every enqueuer"
+                            + " first")
     private @Nullable String changeDelivery;
 
     @Option(

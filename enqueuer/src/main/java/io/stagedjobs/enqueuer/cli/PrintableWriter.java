@@ -5,8 +5,8 @@ import java.io.PrintWriter;
 import java.io.Writer;
 
 /**
- * Lets nothing through to a terminal that could play tricks with it, wherever it comes from: control and format characters are
- * written as Java escapes them, but for line ends.
+ * Lets nothing through to a terminal that could play tricks with it, wherever it comes from: control and format
+ * characters are written as Java escapes them, but for line ends.
  */
 final class PrintableWriter extends Writer {
 

@@ -83,8 +83,8 @@ final class RunCommand implements Callable<Integer> {
     }
 
     /**
-     * The virtual machine would exit with 143 after SIGTERM; a clean end is exit code 0. So is an end that was cut off after
-     * {@link #END_MAX}: PostgreSQL takes back what was open.
+     * The virtual machine would exit with 143 after SIGTERM; a clean end is exit code 0. So is an end that was cut off
+     * after {@link #END_MAX}: PostgreSQL takes back what was open.
      */
     private static void endOnSignal(EnqueuerAssembly assembly, AdminServer admin) {
         Thread end = new Thread(

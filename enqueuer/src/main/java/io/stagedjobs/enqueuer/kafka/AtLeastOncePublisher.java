@@ -20,9 +20,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Publishes with one idempotent producer that all lanes share: batches of several lanes fill the same requests. It works on
- * every cluster; a batch whose acknowledgement or deletion is lost is published again. Kafka keeps no progress here and
- * nobody is fenced.
+ * Publishes with one idempotent producer that all lanes share: batches of several lanes fill the same requests. It
+ * works on every cluster; a batch whose acknowledgement or deletion is lost is published again. Kafka keeps no progress
+ * here and nobody is fenced.
  */
 public final class AtLeastOncePublisher implements Publisher {
 
@@ -119,15 +119,18 @@ public final class AtLeastOncePublisher implements Publisher {
             }
         }
 
-        /** Records that are still under way must not come after those of the next try; the producer itself gives up in time. */
+        /**
+         * Records that are still under way must not come after those of the next try; the producer itself gives up in
+         * time.
+         */
         @Override
         public void close() {
             try {
                 if (last != null
                         && !last.await(System.nanoTime()
                                 + 2 * settings.publishTimeout().toNanos())) {
-                    log.warn(
-                            "records of a batch were neither acknowledged nor given up in time; they may come again later");
+                    log.warn("records of a batch were neither acknowledged nor given up in time; they may come again"
+                            + " later");
                 }
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();

@@ -80,8 +80,9 @@ final class CloudEvents {
     }
 
     /**
-     * The first of the jobs as records, as many as there are before one that cannot be a record. Where it is the first one
-     * itself, it is refused, with those of its kind that follow it at once: whatever was before it in its lane has gone out.
+     * The first of the jobs as records, as many as there are before one that cannot be a record. Where it is the first
+     * one itself, it is refused, with those of its kind that follow it at once: whatever was before it in its lane has
+     * gone out.
      */
     Records records(List<Job> jobs) {
         List<ProducerRecord<byte[], byte[]>> records = new ArrayList<>(jobs.size());
@@ -148,7 +149,9 @@ final class CloudEvents {
         return type;
     }
 
-    /** As {@link Instant#toString}. The date is the costly part of it, and jobs of a batch mostly share their second. */
+    /**
+     * As {@link Instant#toString}. The date is the costly part of it, and jobs of a batch mostly share their second.
+     */
     String time(Instant at) throws UnreadableException {
         if (at.getEpochSecond() < SECOND_MIN || at.getEpochSecond() > SECOND_MAX) {
             throw new UnreadableException("the time at which it was staged is not between the years 1 and 9999");

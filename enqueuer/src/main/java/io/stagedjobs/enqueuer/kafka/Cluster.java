@@ -82,9 +82,9 @@ final class Cluster implements AutoCloseable {
     }
 
     /**
-     * Exchanges the client that gave no answer, or was not let in. Kafka's admin client may stay stuck after either: up to
-     * five minutes after a refused login, and an hour after a connection that was taken and never answered. One that is
-     * younger than the shortest wait is not the one that was asked in vain.
+     * Exchanges the client that gave no answer, or was not let in. Kafka's admin client may stay stuck after either: up
+     * to five minutes after a refused login, and an hour after a connection that was taken and never answered. One that
+     * is younger than the shortest wait is not the one that was asked in vain.
      */
     private synchronized void connectAnew() {
         if (closed || System.nanoTime() - connectedAt < lookUpMax.toNanos()) {
@@ -156,7 +156,8 @@ final class Cluster implements AutoCloseable {
                     "cannot publish exactly once to this cluster: its transaction.version is " + level + ", at least "
                             + TRANSACTION_VERSION_MIN
                             + " is needed (Kafka 4.0 and later). Raise it with kafka-features.sh"
-                            + " upgrade --feature transaction.version=2, or run with STAGED_JOBS_DELIVERY=at-least-once",
+                            + " upgrade --feature transaction.version=2, or run with"
+                            + " STAGED_JOBS_DELIVERY=at-least-once",
                     null);
         }
     }
@@ -172,7 +173,8 @@ final class Cluster implements AutoCloseable {
                     throw new ExternalFailureException(
                             e.origin(),
                             "may not use transactional id " + id
-                                    + ": grant WRITE and DESCRIBE on the transactional ids with the prefix staged-jobs-, or run"
+                                    + ": grant WRITE and DESCRIBE on the transactional ids with the prefix"
+                                    + " staged-jobs-, or run"
                                     + " with STAGED_JOBS_DELIVERY=at-least-once",
                             e);
                 }
@@ -184,8 +186,9 @@ final class Cluster implements AutoCloseable {
     }
 
     /**
-     * Whether the end of the last transaction under an id is decided, and is still missing in some partition, but not in that
-     * one. It says nothing of the producer, which may begin another one when the end is everywhere: see decision 0028.
+     * Whether the end of the last transaction under an id is decided, and is still missing in some partition, but not
+     * in that one. It says nothing of the producer, which may begin another one when the end is everywhere: see
+     * decision 0028.
      */
     boolean decided(String transactionalId, TopicPartition partition) {
         TransactionDescription last = ask(
@@ -197,8 +200,8 @@ final class Cluster implements AutoCloseable {
     }
 
     /**
-     * Fences whoever publishes under an id and ends what it has open, as soon as its last transaction is ended everywhere.
-     * Tried until Kafka has answered once, while the caller goes on.
+     * Fences whoever publishes under an id and ends what it has open, as soon as its last transaction is ended
+     * everywhere. Tried until Kafka has answered once, while the caller goes on.
      */
     @SuppressWarnings("FutureReturnValueIgnored") // what it tells is told to whenComplete
     void fence(String transactionalId) {

@@ -20,8 +20,8 @@ import org.apache.kafka.common.errors.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The acknowledgements of one batch. Each record has its own callback, called by the producer's thread; one other thread
- * waits. The producer answers every record it took, after its delivery timeout at the latest.
+ * The acknowledgements of one batch. Each record has its own callback, called by the producer's thread; one other
+ * thread waits. The producer answers every record it took, after its delivery timeout at the latest.
  */
 final class Deliveries {
 
@@ -44,8 +44,9 @@ final class Deliveries {
     }
 
     /**
-     * Hands the jobs to the producer in their order, then the progress. Stops at the first failure: what follows must not
-     * overtake, nor wait for a cluster that is away; nor does it send after the deadline (of {@link System#nanoTime}).
+     * Hands the jobs to the producer in their order, then the progress. Stops at the first failure: what follows must
+     * not overtake, nor wait for a cluster that is away; nor does it send after the deadline (of
+     * {@link System#nanoTime}).
      *
      * @param sending the jobs, and their records
      * @param progress null if the delivery mode keeps none
@@ -99,7 +100,7 @@ final class Deliveries {
                     && failure == null
                     && (index == jobs.size()
                             || (KafkaErrors.refusalOfTopic(error).isEmpty()
-                                    && refusalOfJob(error).isEmpty()))) {
+                                    && refusalOfJob(error, jobs.get(index)).isEmpty()))) {
                 failure = error;
             }
             open.countDown();
@@ -107,8 +108,8 @@ final class Deliveries {
     }
 
     /**
-     * What an answer says of its own record. When a record is refused in a transaction, the producer fails all that waits
-     * behind it with that very error: what it says is true of the first one, or of all jobs of its topic.
+     * What an answer says of its own record. When a record is refused in a transaction, the producer fails all that
+     * waits behind it with that very error: what it says is true of the first one, or of all jobs of its topic.
      */
     private Exception own(int index, Exception error) {
         int first = firstWith.computeIfAbsent(error, unseen -> index);
@@ -121,8 +122,8 @@ final class Deliveries {
         return new KafkaException("taken back with another record (" + KafkaErrors.oneLine(error) + ")", error);
     }
 
-    private Optional<Refusal> refusalOfJob(Exception error) {
-        return KafkaErrors.refusalOfJob(error, jobs.size() == 1);
+    private Optional<Refusal> refusalOfJob(Exception error, Job job) {
+        return KafkaErrors.refusalOfJob(error, job, jobs.size() == 1);
     }
 
     /** Waits until every record is answered, at most until that moment of {@link System#nanoTime}. */
@@ -145,7 +146,7 @@ final class Deliveries {
                 failed++;
             } else {
                 Optional<Refusal> ofTopic = KafkaErrors.refusalOfTopic(error);
-                Optional<Refusal> ofJob = refusalOfJob(error);
+                Optional<Refusal> ofJob = refusalOfJob(error, job);
                 ofTopic.ifPresent(refusal -> refusedTopics.putIfAbsent(job.topic(), refusal));
                 ofJob.ifPresent(refusal -> refusedJobs.put(job.id(), refusal));
                 failed += ofTopic.isEmpty() && ofJob.isEmpty() ? 1 : 0;

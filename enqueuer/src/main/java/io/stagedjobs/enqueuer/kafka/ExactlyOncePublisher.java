@@ -25,8 +25,8 @@ import org.apache.kafka.common.TopicPartition;
 
 /**
  * Publishes each batch in one Kafka transaction, together with the lane's progress. Every lane has a transactional
- * producer of its own; opening a session fences the producer of the lane's earlier owner, and what that one left open is
- * aborted before the progress is read.
+ * producer of its own; opening a session fences the producer of the lane's earlier owner, and what that one left open
+ * is aborted before the progress is read.
  */
 public final class ExactlyOncePublisher implements Publisher {
 
@@ -80,8 +80,9 @@ public final class ExactlyOncePublisher implements Publisher {
     }
 
     /**
-     * Each channel is a transactional id of its own: decision 0028. Nobody publishes under a lower one any more, but Kafka may
-     * take a late request of its last producer for a transaction, which nobody would end: readers would wait for it.
+     * Each channel is a transactional id of its own: decision 0028. Nobody publishes under a lower one any more, but
+     * Kafka may take a late request of its last producer for a transaction, which nobody would end: readers would wait
+     * for it.
      */
     @Override
     public Opened open(int lane, long generation, int channel) {
@@ -110,8 +111,8 @@ public final class ExactlyOncePublisher implements Publisher {
     }
 
     /**
-     * The last progress. The first transaction under a channel has it alone: so a copy of the database finds out that it knows
-     * less, before anything is published.
+     * The last progress. The first transaction under a channel has it alone: so a copy of the database finds out that
+     * it knows less, before anything is published.
      */
     @SuppressWarnings("FutureReturnValueIgnored") // without its record the commit fails
     private Progress progressUnder(int channel, int lane, Producer<byte[], byte[]> producer) {
@@ -128,8 +129,8 @@ public final class ExactlyOncePublisher implements Publisher {
     }
 
     /**
-     * What Kafka holds of a lane if the end of the last transaction under the id is decided, missing in some partition, and
-     * stands in the progress itself.
+     * What Kafka holds of a lane if the end of the last transaction under the id is decided, missing in some partition,
+     * and stands in the progress itself.
      */
     private Decided decided(int lane, String transactionalId, ExternalFailureException failure) {
         try {
@@ -199,9 +200,10 @@ public final class ExactlyOncePublisher implements Publisher {
         }
 
         /**
-         * One job that is refused takes back all of them: it is moved aside, and the next batch leaves it out. The commit is
-         * asked for only when every record is acknowledged, the progress among them: the client may send the end of a
-         * transaction before a record that was handed to it just before the commit, which then is not part of it.
+         * One job that is refused takes back all of them: it is moved aside, and the next batch leaves it out. The
+         * commit is asked for only when every record is acknowledged, the progress among them: the client may send the
+         * end of a transaction before a record that was handed to it just before the commit, which then is not part of
+         * it.
          */
         private Outcome inOneTransaction(
                 long number, CloudEvents.Records records, Map<String, Refusal> refusedBefore, long deadline)

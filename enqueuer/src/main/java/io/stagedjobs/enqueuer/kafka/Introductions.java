@@ -16,9 +16,10 @@ import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.common.KafkaException;
 
 /**
- * Acquaints one producer with topics before a batch needs them. On its own it asks about each topic when its first record is
- * sent, one after the other; a batch of many new topics would use up its time with that. Topics that are asked for at the same
- * time share a question: 200 took 0.15 to 0.3 s instead of 1.3 to 2.6 s. Safe for use by many threads.
+ * Acquaints one producer with topics before a batch needs them. On its own it asks about each topic when its first
+ * record is sent, one after the other; a batch of many new topics would use up its time with that. Topics that are
+ * asked for at the same time share a question: 200 took 0.15 to 0.3 s instead of 1.3 to 2.6 s. Safe for use by many
+ * threads.
  */
 final class Introductions {
 
@@ -55,7 +56,10 @@ final class Introductions {
         return threads;
     }
 
-    /** The first of the jobs, up to one of a topic that the producer could not be acquainted with in the time of a look-up. */
+    /**
+     * The first of the jobs, up to one of a topic that the producer could not be acquainted with in the time of a
+     * look-up.
+     */
     List<Job> met(List<Job> jobs) throws InterruptedException {
         long now = System.nanoTime();
         Set<String> strangers = new LinkedHashSet<>();

@@ -19,8 +19,8 @@ import org.apache.kafka.common.config.SslConfigs;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
- * The properties of the Kafka clients: ours, then the operator's over them. Properties that the delivery promise rests on
- * are not the operator's to set.
+ * The properties of the Kafka clients: ours, then the operator's over them. Properties that the delivery promise rests
+ * on are not the operator's to set.
  *
  * @param operator Kafka client properties by their own names
  * @param publishTimeout how long a batch may wait for Kafka in all: looking up topics, deliveries, the commit
@@ -33,15 +33,15 @@ public record KafkaClientSettings(Map<String, String> operator, Duration publish
     private static final Duration ASK_AT_LEAST = Duration.ofSeconds(10);
 
     /**
-     * The longest that a broker takes by its own default. Who takes a lane over ends what its earlier owner left open; the
-     * timeout is for the case that nobody does, and longer than a cluster should be down as a whole: a broker of Kafka 4.3
-     * that starts with an expired transaction may forget to end it in some partitions (KAFKA-20734).
+     * The longest that a broker takes by its own default. Who takes a lane over ends what its earlier owner left open;
+     * the timeout is for the case that nobody does, and longer than a cluster should be down as a whole: a broker of
+     * Kafka 4.3 that starts with an expired transaction may forget to end it in some partitions (KAFKA-20734).
      */
     private static final Duration TRANSACTION_TIMEOUT = Duration.ofMinutes(15);
 
     /**
-     * A commit is answered before its markers are written, and until then the next transaction is sent away to try again:
-     * Kafka's default of 100 ms would be most of a small batch's time.
+     * A commit is answered before its markers are written, and until then the next transaction is sent away to try
+     * again: Kafka's default of 100 ms would be most of a small batch's time.
      */
     private static final Duration NEXT_TRANSACTION_BACKOFF = Duration.ofMillis(10);
 
@@ -77,8 +77,8 @@ public record KafkaClientSettings(Map<String, String> operator, Duration publish
     }
 
     /**
-     * What a client would miss in a property's value when it is made, without the value, which may be a secret in the wrong
-     * place; empty if it would take it. Without this a producer's property would be found out by the first lane.
+     * What a client would miss in a property's value when it is made, without the value, which may be a secret in the
+     * wrong place; empty if it would take it. Without this a producer's property would be found out by the first lane.
      */
     public static Optional<String> whatIsWrong(String property, String text) {
         for (ConfigDef known : List.of(ProducerConfig.configDef(), AdminClientConfig.configDef())) {
@@ -94,8 +94,8 @@ public record KafkaClientSettings(Map<String, String> operator, Duration publish
     }
 
     /**
-     * Why a client could not be made: the first cause, and the property that it is most likely about. No value is in it but the
-     * brokers' addresses and the names of files: any other may be a secret in the wrong place.
+     * Why a client could not be made: the first cause, and the property that it is most likely about. No value is in it
+     * but the brokers' addresses and the names of files: any other may be a secret in the wrong place.
      */
     public String refused(IllegalArgumentException thrown) {
         StringBuilder all = new StringBuilder();

@@ -1,5 +1,6 @@
 package io.stagedjobs.enqueuer.kafka;
 
+import io.stagedjobs.enqueuer.Job;
 import io.stagedjobs.enqueuer.Refusal;
 import io.stagedjobs.enqueuer.Refusal.Reason;
 import java.time.Duration;
@@ -51,11 +52,12 @@ final class KafkaErrors {
      *
      * @param wentAlone whether no other job was sent with it, so that what is said of all of them is said of it
      */
-    static Optional<Refusal> refusalOfJob(Throwable error, boolean wentAlone) {
+    static Optional<Refusal> refusalOfJob(Throwable error, Job job, boolean wentAlone) {
         if (error instanceof RecordTooLargeException || (error instanceof RecordBatchTooLargeException && wentAlone)) {
             return Optional.of(new Refusal(
                     Reason.TOO_LARGE,
-                    "the job is too large for its topic or for the client (" + oneLine(error)
+                    "the job, with a payload of " + (job.payload() == null ? 0 : job.payload().length)
+                            + " bytes, is too large for its topic or for the client (" + oneLine(error)
                             + "); raise the topic's max.message.bytes or segment.bytes, or the enqueuer's"
                             + " kafka.max.request.size, and requeue it, or discard it"));
         }
@@ -71,8 +73,8 @@ final class KafkaErrors {
     /**
      * Makes a client.
      *
-     * @throws IllegalArgumentException if it refuses a property, with the words of the first cause: those of the others only
-     *     say that something failed. They may repeat values, see {@link KafkaClientSettings#refused}
+     * @throws IllegalArgumentException if it refuses a property, with the words of the first cause: those of the others
+     *     only say that something failed. They may repeat values, see {@link KafkaClientSettings#refused}
      */
     static <T> T configured(Supplier<T> client) {
         try {

@@ -9,9 +9,9 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The bytes of a progress: a version, the channel, the batch's number, how many jobs it has, their ids as differences, then one digest of
- * eight bytes for each. Numbers are of variable length: zigzag, then seven bits a byte, the lowest first. Kept in Kafka by one
- * release and read by the next, so that it rests on no library.
+ * The bytes of a progress: a version, the channel, the batch's number, how many jobs it has, their ids as differences,
+ * then one digest of eight bytes for each. Numbers are of variable length: zigzag, then seven bits a byte, the lowest
+ * first. Kept in Kafka by one release and read by the next, so that it rests on no library.
  */
 final class ProgressFormat {
 

@@ -21,8 +21,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The lanes' progress in Kafka: a compacted topic with one partition a lane, because the open transaction of another lane in
- * the same partition would hide the last record. {@link ProgressFormat} tells what is in a record.
+ * The lanes' progress in Kafka: a compacted topic with one partition a lane, because the open transaction of another
+ * lane in the same partition would hide the last record. {@link ProgressFormat} tells what is in a record.
  */
 final class ProgressTopic {
 
@@ -74,8 +74,10 @@ final class ProgressTopic {
         jobsMax = jobsMax(Math.min(bytes, settings.recordBytesMax()));
         if (jobsMax < JOBS_MAX_SMALL) {
             log.warn(
-                    "topic {} takes records of at most {} bytes, and the Kafka client sends at most {}: a batch has at most {}"
-                            + " jobs for that. Raise max.message.bytes of the topic or kafka.max.request.size for more.",
+                    "topic {} takes records of at most {} bytes, and the Kafka client sends at most {}: a batch has"
+                            + " at most {}"
+                            + " jobs for that. Raise max.message.bytes of the topic or kafka.max.request.size for"
+                            + " more.",
                     topic,
                     bytes,
                     settings.recordBytesMax(),

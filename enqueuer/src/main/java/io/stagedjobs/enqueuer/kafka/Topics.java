@@ -23,24 +23,26 @@ import org.apache.kafka.common.errors.AuthorizationException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which topics exist and may be written, and what they take. Asked before the first record of a batch is sent, because the
- * producer itself would wait {@code max.block.ms} for a missing topic, and would let a broker create it with its defaults.
+ * Which topics exist and may be written, and what they take. Asked before the first record of a batch is sent, because
+ * the producer itself would wait {@code max.block.ms} for a missing topic, and would let a broker create it with its
+ * defaults.
  *
- * <p>Many topics are asked about in one request, and each has an answer of its own: one that fails or comes late keeps no
- * other topic's jobs back. A late answer is there for the next who asks. What is known stays true until a batch with that
- * topic meets trouble. Safe for use by many threads.
+ * <p>Many topics are asked about in one request, and each has an answer of its own: one that fails or comes late keeps
+ * no other topic's jobs back. A late answer is there for the next who asks. What is known stays true until a batch with
+ * that topic meets trouble. Safe for use by many threads.
  */
 final class Topics {
 
     /**
-     * So many partitions one batch writes to at most, and so many topics are asked about at once. Each costs a transaction a
-     * record and a marker of its own, and each topic that is new to a producer a question of the producer's.
+     * So many partitions one batch writes to at most, and so many topics are asked about at once. Each costs a
+     * transaction a record and a marker of its own, and each topic that is new to a producer a question of the
+     * producer's.
      */
     private static final int PARTITIONS_MAX = 200;
 
     /**
-     * A question without an answer for so many look-ups was asked over a connection that is none any more. A cluster that has
-     * much to say of many topics gets the time for it: a new connection would take the question back.
+     * A question without an answer for so many look-ups was asked over a connection that is none any more. A cluster
+     * that has much to say of many topics gets the time for it: a new connection would take the question back.
      */
     private static final int SILENCE_LOOK_UPS = 2;
 
@@ -108,9 +110,9 @@ final class Topics {
         }
 
         /**
-         * The first of the jobs, in their order, that may share a transaction; without those of topics that are refused, or
-         * of which nothing is known yet. A job that its topic might refuse goes alone, so that a refusal takes nothing along
-         * and what follows of its key has not been sent yet.
+         * The first of the jobs, in their order, that may share a transaction; without those of topics that are
+         * refused, or of which nothing is known yet. A job that its topic might refuse goes alone, so that a refusal
+         * takes nothing along and what follows of its key has not been sent yet.
          */
         List<Job> together() {
             List<Job> together = new ArrayList<>(jobs.size());
@@ -295,7 +297,9 @@ final class Topics {
         return limits;
     }
 
-    /** Who may not read the configuration takes it for Kafka's default: whether a job is refused is the broker's to say. */
+    /**
+     * Who may not read the configuration takes it for Kafka's default: whether a job is refused is the broker's to say.
+     */
     private Limits limits(TopicDescription description, @Nullable KafkaFuture<Config> config, long deadline) {
         int partitions = description.partitions().size();
         try {

@@ -15,8 +15,8 @@ import org.jooq.DSLContext;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Names the sessions that keep our statements waiting for a lock. They have to be asked for meanwhile: once the statement
- * has given up, PostgreSQL knows no more whom it waited for.
+ * Names the sessions that keep our statements waiting for a lock. They have to be asked for meanwhile: once the
+ * statement has given up, PostgreSQL knows no more whom it waited for.
  */
 final class Blockers {
 

@@ -37,7 +37,9 @@ public record Database(String url, Optional<String> username, Supplier<Optional<
     /** How a pooler refuses a parameter that it does not know. */
     private static final String PROTOCOL_VIOLATION = "08P01";
 
-    /** The pool drops a connection to a server that went away by itself; one that only reads is of no more use to us. */
+    /**
+     * The pool drops a connection to a server that went away by itself; one that only reads is of no more use to us.
+     */
     private static final SQLExceptionOverride NOT_WITHOUT_WRITING = new SQLExceptionOverride() {
         @java.lang.Override // the interface has a type of that name
         public Override adjudicate(SQLException e) {
@@ -98,8 +100,8 @@ public record Database(String url, Optional<String> username, Supplier<Optional<
     }
 
     /**
-     * Opens a connection for a pool, with what {@link Transactions} rely on set for the session. A pooler between may refuse
-     * that; then each transaction sets it.
+     * Opens a connection for a pool, with what {@link Transactions} rely on set for the session. A pooler between may
+     * refuse that; then each transaction sets it.
      */
     Connection open(String sessionOptions) throws SQLException {
         Properties properties = properties(SILENCE_MAX);

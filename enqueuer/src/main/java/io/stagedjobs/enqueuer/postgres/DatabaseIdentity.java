@@ -24,11 +24,12 @@ import org.jooq.impl.SQLDataType;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which database this is for Kafka, and the delivery mode that it works in. The mode is the database's and not a process's: an
- * at-least-once enqueuer cannot be fenced, so that the two modes must never work on one database together.
+ * Which database this is for Kafka, and the delivery mode that it works in. The mode is the database's and not a
+ * process's: an at-least-once enqueuer cannot be fenced, so that the two modes must never work on one database
+ * together.
  *
- * @param name unlike that of any other database, but for a copy of the cluster's files: PostgreSQL's system identifier, the
- *     database's number and {@code id}
+ * @param name unlike that of any other database, but for a copy of the cluster's files: PostgreSQL's system identifier,
+ *     the database's number and {@code id}
  * @param id a random part that changes whenever the mode or the number of lanes is chosen
  * @param lanes how many there are
  */
@@ -99,7 +100,8 @@ public record DatabaseIdentity(String name, String id, int lanes) {
                     Origin.POSTGRESQL,
                     "cannot work in delivery mode " + delivery + ": this database works in mode " + recorded
                             + ". Nothing was changed. Set STAGED_JOBS_DELIVERY=" + recorded
-                            + ", or stop every enqueuer and change the mode with `staged-jobs migrate --change-delivery "
+                            + ", or stop every enqueuer and change the mode with `staged-jobs migrate"
+                            + " --change-delivery "
                             + delivery + "`.",
                     null);
         }
@@ -113,7 +115,8 @@ public record DatabaseIdentity(String name, String id, int lanes) {
                     Origin.POSTGRESQL,
                     "cannot move all jobs: there are " + lanes + " lanes (0 to " + (lanes - 1) + "), but "
                             + (spread == lanes ? "a job lies beyond them" : "new jobs are spread over " + spread)
-                            + ", as after a restore of some of the tables. Nothing was changed. Stop every enqueuer and run"
+                            + ", as after a restore of some of the tables. Nothing was changed. Stop every enqueuer"
+                            + " and run"
                             + " `staged-jobs migrate --lanes " + lanes + "`, which gives all jobs their lanes again.",
                     null);
         }
@@ -133,8 +136,8 @@ public record DatabaseIdentity(String name, String id, int lanes) {
     }
 
     /**
-     * Changes the number of lanes, in a transaction of its own: waiting and moved-aside jobs get their new lanes. What Kafka
-     * and the database remembered of each other is forgotten, and Kafka will know the database under a new name.
+     * Changes the number of lanes, in a transaction of its own: waiting and moved-aside jobs get their new lanes. What
+     * Kafka and the database remembered of each other is forgotten, and Kafka will know the database under a new name.
      *
      * @param lanes 1 to {@value Schema#LANES_MAX}
      * @param waiting is given a line for a person while somebody keeps a table locked
@@ -194,7 +197,10 @@ public record DatabaseIdentity(String name, String id, int lanes) {
         }
     }
 
-    /** An owner that was killed may have left a batch that Kafka holds and that is not deleted here: who forgets it repeats it. */
+    /**
+     * An owner that was killed may have left a batch that Kafka holds and that is not deleted here: who forgets it
+     * repeats it.
+     */
     private static void refuseUnsettled(DSLContext dsl, Schema schema) {
         Tables tables = new Tables(schema);
         List<Integer> lanes = dsl.select(tables.lanes.lane)
@@ -212,7 +218,8 @@ public record DatabaseIdentity(String name, String id, int lanes) {
             throw new ExternalFailureException(
                     Origin.POSTGRESQL,
                     "cannot change the number of lanes while jobs wait and the last owner of lanes " + named
-                            + " did not leave cleanly: Kafka may hold a batch of it that is not deleted here, and that would be"
+                            + " did not leave cleanly: Kafka may hold a batch of it that is not deleted here, and"
+                            + " that would be"
                             + " published again. Nothing was changed. Run `staged-jobs drain` first.",
                     null);
         }

@@ -20,9 +20,10 @@ import org.jooq.Record;
 import org.jooq.ResultQuery;
 
 /**
- * The statement of one {@code .sql} resource beside this class. There, names stand as in psql: {@code :"schema"} and the
- * relations of {@link #RELATIONS} are put in when it is loaded, every other one ({@code :lane}, {@code :'era'}) is a parameter.
- * So a file can be pasted into psql, behind {@code EXPLAIN} too, once {@code \set} has given the names their values.
+ * The statement of one {@code .sql} resource beside this class. There, names stand as in psql: {@code :"schema"} and
+ * the relations of {@link #RELATIONS} are put in when it is loaded, every other one ({@code :lane}, {@code :'era'}) is
+ * a parameter. So a file can be pasted into psql, behind {@code EXPLAIN} too, once {@code \set} has given the names
+ * their values.
  *
  * @param sql for JDBC and jOOQ, one line without comments
  * @param names of the parameters, in their order; a name may occur several times

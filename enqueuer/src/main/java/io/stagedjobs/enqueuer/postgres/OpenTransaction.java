@@ -19,8 +19,8 @@ import org.jooq.impl.DefaultConnectionProvider;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An open transaction of ours; close rolls back what was not committed. Used by one thread at a time. What PostgreSQL refuses is
- * thrown as an {@link ExternalFailureException}.
+ * An open transaction of ours; close rolls back what was not committed. Used by one thread at a time. What PostgreSQL
+ * refuses is thrown as an {@link ExternalFailureException}.
  */
 final class OpenTransaction implements AutoCloseable {
 

@@ -12,16 +12,16 @@ import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DSL;
 
 /**
- * Enqueuers that connect under several roles. One that is stopped in mid-batch keeps its lane locked until its session is
- * ended, which PostgreSQL allows to members of its role and of pg_signal_backend only.
+ * Enqueuers that connect under several roles. One that is stopped in mid-batch keeps its lane locked until its session
+ * is ended, which PostgreSQL allows to members of its role and of pg_signal_backend only.
  */
 public final class OtherRoles {
 
     private OtherRoles() {}
 
     /**
-     * Looks for living enqueuers whose sessions this role may not end, or whose role may not end ours. Behind a pooler, which
-     * shares sessions, none is found.
+     * Looks for living enqueuers whose sessions this role may not end, or whose role may not end ours. Behind a pooler,
+     * which shares sessions, none is found.
      *
      * @return what to tell a person, one line; empty if there are none
      */

@@ -22,8 +22,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The person's side of what was moved aside: look, requeue, discard. What changes rows does so lane by lane, each in a
- * transaction that holds the lane's lock and gives the lane a new generation, so that its owner begins again with what is
- * there then. It uses one connection, of one thread.
+ * transaction that holds the lane's lock and gives the lane a new generation, so that its owner begins again with what
+ * is there then. It uses one connection, of one thread.
  */
 public final class ParkedJobs {
 
@@ -215,8 +215,8 @@ public final class ParkedJobs {
     }
 
     /**
-     * Stages parked jobs again, with id, identity and time as they were, and with them what only followed them. A job stays
-     * if an earlier one of its key stays.
+     * Stages parked jobs again, with id, identity and time as they were, and with them what only followed them. A job
+     * stays if an earlier one of its key stays.
      */
     public Change requeue(Selection selection) {
         return laneByLane("requeue", selection, (transaction, lane) -> {

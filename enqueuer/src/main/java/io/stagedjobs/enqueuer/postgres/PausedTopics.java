@@ -8,7 +8,10 @@ import org.jooq.RowCountQuery;
 import org.jooq.SQLDialect;
 import org.jooq.impl.DSL;
 
-/** What an operator has paused. Each method is one statement, committed by itself; enqueuers follow with their next heartbeat. */
+/**
+ * What an operator has paused. Each method is one statement, committed by itself; enqueuers follow with their next
+ * heartbeat.
+ */
 public final class PausedTopics {
 
     private final DSLContext dsl;

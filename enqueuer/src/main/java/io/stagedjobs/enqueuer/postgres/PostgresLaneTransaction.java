@@ -122,8 +122,8 @@ final class PostgresLaneTransaction implements LaneTransaction {
     /**
      * Reads once more if the first statement found jobs too large for it.
      *
-     * <p>A writer that commits with synchronous_commit = off shows rows before its commit is on disk, and a crash would take
-     * them back after Kafka has them. So the log is put on disk up to what was read.
+     * <p>A writer that commits with synchronous_commit = off shows rows before its commit is on disk, and a crash would
+     * take them back after Kafka has them. So the log is put on disk up to what was read.
      */
     Read completed(Optional<Read> first, Selection selection) {
         Read read = first.orElseGet(

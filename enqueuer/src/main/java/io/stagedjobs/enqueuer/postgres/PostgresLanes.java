@@ -86,7 +86,8 @@ public final class PostgresLanes implements Lanes {
         long ended = spared.stream().filter(Objects::isNull).count();
         if (ended > 0) {
             log.warn(
-                    "lane {}: ended {} open transaction(s) of an owner that shows no sign of life, or of our own that lost"
+                    "lane {}: ended {} open transaction(s) of an owner that shows no sign of life, or of our own"
+                            + " that lost"
                             + " its connection",
                     lane,
                     ended);

@@ -103,13 +103,13 @@ public final class PostgresMembership implements Membership {
     }
 
     /**
-     * Once forgotten, it is as one that comes: what it owned and nobody took meanwhile is still its own, since no generation has
-     * changed; what was taken it meets under a newer one.
+     * Once forgotten, it is as one that comes: what it owned and nobody took meanwhile is still its own, since no
+     * generation has changed; what was taken it meets under a newer one.
      */
     private void register(DSLContext dsl) {
         if (registered) {
-            log.warn(
-                    "the other enqueuers have forgotten this one, which showed no sign of life for long; it takes part again");
+            log.warn("the other enqueuers have forgotten this one, which showed no sign of life for long; it takes"
+                    + " part again");
         }
         dsl.insertInto(tables.enqueuers.table)
                 .set(tables.enqueuers.enqueuer, identity.id)

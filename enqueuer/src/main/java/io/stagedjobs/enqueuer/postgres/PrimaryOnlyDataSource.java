@@ -85,7 +85,8 @@ final class PrimaryOnlyDataSource extends PGSimpleDataSource {
         }
         if (before > 0 && timeline > before) {
             log.warn(
-                    "PostgreSQL is on timeline {} now, it was on {}: it failed over or was restored. Should it have lost"
+                    "PostgreSQL is on timeline {} now, it was on {}: it failed over or was restored. Should it have"
+                            + " lost"
                             + " jobs that Kafka holds, their lanes are halted; see operations.md \"A lane is halted\".",
                     timeline,
                     before);

@@ -16,7 +16,8 @@ import java.util.Optional;
  * One statement that reads the next jobs of a lane, and how its rows are understood.
  *
  * @param values of its parameters
- * @param rows empty if one of the jobs exceeds its share of the bytes and came without its payload: then {@link #sized} reads
+ * @param rows empty if one of the jobs exceeds its share of the bytes and came without its payload: then {@link #sized}
+ *     reads
  */
 record ReadQuery(NamedSql sql, Map<String, Object> values, OpenTransaction.Rows<Optional<Read>> rows) {
 

@@ -14,8 +14,9 @@ import java.util.stream.Collectors;
 import org.postgresql.PGConnection;
 
 /**
- * What the enqueuer's transactions rely on, whatever the role's defaults are. Where the connection is direct, the session has it
- * from its beginning. Behind a pooler, which shares sessions, it is set inside each transaction ({@code SET LOCAL}).
+ * What the enqueuer's transactions rely on, whatever the role's defaults are. Where the connection is direct, the
+ * session has it from its beginning. Behind a pooler, which shares sessions, it is set inside each transaction
+ * ({@code SET LOCAL}).
  */
 final class SessionSettings {
 
@@ -38,12 +39,15 @@ final class SessionSettings {
 
     private final String setLocally;
 
-    /** By physical connection, whether its session was pinned; a pooler between may have dropped what it was to begin with. */
+    /**
+     * By physical connection, whether its session was pinned; a pooler between may have dropped what it was to begin
+     * with.
+     */
     private final Map<PGConnection, Boolean> pinned = Collections.synchronizedMap(new WeakHashMap<>());
 
     /**
-     * @param publishTimeout how long a batch may wait for Kafka: PostgreSQL ends a transaction of ours that stays idle for
-     *     much longer, which happens only to a stopped process
+     * @param publishTimeout how long a batch may wait for Kafka: PostgreSQL ends a transaction of ours that stays idle
+     *     for much longer, which happens only to a stopped process
      */
     SessionSettings(Duration publishTimeout) {
         this.setLocally = reliedOn(publishTimeout).entrySet().stream()
@@ -62,8 +66,8 @@ final class SessionSettings {
     }
 
     /**
-     * The startup options by which a session has from its beginning what transactions rely on. A pooler may refuse them, or
-     * drop them without a word: the last one tells.
+     * The startup options by which a session has from its beginning what transactions rely on. A pooler may refuse
+     * them, or drop them without a word: the last one tells.
      */
     static String startupOptions(Duration publishTimeout) {
         return reliedOn(publishTimeout).entrySet().stream()

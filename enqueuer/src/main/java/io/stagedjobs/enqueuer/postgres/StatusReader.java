@@ -51,8 +51,8 @@ public final class StatusReader {
     }
 
     /**
-     * Everything at one look, in a transaction of its own, so that no job is counted twice or left out. Counts are exact: it
-     * goes through {@code staged_jobs} and {@code parked_jobs} once each.
+     * Everything at one look, in a transaction of its own, so that no job is counted twice or left out. Counts are
+     * exact: it goes through {@code staged_jobs} and {@code parked_jobs} once each.
      *
      * @param patience how long a statement may take; for a lock it waits no longer than {@link #LOCKED_MAX}
      */
@@ -159,7 +159,9 @@ public final class StatusReader {
                 () -> dsl.select(pauses.topic).from(pauses.table).fetchSet(pauses.topic));
     }
 
-    /** The highest id drawn so far: every job that is committed now has it or a lower one, every later job a higher one. */
+    /**
+     * The highest id drawn so far: every job that is committed now has it or a lower one, every later job a higher one.
+     */
     public long lastId() {
         Tables.IdSequence ids = tables.idSequence;
         Field<Long> last = DSL.when(DSL.condition(ids.isCalled), ids.lastValue).otherwise(ids.lastValue.minus(1L));

@@ -28,7 +28,8 @@ public final class TableChecks {
                 throw new ExternalFailureException(
                         Origin.POSTGRESQL,
                         "cannot move jobs safely: there is " + String.join("; ", found)
-                                + ". A row that it hides or keeps would be published again and again, or be lost. Nothing"
+                                + ". A row that it hides or keeps would be published again and again, or be lost."
+                                + " Nothing"
                                 + " was changed. Remove it; for row-level security, the enqueuer's role may also get"
                                 + " BYPASSRLS.",
                         null);

@@ -27,7 +27,8 @@ final class Transactions {
     /**
      * Opens transactions on connections of {@code dataSource}.
      *
-     * @param enqueuer whose they are: their name in pg_stat_activity says so, for whoever takes over from a stopped process
+     * @param enqueuer whose they are: their name in pg_stat_activity says so, for whoever takes over from a stopped
+     *     process
      * @param publishTimeout how long a batch may wait for Kafka
      */
     Transactions(DataSource dataSource, UUID enqueuer, Duration publishTimeout) {

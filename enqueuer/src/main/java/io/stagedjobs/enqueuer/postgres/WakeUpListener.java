@@ -15,9 +15,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Listens to what applications say after their commits ({@link WakeUp}), in a thread and a session of its own. The session is
- * idle in between and holds no snapshot. While there is none, nothing is lost: lanes look by themselves every
- * {@code poll.interval}.
+ * Listens to what applications say after their commits ({@link WakeUp}), in a thread and a session of its own. The
+ * session is idle in between and holds no snapshot. While there is none, nothing is lost: lanes look by themselves
+ * every {@code poll.interval}.
  */
 public final class WakeUpListener implements AutoCloseable {
 

@@ -15,7 +15,8 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One setting that the enqueuer knows. {@link #ALL} is the list that docs/configuration.md shows; a test compares the two.
+ * One setting that the enqueuer knows. {@link #ALL} is the list that docs/configuration.md shows; a test compares the
+ * two.
  *
  * @param key its name in a properties file; the flag and the environment variable follow from it
  * @param meaning one line for a person
@@ -244,7 +245,9 @@ public record Setting<T>(
         return millis % 60_000 == 0 ? millis / 60_000 + "m" : millis % 1000 == 0 ? millis / 1000 + "s" : millis + "ms";
     }
 
-    /** A server, or several after commas, each without a role or password in it: the driver would take that for a port. */
+    /**
+     * A server, or several after commas, each without a role or password in it: the driver would take that for a port.
+     */
     private static final String SERVERS = "[^@:/?#,\\[\\]]*|\\[[0-9a-fA-F:.%]*\\]";
 
     private static final Pattern JDBC_URL =

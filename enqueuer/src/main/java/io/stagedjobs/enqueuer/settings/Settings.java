@@ -26,8 +26,8 @@ import org.apache.kafka.clients.producer.ProducerConfig;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The effective settings: flags over environment over properties file over defaults. All problems are found at once, when
- * they are read; an immutable value from then on.
+ * The effective settings: flags over environment over properties file over defaults. All problems are found at once,
+ * when they are read; an immutable value from then on.
  */
 public final class Settings {
 
@@ -141,8 +141,8 @@ public final class Settings {
     }
 
     /**
-     * A secret that may be exchanged while the process runs: the supplier reads its file again, if it has one. While that
-     * cannot be read, it is what it was at the start. For any thread.
+     * A secret that may be exchanged while the process runs: the supplier reads its file again, if it has one. While
+     * that cannot be read, it is what it was at the start. For any thread.
      */
     public Supplier<Optional<String>> secret(Setting<String> setting) {
         Value atStart = values.get(setting.key());

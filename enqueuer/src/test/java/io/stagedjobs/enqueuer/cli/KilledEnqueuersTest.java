@@ -18,8 +18,8 @@ import org.junit.jupiter.api.Test;
 
 /**
  * Enqueuers of the mode exactly-once that are killed again and again while they publish. The system properties
- * {@code faults.kills}, {@code faults.keys}, {@code faults.jobs} (of each key) and {@code faults.seed} make a longer run, or the
- * same one again; docs/guarantees.md has the command.
+ * {@code faults.kills}, {@code faults.keys}, {@code faults.jobs} (of each key) and {@code faults.seed} make a longer
+ * run, or the same one again; docs/guarantees.md has the command.
  */
 class KilledEnqueuersTest {
 
@@ -85,7 +85,8 @@ class KilledEnqueuersTest {
         outbox.dsl()
                 .execute(
                         "INSERT INTO staged_jobs (topic, job_key, job_name, payload)"
-                                + " SELECT ?, k::text, seq.n::text, '{}' FROM generate_series(?, ?) AS seq (n), generate_series(1, ?) AS k"
+                                + " SELECT ?, k::text, seq.n::text, '{}' FROM generate_series(?, ?) AS seq (n),"
+                                + " generate_series(1, ?) AS k"
                                 + " ORDER BY seq.n",
                         topic,
                         first,

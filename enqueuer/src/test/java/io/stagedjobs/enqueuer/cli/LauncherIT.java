@@ -63,8 +63,8 @@ class LauncherIT {
         assertThat(wrong.stderr())
                 .singleElement()
                 .asString()
-                .isEqualTo(
-                        "status: unknown setting STAGED_JOBS_BATCH_SIZ. The nearest known one is STAGED_JOBS_BATCH_SIZE.");
+                .isEqualTo("status: unknown setting STAGED_JOBS_BATCH_SIZ. The nearest known one is"
+                        + " STAGED_JOBS_BATCH_SIZE.");
     }
 
     @Test

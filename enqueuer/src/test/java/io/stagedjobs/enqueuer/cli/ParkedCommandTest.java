@@ -48,8 +48,10 @@ class ParkedCommandTest {
         return outbox.dsl()
                 .fetchSingle(
                         "WITH gone AS (DELETE FROM staged_jobs WHERE job_name = ? RETURNING *)"
-                                + " INSERT INTO parked_jobs (lane, id, job_id, topic, job_key, job_name, payload, headers, staged_at,"
-                                + " state, reason, error) SELECT lane, id, job_id, topic, job_key, job_name, payload, headers,"
+                                + " INSERT INTO parked_jobs (lane, id, job_id, topic, job_key, job_name, payload,"
+                                + " headers, staged_at,"
+                                + " state, reason, error) SELECT lane, id, job_id, topic, job_key, job_name,"
+                                + " payload, headers,"
                                 + " staged_at, ?, ?, 'what Kafka said' FROM gone RETURNING id",
                         name,
                         state,

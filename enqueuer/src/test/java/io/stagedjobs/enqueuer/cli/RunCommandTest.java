@@ -20,7 +20,10 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** The daemon, in the mode exactly-once, as a process of its own, with servers that are stopped, frozen and killed under it. */
+/**
+ * The daemon, in the mode exactly-once, as a process of its own, with servers that are stopped, frozen and killed under
+ * it.
+ */
 class RunCommandTest {
 
     private static TestPostgres postgres;

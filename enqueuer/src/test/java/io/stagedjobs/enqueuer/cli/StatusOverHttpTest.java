@@ -101,10 +101,10 @@ class StatusOverHttpTest {
             statement.execute("LOCK TABLE parked_jobs");
             answer = ask("/api/status");
             awaitReadingThatWaits();
-            statement.execute(
-                    "WITH gone AS (DELETE FROM staged_jobs RETURNING *) INSERT INTO parked_jobs"
-                            + " (lane, id, job_id, topic, job_key, job_name, staged_at, state, reason)"
-                            + " SELECT lane, id, job_id, topic, job_key, job_name, staged_at, 'held', 'topic missing' FROM gone");
+            statement.execute("WITH gone AS (DELETE FROM staged_jobs RETURNING *) INSERT INTO parked_jobs"
+                    + " (lane, id, job_id, topic, job_key, job_name, staged_at, state, reason)"
+                    + " SELECT lane, id, job_id, topic, job_key, job_name, staged_at, 'held', 'topic"
+                    + " missing' FROM gone");
             owner.commit();
         }
         assertThat(answer.get().body()).contains("\"backlog\":1", "\"aside\":[]");

@@ -255,7 +255,8 @@ class WrongInputTest {
         String escape = "\u001b[2J";
         outbox.dsl()
                 .execute(
-                        "INSERT INTO staged_job_enqueuers (enqueuer, name, delivery) VALUES (gen_random_uuid(), ?, 'x')",
+                        "INSERT INTO staged_job_enqueuers (enqueuer, name, delivery) VALUES (gen_random_uuid(), ?,"
+                                + " 'x')",
                         "name" + escape + "\n");
         Answer status = answerTo("status");
         assertThat(status.out()).contains("name\\u001b[2J\\u000a").doesNotContain(escape);

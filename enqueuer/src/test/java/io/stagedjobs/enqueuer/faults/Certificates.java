@@ -16,7 +16,9 @@ import java.util.Base64;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
-/** An authority, and the certificates that it gives to one server: PEM files, made by the keytool of the running JDK. */
+/**
+ * An authority, and the certificates that it gives to one server: PEM files, made by the keytool of the running JDK.
+ */
 final class Certificates {
 
     private static final String PASSWORD = "changeit";

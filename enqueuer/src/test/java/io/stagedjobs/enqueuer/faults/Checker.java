@@ -106,7 +106,9 @@ final class Checker {
         }
     }
 
-    /** Waits until nothing waits; then every committed job has been read. Returns how many records were one too many. */
+    /**
+     * Waits until nothing waits; then every committed job has been read. Returns how many records were one too many.
+     */
     int assertAtLeastOnce() throws Exception {
         awaitDrained();
         Map<Sequence, List<Integer>> read = read();

@@ -113,7 +113,9 @@ class ClusterFaultsTest {
                 .coordinatorId();
     }
 
-    /** Nothing was under way to it when its only broker died: a transaction that was cannot be ended before it is back. */
+    /**
+     * Nothing was under way to it when its only broker died: a transaction that was cannot be ended before it is back.
+     */
     @ParameterizedTest
     @ValueSource(strings = {"exactly-once", "at-least-once"})
     void a_topic_without_a_leader_is_held_and_the_others_flow(String delivery) throws Exception {
@@ -157,8 +159,8 @@ class ClusterFaultsTest {
     }
 
     /**
-     * Each batch of each of the eight lanes has a job for that topic, so that some transaction cannot be ended: its lane goes
-     * on under another channel.
+     * Each batch of each of the eight lanes has a job for that topic, so that some transaction cannot be ended: its
+     * lane goes on under another channel.
      */
     @ParameterizedTest
     @CsvSource({"without a leader, 2, 1", "with too few replicas, 1 2, 2"})
@@ -189,7 +191,8 @@ class ClusterFaultsTest {
             Duration drained = ofHealthy.awaitDrained();
             ofHealthy.assertExactlyOnce();
             System.out.printf(
-                    "topic %s: of %d waiting jobs the others were drained within %d ms, %d lane(s) under another channel%n",
+                    "topic %s: of %d waiting jobs the others were drained within %d ms, %d lane(s) under another"
+                            + " channel%n",
                     how, waiting, drained.toMillis(), lanesUnderAnotherChannel());
             assertThat(lanesUnderAnotherChannel()).isPositive();
         } finally {

@@ -12,9 +12,9 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * A disk that takes what PostgreSQL writes and reports an error (EIO) when that is to be synced, until this is closed. It
- * concerns the processes that the server has now: those that it starts later sync again. What a real disk may have lost
- * then is still there; the subject is how everybody answers the error.
+ * A disk that takes what PostgreSQL writes and reports an error (EIO) when that is to be synced, until this is closed.
+ * It concerns the processes that the server has now: those that it starts later sync again. What a real disk may have
+ * lost then is still there; the subject is how everybody answers the error.
  *
  * <p>The system calls are intercepted by strace. Whoever may not trace processes has the test skipped.
  */

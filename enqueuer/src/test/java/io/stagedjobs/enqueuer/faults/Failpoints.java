@@ -28,12 +28,12 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 
 /**
- * The command line in a JVM of its own, with named points of a batch at which a test can have it stand still: there the test
- * kills the process, or stops it and lets it go on later. The points are in the JDBC driver and in the Kafka client, around the
- * product; the product itself knows nothing of them.
+ * The command line in a JVM of its own, with named points of a batch at which a test can have it stand still: there the
+ * test kills the process, or stops it and lets it go on later. The points are in the JDBC driver and in the Kafka
+ * client, around the product; the product itself knows nothing of them.
  *
- * <p>A point is armed by a file {@code armed} with its name in the directory {@code -Dfailpoints}. Who reaches it first writes a line
- * to standard output and waits until the file {@code released} is there.
+ * <p>A point is armed by a file {@code armed} with its name in the directory {@code -Dfailpoints}. Who reaches it first
+ * writes a line to standard output and waits until the file {@code released} is there.
  */
 final class Failpoints {
 
@@ -138,8 +138,8 @@ final class Failpoints {
                 if (!method.startsWith("execute")) {
                     return call.run();
                 }
-                boolean delete = sql.startsWith("DELETE FROM") && sql.contains("\"staged_jobs\"");
-                boolean claim = sql.startsWith("SELECT generation") && sql.contains("SELECT id, ");
+                boolean delete = sql.startsWith("DELETE FROM \"public\".staged_jobs ");
+                boolean claim = sql.startsWith("SELECT l.generation") && sql.contains("SELECT id, ");
                 if (sql.contains("FOR NO KEY UPDATE")) {
                     reach(Point.K0_BEFORE_SELECT);
                 } else if (delete) {

@@ -25,8 +25,9 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
 /**
- * Double entry: each transaction that stages jobs writes their names into a table of its own, too. When all is over, that
- * table tells what PostgreSQL kept, whatever became of a commit whose answer was lost, and a reader must find exactly that.
+ * Double entry: each transaction that stages jobs writes their names into a table of its own, too. When all is over,
+ * that table tells what PostgreSQL kept, whatever became of a commit whose answer was lost, and a reader must find
+ * exactly that.
  *
  * <p>A job's name is its key, {@code #} and a number that rises with each job of the key.
  */
@@ -130,7 +131,9 @@ final class Ledger {
         return names;
     }
 
-    /** Enters one job that the caller stages in its own way, under the key that {@link #key} gives; returns its name. */
+    /**
+     * Enters one job that the caller stages in its own way, under the key that {@link #key} gives; returns its name.
+     */
     String enter(Connection connection, String writer) throws SQLException {
         long n = lastNumber.incrementAndGet();
         String name = writer + "." + n % keys + "#" + n;
@@ -248,7 +251,10 @@ final class Ledger {
         checkDrained(true);
     }
 
-    /** @param acknowledgedIsKept false if writers let PostgreSQL lose what it acknowledged ({@code synchronous_commit = off}) */
+    /**
+     * @param acknowledgedIsKept false if writers let PostgreSQL lose what it acknowledged ({@code synchronous_commit =
+     * off})
+     */
     void checkDrained(boolean acknowledgedIsKept) throws Exception {
         Command.explained(outbox, () -> compare(acknowledgedIsKept));
     }

@@ -79,7 +79,8 @@ class MillionHeldTest {
         outbox.kafka.createTopic(missing, 3);
         long created = System.nanoTime();
         System.out.printf(
-                "%d jobs of another topic: %.1f s clean, %.1f s while a million jobs are moved aside, %.1f s with a million held"
+                "%d jobs of another topic: %.1f s clean, %.1f s while a million jobs are moved aside, %.1f s with a"
+                        + " million held"
                         + " (%.2f of the clean speed); held %.1f s after the first was staged%n",
                 OTHERS, clean, meanwhile, withHeld, clean / withHeld, moved);
         Eventually.until(

@@ -23,7 +23,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** An enqueuer that is killed, or stopped and woken up, at each named point of a batch, beside another one that lives on. */
+/**
+ * An enqueuer that is killed, or stopped and woken up, at each named point of a batch, beside another one that lives
+ * on.
+ */
 class NamedPointsTest {
 
     private static final int KEYS = 40;
@@ -74,7 +77,8 @@ class NamedPointsTest {
         outbox.dsl()
                 .execute(
                         "INSERT INTO staged_jobs (topic, job_key, job_name, payload)"
-                                + " SELECT ?, (n % ?)::text, n::text, '{}' FROM generate_series(?::int, ?::int) AS seq (n) ORDER BY seq.n",
+                                + " SELECT ?, (n % ?)::text, n::text, '{}' FROM generate_series(?::int, ?::int) AS"
+                                + " seq (n) ORDER BY seq.n",
                         topic, KEYS, from, to - 1);
     }
 

@@ -10,11 +10,13 @@ import java.util.Map;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
 
-/** An outbox whose enqueuers reach both servers through networks that a test can break; the test itself goes past them. */
+/**
+ * An outbox whose enqueuers reach both servers through networks that a test can break; the test itself goes past them.
+ */
 final class Network implements AutoCloseable {
 
     /** Whatever way a batch is settled, its rows are deleted. */
-    private static final Pattern DELETION = Pattern.compile("DELETE FROM \\S*\"staged_jobs\"");
+    private static final Pattern DELETION = Pattern.compile("DELETE FROM \\S*staged_jobs\\b");
 
     private static final int STARTS_MAX = 5;
 
@@ -53,8 +55,8 @@ final class Network implements AutoCloseable {
     }
 
     /**
-     * Starts an enqueuer. The patience that a test gives it bounds its questions at the start too, where a busy machine is
-     * slower than at any later time: one that gave up for that reason is started again, as its supervisor would do.
+     * Starts an enqueuer. The patience that a test gives it bounds its questions at the start too, where a busy machine
+     * is slower than at any later time: one that gave up for that reason is started again, as its supervisor would do.
      */
     Command.Daemon start(String name, Map<String, String> environment) {
         for (int left = STARTS_MAX; ; left--) {

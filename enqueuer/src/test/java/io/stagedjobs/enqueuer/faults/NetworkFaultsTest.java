@@ -23,8 +23,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * One enqueuer of the mode exactly-once that lives through every fault of its networks, one test after the other. Each test
- * has topics of its own.
+ * One enqueuer of the mode exactly-once that lives through every fault of its networks, one test after the other. Each
+ * test has topics of its own.
  */
 class NetworkFaultsTest {
 

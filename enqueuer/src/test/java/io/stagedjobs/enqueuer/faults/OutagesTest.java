@@ -105,7 +105,8 @@ class OutagesTest {
             comeBack(absence);
             Duration drained = checker.awaitDrained();
             System.out.printf(
-                    "%s for %d s: oldest transaction %d ms in %d samples, %.0f failed steps, %d connections, %d lines of"
+                    "%s for %d s: oldest transaction %d ms in %d samples, %.0f failed steps, %d connections, %d"
+                            + " lines of"
                             + " log; %d jobs drained in %d ms%n",
                     absence,
                     OUTAGE.toSeconds(),
@@ -144,7 +145,8 @@ class OutagesTest {
         Duration rest = Duration.ofNanos(System.nanoTime() - back);
         Duration after = checker.awaitDrained();
         System.out.printf(
-                "%d jobs drained in %.1f s; as many, %.1f s after a broker that was away for %d s, in %.1f s (%.2f of the clean"
+                "%d jobs drained in %.1f s; as many, %.1f s after a broker that was away for %d s, in %.1f s (%.2f"
+                        + " of the clean"
                         + " speed)%n",
                 waiting,
                 clean.toMillis() / 1e3,

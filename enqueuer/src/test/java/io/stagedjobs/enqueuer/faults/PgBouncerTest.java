@@ -18,7 +18,10 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Between everybody and PostgreSQL stands a PgBouncer in transaction pooling, with fewer connections than it has clients. */
+/**
+ * Between everybody and PostgreSQL stands a PgBouncer in transaction pooling, with fewer connections than it has
+ * clients.
+ */
 class PgBouncerTest {
 
     @TempDir

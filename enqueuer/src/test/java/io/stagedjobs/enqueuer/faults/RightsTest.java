@@ -30,8 +30,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * A cluster that checks rights, and an enqueuer that has exactly those that the contract tells: what it does with them, and
- * without those that it needs.
+ * A cluster that checks rights, and an enqueuer that has exactly those that the contract tells: what it does with them,
+ * and without those that it needs.
  */
 class RightsTest {
 

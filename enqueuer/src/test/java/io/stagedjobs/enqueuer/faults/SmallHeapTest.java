@@ -21,8 +21,8 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
- * What waits is much more than the memory of the enqueuer, whose heap is of 256 MB and which ends when that is used up. The
- * system property {@code faults.backlog} says how many jobs wait. Prints how long the drain took.
+ * What waits is much more than the memory of the enqueuer, whose heap is of 256 MB and which ends when that is used up.
+ * The system property {@code faults.backlog} says how many jobs wait. Prints how long the drain took.
  */
 @Tag("long")
 class SmallHeapTest {
@@ -66,7 +66,8 @@ class SmallHeapTest {
             seconds[percent] = (System.nanoTime() - begun) / 1e9;
         }
         System.out.printf(
-                "%d jobs drained in %.1f s with the enqueuer's start, %.0f a second, the first tenth %.0f, the last %.0f; %s%n",
+                "%d jobs drained in %.1f s with the enqueuer's start, %.0f a second, the first tenth %.0f, the last"
+                        + " %.0f; %s%n",
                 BACKLOG,
                 seconds[100],
                 BACKLOG / seconds[100],

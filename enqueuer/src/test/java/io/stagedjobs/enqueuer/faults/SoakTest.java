@@ -25,8 +25,8 @@ import org.junit.jupiter.api.Test;
 
 /**
  * Random faults for as long as {@code -Dsoak.minutes} says, under writers that roll back and commit out of order; then
- * everything is healed, and the ledger is compared with what a read_committed reader finds. {@code -Dsoak.seed} has the same
- * faults in the same order again.
+ * everything is healed, and the ledger is compared with what a read_committed reader finds. {@code -Dsoak.seed} has the
+ * same faults in the same order again.
  */
 @Tag("soak")
 class SoakTest {

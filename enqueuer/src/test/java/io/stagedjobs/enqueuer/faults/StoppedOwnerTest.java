@@ -17,7 +17,8 @@ import org.junit.jupiter.api.Test;
 class StoppedOwnerTest {
 
     private static final String OF_THE_FETCH =
-            " FROM pg_stat_activity WHERE application_name LIKE 'staged-jobs%' AND query LIKE '%payload%' AND state = 'active'";
+            " FROM pg_stat_activity WHERE application_name LIKE 'staged-jobs%' AND query LIKE '%payload%' AND state"
+                    + " = 'active'";
 
     /** More than the buffers between the two hold. */
     private static final int JOBS_OF_A_BATCH = 200;
@@ -54,8 +55,8 @@ class StoppedOwnerTest {
     }
 
     /**
-     * Locks let us stop the owner after it has asked for a batch and before the first row was sent: it comes as far as the lane's,
-     * and from there, as that is given up, as far as the table's.
+     * Locks let us stop the owner after it has asked for a batch and before the first row was sent: it comes as far as
+     * the lane's, and from there, as that is given up, as far as the table's.
      */
     private static void stopInMidFetch(Scene scene, Command.Daemon owner) throws Exception {
         try (Connection ofLanes = scene.ledger.connect();

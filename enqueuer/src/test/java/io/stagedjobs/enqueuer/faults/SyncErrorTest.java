@@ -10,7 +10,10 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** The disk reports an error when PostgreSQL syncs its files. It then trusts nothing in memory and recovers from the log. */
+/**
+ * The disk reports an error when PostgreSQL syncs its files. It then trusts nothing in memory and recovers from the
+ * log.
+ */
 @Tag("long")
 class SyncErrorTest {
 

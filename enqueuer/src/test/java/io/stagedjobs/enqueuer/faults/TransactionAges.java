@@ -19,7 +19,8 @@ final class TransactionAges implements AutoCloseable {
 
     private static final String OLDEST =
             "SELECT coalesce(max(extract(epoch FROM clock_timestamp() - xact_start)) * 1000, 0)::bigint"
-                    + " FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'staged-jobs%'";
+                    + " FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE"
+                    + " 'staged-jobs%'";
 
     private final ScheduledExecutorService sampler = Executors.newSingleThreadScheduledExecutor();
     private final Connection connection;

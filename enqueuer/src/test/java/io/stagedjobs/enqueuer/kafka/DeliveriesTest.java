@@ -17,12 +17,15 @@ import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.InvalidTimestampException;
 import org.apache.kafka.common.errors.InvalidTopicException;
+import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** A transaction in which one record is refused: the producer fails those that it has not sent yet with the same error. */
+/**
+ * A transaction in which one record is refused: the producer fails those that it has not sent yet with the same error.
+ */
 class DeliveriesTest {
 
     private static final long LATER = System.nanoTime() + 60_000_000_000L;
@@ -70,6 +73,14 @@ class DeliveriesTest {
             assertThat(outcome.published()).hasSize(1);
             assertThat(outcome.failure()).contains("did not take");
         }
+    }
+
+    @Test
+    void a_job_that_is_too_large_is_told_with_its_size() {
+        Job job = new Job(1, UUID.randomUUID(), "t", null, "name", new byte[12_345], null, Instant.EPOCH);
+        Outcome outcome = failed(List.of(job), new RecordTooLargeException("the server takes no such message"));
+        assertThat(outcome.refusedJobs().get(1L).detail())
+                .contains("a payload of 12345 bytes", "the server takes no such message", "max.message.bytes");
     }
 
     @Test

@@ -15,7 +15,9 @@ class KafkaClientSettingsTest {
 
     private static final String CANARY = "hunter2-canary";
 
-    /** Whoever takes a newer client looks whether one of its new properties breaks what is promised, then names it here. */
+    /**
+     * Whoever takes a newer client looks whether one of its new properties breaks what is promised, then names it here.
+     */
     @Test
     void each_property_of_the_clients_was_looked_at_and_is_either_free_or_fixed() {
         Set<String> others = new TreeSet<>(KafkaClientSettings.known());

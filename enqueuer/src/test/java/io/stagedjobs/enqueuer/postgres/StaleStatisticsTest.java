@@ -23,8 +23,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Vacuum has found the tables empty, and then very many jobs came into one lane: what the statements of a batch read is still
- * a matter of the batch, not of the lane.
+ * Vacuum has found the tables empty, and then very many jobs came into one lane: what the statements of a batch read is
+ * still a matter of the batch, not of the lane.
  */
 class StaleStatisticsTest {
 

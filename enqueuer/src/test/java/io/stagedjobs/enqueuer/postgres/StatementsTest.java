@@ -77,7 +77,8 @@ class StatementsTest {
         for (String state : List.of("held", "parked")) {
             stage(dsl);
             dsl.execute(
-                    "WITH gone AS (DELETE FROM staged_jobs RETURNING *) INSERT INTO parked_jobs (lane, id, job_id, topic,"
+                    "WITH gone AS (DELETE FROM staged_jobs RETURNING *) INSERT INTO parked_jobs (lane, id, job_id,"
+                            + " topic,"
                             + " job_key, job_name, payload, staged_at, state, reason) SELECT lane, id, job_id, topic,"
                             + " job_key, job_name, payload, staged_at, ?, 'topic missing' FROM gone",
                     state);

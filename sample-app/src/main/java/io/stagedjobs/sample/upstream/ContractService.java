@@ -19,13 +19,14 @@ import org.jspecify.annotations.Nullable;
  * Another company's service, which has the contracts; small, and unreliable on request.
  *
  * <ul>
- *   <li>{@code GET /contracts/{id}} and {@code GET /contracts/{id}/items}: the JSON document at this path with its ETag; 304 if the
- *       request's {@code If-None-Match} names it; 404 if there is none.
+ *   <li>{@code GET /contracts/{id}} and {@code GET /contracts/{id}/items}: the JSON document at this path with its
+ *       ETag; 304 if the request's {@code If-None-Match} names it; 404 if there is none.
  *   <li>{@code PUT} to the same paths: puts the body there, whatever it is. 204.
  *   <li>{@code PUT /trouble?path=…&is=…}: from now on the path has this {@link Trouble}. 204.
  * </ul>
  *
- * <p>It begins with the contracts {@code C-1}, of two items, and {@code C-2}, of none. <b>Threads</b>: safe for use by many.
+ * <p>It begins with the contracts {@code C-1}, of two items, and {@code C-2}, of none. <b>Threads</b>: safe for use by
+ * many.
  */
 public final class ContractService implements AutoCloseable {
 

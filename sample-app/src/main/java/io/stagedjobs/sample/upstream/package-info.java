@@ -1,4 +1,6 @@
-/** A service that is not ours, for the sample to fetch from: it shows what happens when others are slow, wrong or away. */
+/**
+ * A service that is not ours, for the sample to fetch from: it shows what happens when others are slow, wrong or away.
+ */
 @NullMarked
 package io.stagedjobs.sample.upstream;
 

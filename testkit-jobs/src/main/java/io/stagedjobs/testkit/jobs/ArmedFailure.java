@@ -9,8 +9,8 @@ import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DSL;
 
 /**
- * A failure that waits for whoever stages next. Closing disarms it; it disarms itself when it has happened as often as was
- * wanted. What a test leaves behind that is killed meanwhile therefore does no lasting harm.
+ * A failure that waits for whoever stages next. Closing disarms it; it disarms itself when it has happened as often as
+ * was wanted. What a test leaves behind that is killed meanwhile therefore does no lasting harm.
  *
  * <p>All methods may be called from any thread, each uses a connection of its own for a moment.
  */
@@ -57,8 +57,8 @@ public final class ArmedFailure implements AutoCloseable {
     }
 
     /**
-     * Disarms it and removes what it needed from the database. That waits up to 10 s for transactions that have touched the
-     * table and are still open.
+     * Disarms it and removes what it needed from the database. That waits up to 10 s for transactions that have touched
+     * the table and are still open.
      *
      * @throws IllegalStateException if they stay open; it is disarmed all the same, and removed by nobody
      */

@@ -5,8 +5,8 @@ import java.util.regex.Pattern;
 import javax.sql.DataSource;
 
 /**
- * A failure that a test wants: the next staging fails, or the next commit that staged jobs; once, unless {@link #times} says more.
- * It is not bound to a thread or a connection: whoever stages next, in whatever way, meets it. Immutable.
+ * A failure that a test wants: the next staging fails, or the next commit that staged jobs; once, unless {@link #times}
+ * says more. It is not bound to a thread or a connection: whoever stages next, in whatever way, meets it. Immutable.
  *
  * <pre>{@code
  * try (ArmedFailure armed = Failure.atCommit().arm(dataSource)) {
@@ -93,9 +93,11 @@ public final class Failure {
     /**
      * Arms it, by a trigger on {@code staged_jobs}, until the answer is closed.
      *
-     * <p><b>Transaction</b>: one of its own, which waits up to 10 s for transactions that have staged and are still open.
+     * <p><b>Transaction</b>: one of its own, which waits up to 10 s for transactions that have staged and are still
+     * open.
      *
-     * @param dataSource whose role owns the table and may create objects in its schema; those who stage need no further rights
+     * @param dataSource whose role owns the table and may create objects in its schema; those who stage need no further
+     *     rights
      * @throws org.jooq.exception.DataAccessException if the database refuses; nothing is armed
      */
     public ArmedFailure arm(DataSource dataSource) {

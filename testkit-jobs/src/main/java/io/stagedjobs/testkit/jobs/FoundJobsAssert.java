@@ -72,8 +72,8 @@ public class FoundJobsAssert extends AbstractAssert<FoundJobsAssert, FoundJobs> 
     }
 
     /**
-     * Says more of a job: there is one that is all that was said since {@link #hasJob}. The chain can go on with another
-     * job, or with all of them.
+     * Says more of a job: there is one that is all that was said since {@link #hasJob}. The chain can go on with
+     * another job, or with all of them.
      */
     public static final class OfJob extends FoundJobsAssert {
 

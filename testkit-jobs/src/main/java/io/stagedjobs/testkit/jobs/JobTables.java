@@ -22,11 +22,11 @@ import org.jspecify.annotations.Nullable;
 /**
  * The tables {@code staged_jobs} and {@code parked_jobs}, as a test looks into them.
  *
- * <p><b>Transaction</b>: with a data source each look is on a connection of its own and sees what is committed; with a connection
- * it is in that one's transaction, and sees what was staged there too. A unit of work writes its jobs just before its commit, so
- * that its own block does not see them. <b>Shape</b>: a look reads both tables in one statement, whole and into memory.
- * <b>Threads</b>: immutable; a connection is used by one thread at a time as ever. <b>Failure</b>: what the database says, as
- * jOOQ's {@code DataAccessException}. The role needs SELECT on both tables.
+ * <p><b>Transaction</b>: with a data source each look is on a connection of its own and sees what is committed; with a
+ * connection it is in that one's transaction, and sees what was staged there too. A unit of work writes its jobs just
+ * before its commit, so that its own block does not see them. <b>Shape</b>: a look reads both tables in one statement,
+ * whole and into memory. <b>Threads</b>: immutable; a connection is used by one thread at a time as ever.
+ * <b>Failure</b>: what the database says, as jOOQ's {@code DataAccessException}. The role needs SELECT on both tables.
  */
 public final class JobTables {
 
@@ -46,7 +46,9 @@ public final class JobTables {
         return new JobTables(DSL.using(dataSource, SQLDialect.POSTGRES, settings()), Schema.PUBLIC);
     }
 
-    /** Those that the connection's transaction sees, in the schema {@code public}; the connection stays the caller's. */
+    /**
+     * Those that the connection's transaction sees, in the schema {@code public}; the connection stays the caller's.
+     */
     public static JobTables in(Connection connection) {
         return new JobTables(DSL.using(connection, SQLDialect.POSTGRES, settings()), Schema.PUBLIC);
     }

@@ -16,8 +16,9 @@ import java.util.Map;
 /**
  * The real enqueuer inside a test: publishes to Kafka what was committed, when the test wants it.
  *
- * <p>It is set as docs/configuration.md says, and creates no topics but its own for progress. <b>Transaction</b>: its own ones.
- * <b>Threads</b>: immutable, safe for use by many threads; the threads that it starts end with each {@link #drain}.
+ * <p>It is set as docs/configuration.md says, and creates no topics but its own for progress. <b>Transaction</b>: its
+ * own ones. <b>Threads</b>: immutable, safe for use by many threads; the threads that it starts end with each
+ * {@link #drain}.
  */
 public final class TestEnqueuer {
 
@@ -50,8 +51,8 @@ public final class TestEnqueuer {
     }
 
     /**
-     * Sets one of docs/configuration.md, by its key: {@code database.schema} or {@code delivery} for instance. Where the delivery
-     * mode does not matter to a test, {@code at-least-once} drains sooner.
+     * Sets one of docs/configuration.md, by its key: {@code database.schema} or {@code delivery} for instance. Where
+     * the delivery mode does not matter to a test, {@code at-least-once} drains sooner.
      */
     public TestEnqueuer with(String setting, String value) {
         Map<String, String> changed = new HashMap<>(settings);
@@ -65,9 +66,9 @@ public final class TestEnqueuer {
     }
 
     /**
-     * Publishes everything that was committed before, and returns when Kafka has acknowledged it. Jobs of transactions that are
-     * still open are not waited for. It ends at once when what is left is held or parked, and after {@link #giveUpAfter} when
-     * nothing moves.
+     * Publishes everything that was committed before, and returns when Kafka has acknowledged it. Jobs of transactions
+     * that are still open are not waited for. It ends at once when what is left is held or parked, and after
+     * {@link #giveUpAfter} when nothing moves.
      *
      * @return how many jobs were published
      * @throws AssertionError if some of them are left, naming them and why
