@@ -218,8 +218,7 @@ public final class UnitOfWork {
                         + " ms: each met a conflict with another transaction (the last one SQLSTATE "
                         + SqlStates.of(last)
                         + "). Everything was rolled back, nothing was staged. Try again later; if this repeats,"
-                        + " make the"
-                        + " transaction shorter or raise attemptsMax.",
+                        + " make the transaction shorter or raise attemptsMax.",
                 attempts,
                 last);
         earlier.forEach(exhausted::addSuppressed);

@@ -34,8 +34,7 @@ class CopiesTest {
     /** The lane of each row, against what its trigger would say with so many lanes. */
     private static final String IN_WRONG_LANES = "SELECT count(*) FROM staged_jobs WHERE lane <> (CASE"
             + " WHEN job_key IS NULL THEN id ELSE hashtextextended(job_key COLLATE \"C\", hashtextextended(topic"
-            + " COLLATE"
-            + " \"C\", 0)) END & 9223372036854775807) % ";
+            + " COLLATE \"C\", 0)) END & 9223372036854775807) % ";
 
     private static TestPostgres postgres;
 

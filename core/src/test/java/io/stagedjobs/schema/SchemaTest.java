@@ -310,8 +310,7 @@ class SchemaTest {
                         .isEqualTo((long) lanes);
             }
             assertThat(dsl.fetchValue("SELECT max(lanes) FROM (SELECT count(DISTINCT lane) AS lanes FROM (TABLE"
-                            + " staged_jobs"
-                            + " UNION ALL SELECT lane, id, job_id, topic, job_key, job_name,"
+                            + " staged_jobs UNION ALL SELECT lane, id, job_id, topic, job_key, job_name,"
                             + " payload, headers, staged_at"
                             + " FROM parked_jobs) AS j WHERE job_key IS NOT NULL GROUP BY topic,"
                             + " job_key) AS k"))

@@ -34,8 +34,7 @@ final class HeldTopics {
         if (held.put(topic, refusal) == null && mayTell()) {
             log.warn(
                     "topic {} takes no jobs: {}. They are held and return by themselves, none is lost; other topics"
-                            + " flow."
-                            + " Next look in {} s.{}",
+                            + " flow. Next look in {} s.{}",
                     topic,
                     refusal.detail(),
                     SetAside.LOOK_EVERY.toSeconds(),

@@ -153,8 +153,7 @@ final class LaneRunner implements Runnable {
         if (failures <= WARN_OF_FIRST || failures % WARN_EVERY == 0) {
             log.warn(
                     "could not move lane {} ({} time(s) in a row): {}. Its jobs stay staged, none is lost. It is"
-                            + " tried again"
-                            + " within seconds.",
+                            + " tried again within seconds.",
                     lane,
                     failures,
                     step.reason());
@@ -171,8 +170,7 @@ final class LaneRunner implements Runnable {
         } else {
             log.error(
                     "lane {} is halted: {}. Nothing of it is published and nothing is deleted until that is"
-                            + " settled; see"
-                            + " operations.md \"A lane is halted\".",
+                            + " settled; see operations.md \"A lane is halted\".",
                     lane,
                     step.reason());
         }
@@ -197,8 +195,7 @@ final class LaneRunner implements Runnable {
             if (!job.held() && job.why().reason() != Refusal.Reason.FOLLOWS && parkedSoFar++ % WARN_EVERY_PARKED == 0) {
                 log.warn(
                         "lane {}: parked the job with id {}: {}. What follows of its key joins it; see `staged-jobs"
-                                + " parked"
-                                + " list`. The next {} are not logged.",
+                                + " parked list`. The next {} are not logged.",
                         lane,
                         job.row().id(),
                         job.why().detail(),

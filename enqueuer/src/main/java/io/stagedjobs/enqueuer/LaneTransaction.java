@@ -90,8 +90,7 @@ public interface LaneTransaction extends AutoCloseable {
                 ? Optional.empty()
                 : Optional.of(kept + " of " + rows.size() + " published jobs are still in the table after their DELETE:"
                         + " a row-level security policy, a trigger or a rule on staged_jobs keeps the enqueuer's"
-                        + " role from"
-                        + " deleting them. Remove it, or let the enqueuer's role pass it");
+                        + " role from deleting them. Remove it, or let the enqueuer's role pass it");
     }
 
     /** What of the lane is moved aside at this moment. */

@@ -30,8 +30,7 @@ final class Reconciliation {
             return Optional.of(
                     "the database has settled batch " + settled + ", but Kafka holds no progress of it: this is"
                             + " another Kafka cluster, its progress topic was lost, or the database is a copy or"
-                            + " was moved"
-                            + " into a new cluster of PostgreSQL, as by pg_upgrade");
+                            + " was moved into a new cluster of PostgreSQL, as by pg_upgrade");
         }
         if (kafka.batch() < settled) {
             return Optional.of("the database has settled batch " + settled + ", but Kafka only holds batch "

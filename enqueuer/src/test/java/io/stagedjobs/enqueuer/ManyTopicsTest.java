@@ -37,8 +37,7 @@ class ManyTopicsTest {
                 outbox.dsl()
                         .execute(
                                 "INSERT INTO staged_jobs (topic, job_key, job_name, payload) SELECT 'customer-' ||"
-                                        + " n, 'k', ?,"
-                                        + " '{}' FROM generate_series(0, ?) AS n",
+                                        + " n, 'k', ?, '{}' FROM generate_series(0, ?) AS n",
                                 "" + i,
                                 TOPICS - 1);
             }

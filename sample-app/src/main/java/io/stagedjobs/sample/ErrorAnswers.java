@@ -44,8 +44,7 @@ final class ErrorAnswers {
                         ctx,
                         HttpStatus.UNPROCESSABLE_CONTENT,
                         "This Idempotency-Key came before with another request. Nothing was done for this one. Send"
-                                + " it with a"
-                                + " key of its own."));
+                                + " it with a key of its own."));
         routes.exception(
                 KeyInProgressException.class,
                 (e, ctx) -> answerLater(
@@ -53,8 +52,7 @@ final class ErrorAnswers {
                         HttpStatus.CONFLICT,
                         BUSY_RETRY_SECONDS,
                         "A request with this Idempotency-Key is being worked on. Nothing was done for this one."
-                                + " Send it again"
-                                + " to get the first one's answer."));
+                                + " Send it again to get the first one's answer."));
         routes.exception(AttemptsExhaustedException.class, (e, ctx) -> {
             LOG.warn("{} {} answers 503.", ctx.method(), ctx.path(), e);
             answerLater(

@@ -64,8 +64,7 @@ class SampleAppTest {
         tables.dsl.execute("INSERT INTO staged_job_idempotency_keys"
                 + " (scope, idempotency_key, fingerprint, status, headers, body, created_at)"
                 + " SELECT 'test', hours::text, 'of a request', 200, '{}', '', clock_timestamp() - hours * interval"
-                + " '1 hour'"
-                + " FROM (VALUES (23), (25)) AS kept (hours)");
+                + " '1 hour' FROM (VALUES (23), (25)) AS kept (hours)");
         try (SampleApp sample = start(settings(tables.database))) {
             Eventually.until("the older one is forgotten", () -> tables.dsl
                     .fetch("SELECT idempotency_key FROM staged_job_idempotency_keys")

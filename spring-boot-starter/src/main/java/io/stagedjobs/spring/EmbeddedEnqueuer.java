@@ -101,8 +101,7 @@ final class EmbeddedEnqueuer implements SmartLifecycle {
                     if (failures == 1 || failures % 20 == 0) {
                         log.warn(
                                 "could not start the enqueuer ({} time(s) in a row): {} Jobs can be staged and"
-                                        + " wait. Next"
-                                        + " try in {} ms.",
+                                        + " wait. Next try in {} ms.",
                                 failures,
                                 reason.endsWith(".") ? reason : reason + ".",
                                 pause.toMillis());

@@ -80,8 +80,7 @@ final class StagingTransaction implements TransactionSynchronization {
             }
             throw new IllegalStateException(
                     "cannot commit a transaction in which a job was staged: it is not one of the data source that"
-                            + " jobs are"
-                            + " staged with, whose connection was only borrowed, and nobody commits the job."
+                            + " jobs are staged with, whose connection was only borrowed, and nobody commits the job."
                             + " Nothing was"
                             + " stored, and no job staged. Name the transaction manager of that data source in"
                             + " @Transactional.");
@@ -92,8 +91,7 @@ final class StagingTransaction implements TransactionSynchronization {
                 throw new IllegalStateException(
                         "cannot commit a transaction in which a statement failed: PostgreSQL would"
                                 + " roll it back. Nothing was stored, and no job staged. Let the exception of that"
-                                + " statement pass,"
-                                + " or run it in a nested transaction (Propagation.NESTED).");
+                                + " statement pass, or run it in a nested transaction (Propagation.NESTED).");
             }
         } catch (SQLException notOfThisDriver) {
             // Some pool that shows nothing of the driver: as everywhere else in such an application, nobody tells.

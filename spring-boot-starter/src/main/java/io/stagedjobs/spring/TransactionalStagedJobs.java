@@ -86,8 +86,7 @@ public final class TransactionalStagedJobs {
         if (CommitMark.isSet()) {
             throw new NoTransactionException("cannot stage a job in a transaction that has been committed already, as"
                     + " in TransactionSynchronization.afterCommit: nobody would commit the job. Nothing was staged."
-                    + " Stage"
-                    + " it before the commit, or in a transaction of its own (Propagation.REQUIRES_NEW).");
+                    + " Stage it before the commit, or in a transaction of its own (Propagation.REQUIRES_NEW).");
         }
         if (!TransactionSynchronizationManager.hasResource(dataSource)) {
             throw new NoTransactionException("cannot stage a job in this transaction: it is not one of the data source"

@@ -68,8 +68,7 @@ public final class Drain {
                 return new Result(
                         0,
                         List.of("everything is paused, so that nothing would be published, and nothing was. End"
-                                + " that with"
-                                + " `staged-jobs resume`."));
+                                + " that with `staged-jobs resume`."));
             }
             return new Drain(reader, assembly, patience).run(health);
         } catch (SQLException e) {

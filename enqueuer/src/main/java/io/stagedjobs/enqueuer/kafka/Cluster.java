@@ -174,8 +174,7 @@ final class Cluster implements AutoCloseable {
                             e.origin(),
                             "may not use transactional id " + id
                                     + ": grant WRITE and DESCRIBE on the transactional ids with the prefix"
-                                    + " staged-jobs-, or run"
-                                    + " with STAGED_JOBS_DELIVERY=at-least-once",
+                                    + " staged-jobs-, or run with STAGED_JOBS_DELIVERY=at-least-once",
                             e);
                 }
                 if (!(e.getCause() instanceof TransactionalIdNotFoundException)) { // not used yet

@@ -219,8 +219,7 @@ public record DatabaseIdentity(String name, String id, int lanes) {
                     Origin.POSTGRESQL,
                     "cannot change the number of lanes while jobs wait and the last owner of lanes " + named
                             + " did not leave cleanly: Kafka may hold a batch of it that is not deleted here, and"
-                            + " that would be"
-                            + " published again. Nothing was changed. Run `staged-jobs drain` first.",
+                            + " that would be published again. Nothing was changed. Run `staged-jobs drain` first.",
                     null);
         }
     }

@@ -87,8 +87,7 @@ public final class PostgresLanes implements Lanes {
         if (ended > 0) {
             log.warn(
                     "lane {}: ended {} open transaction(s) of an owner that shows no sign of life, or of our own"
-                            + " that lost"
-                            + " its connection",
+                            + " that lost its connection",
                     lane,
                     ended);
         }

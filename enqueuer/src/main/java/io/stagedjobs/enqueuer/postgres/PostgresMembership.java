@@ -96,8 +96,7 @@ public final class PostgresMembership implements Membership {
             throw new ExternalFailureException(
                     Origin.POSTGRESQL,
                     "the delivery mode or the number of lanes was changed or chosen anew while this enqueuer was"
-                            + " running; it takes no lane"
-                            + " any more and has to be started again",
+                            + " running; it takes no lane any more and has to be started again",
                     null);
         }
     }

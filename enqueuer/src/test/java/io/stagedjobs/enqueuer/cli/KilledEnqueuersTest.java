@@ -86,8 +86,7 @@ class KilledEnqueuersTest {
                 .execute(
                         "INSERT INTO staged_jobs (topic, job_key, job_name, payload)"
                                 + " SELECT ?, k::text, seq.n::text, '{}' FROM generate_series(?, ?) AS seq (n),"
-                                + " generate_series(1, ?) AS k"
-                                + " ORDER BY seq.n",
+                                + " generate_series(1, ?) AS k ORDER BY seq.n",
                         topic,
                         first,
                         last,

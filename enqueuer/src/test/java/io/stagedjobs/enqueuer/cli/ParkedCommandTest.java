@@ -51,8 +51,7 @@ class ParkedCommandTest {
                                 + " INSERT INTO parked_jobs (lane, id, job_id, topic, job_key, job_name, payload,"
                                 + " headers, staged_at,"
                                 + " state, reason, error) SELECT lane, id, job_id, topic, job_key, job_name,"
-                                + " payload, headers,"
-                                + " staged_at, ?, ?, 'what Kafka said' FROM gone RETURNING id",
+                                + " payload, headers, staged_at, ?, ?, 'what Kafka said' FROM gone RETURNING id",
                         name,
                         state,
                         reason)

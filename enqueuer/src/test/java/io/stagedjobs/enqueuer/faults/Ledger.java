@@ -39,8 +39,7 @@ final class Ledger {
 
     private static final String STAGE = "WITH entries AS (INSERT INTO ledger (name, job_key, n)"
             + " SELECT ? || '.' || (n % ?) || '#' || n, ? || '.' || (n % ?), n FROM generate_series(?, ?) AS n"
-            + " RETURNING name, job_key, n)"
-            + " INSERT INTO staged_jobs (topic, job_key, job_name, payload)"
+            + " RETURNING name, job_key, n) INSERT INTO staged_jobs (topic, job_key, job_name, payload)"
             + " SELECT ?, job_key, name, convert_to(rpad('', ?, md5(name)), 'UTF8') FROM entries ORDER BY n";
 
     private final Outbox outbox;

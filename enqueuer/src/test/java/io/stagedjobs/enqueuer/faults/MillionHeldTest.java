@@ -80,8 +80,7 @@ class MillionHeldTest {
         long created = System.nanoTime();
         System.out.printf(
                 "%d jobs of another topic: %.1f s clean, %.1f s while a million jobs are moved aside, %.1f s with a"
-                        + " million held"
-                        + " (%.2f of the clean speed); held %.1f s after the first was staged%n",
+                        + " million held (%.2f of the clean speed); held %.1f s after the first was staged%n",
                 OTHERS, clean, meanwhile, withHeld, clean / withHeld, moved);
         Eventually.until(
                 "they return and are published", Duration.ofMinutes(15), () -> held() == 0 && outbox.waiting() == 0);

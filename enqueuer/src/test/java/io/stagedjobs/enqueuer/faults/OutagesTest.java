@@ -106,8 +106,7 @@ class OutagesTest {
             Duration drained = checker.awaitDrained();
             System.out.printf(
                     "%s for %d s: oldest transaction %d ms in %d samples, %.0f failed steps, %d connections, %d"
-                            + " lines of"
-                            + " log; %d jobs drained in %d ms%n",
+                            + " lines of log; %d jobs drained in %d ms%n",
                     absence,
                     OUTAGE.toSeconds(),
                     oldest.toMillis(),
@@ -146,8 +145,7 @@ class OutagesTest {
         Duration after = checker.awaitDrained();
         System.out.printf(
                 "%d jobs drained in %.1f s; as many, %.1f s after a broker that was away for %d s, in %.1f s (%.2f"
-                        + " of the clean"
-                        + " speed)%n",
+                        + " of the clean speed)%n",
                 waiting,
                 clean.toMillis() / 1e3,
                 rest.toMillis() / 1e3,

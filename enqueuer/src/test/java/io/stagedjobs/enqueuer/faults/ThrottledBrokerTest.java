@@ -44,8 +44,7 @@ class ThrottledBrokerTest {
             outbox.dsl()
                     .execute(
                             "INSERT INTO staged_jobs (topic, job_key, job_name, payload) SELECT ?, 'k' || i % 100,"
-                                    + " 'job',"
-                                    + " decode(repeat(md5(i::text) || md5((-i)::text), 10), 'hex')"
+                                    + " 'job', decode(repeat(md5(i::text) || md5((-i)::text), 10), 'hex')"
                                     + " FROM generate_series(1, ?) AS i",
                             topic, JOBS);
             throttle(kafka, BYTES_PER_SECOND);

@@ -144,8 +144,7 @@ class JobTablesTest {
         tables.dsl.execute(
                 "INSERT INTO parked_jobs (lane, id, job_id, topic, job_name, staged_at, state, reason, error)"
                         + " VALUES (0, (SELECT coalesce(max(id), 1000) + 1 FROM parked_jobs), gen_random_uuid(),"
-                        + " 't', ?,"
-                        + " now(), ?, ?, ?)",
+                        + " 't', ?, now(), ?, ?, ?)",
                 state,
                 state,
                 reason,
