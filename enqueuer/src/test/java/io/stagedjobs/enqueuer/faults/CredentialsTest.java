@@ -40,7 +40,7 @@ class CredentialsTest {
     private static final String USER = "enqueuer";
     private static final String PASSWORD = "canary-of-the-password";
     private static final int LANES = 8;
-    private static final int KEYS = 64;
+    private static final int KEYS = Ledger.KEYS_IN_EVERY_LANE;
 
     @TempDir
     static Path directory;

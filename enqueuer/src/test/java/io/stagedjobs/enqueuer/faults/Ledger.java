@@ -33,7 +33,9 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
  */
 final class Ledger {
 
-    private static final int KEYS_USUALLY = 40;
+    /** Topics are named at random, and lanes follow from them: of fewer keys, one of eight lanes may have none. */
+    static final int KEYS_IN_EVERY_LANE = 160;
+
     private static final int JOBS_OF_A_TRANSACTION = 8;
     private static final int REST_MILLIS = 25;
 
@@ -51,7 +53,7 @@ final class Ledger {
     private volatile TestDatabase database;
 
     Ledger(Outbox outbox, String topic) throws SQLException {
-        this(outbox, topic, KEYS_USUALLY);
+        this(outbox, topic, KEYS_IN_EVERY_LANE);
     }
 
     /** @param keys of each writer: enough of them use every lane, a single one uses one lane */

@@ -28,7 +28,7 @@ final class Scene implements AutoCloseable {
 
     /** On the shared broker, with the jobs in every lane. */
     Scene(Map<String, String> postgresSettings) throws SQLException {
-        this(postgresSettings, TestKafka.shared(), 40);
+        this(postgresSettings, TestKafka.shared(), Ledger.KEYS_IN_EVERY_LANE);
     }
 
     /** @param keys see {@link Ledger} */

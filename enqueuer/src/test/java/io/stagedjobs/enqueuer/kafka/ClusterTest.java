@@ -1,6 +1,5 @@
 package io.stagedjobs.enqueuer.kafka;
 
-import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.stagedjobs.enqueuer.ExternalFailureException;
@@ -24,9 +23,11 @@ class ClusterTest {
 
     @Test
     void after_a_connection_that_was_taken_and_never_answered_it_asks_over_another_one() throws Exception {
+        // A topic is waited for a quarter of this: long enough for a busy machine to connect and answer.
+        Duration publishTimeout = Duration.ofSeconds(8);
         try (KafkaFaultProxy proxy = KafkaFaultProxy.beforeNewBroker(Map.of());
                 Cluster cluster = new Cluster(
-                        new KafkaClientSettings(Map.of("bootstrap.servers", proxy.address()), Duration.ofSeconds(1)))) {
+                        new KafkaClientSettings(Map.of("bootstrap.servers", proxy.address()), publishTimeout))) {
             String topic = proxy.kafka().newTopic("asked", 1);
             Eventually.until("Kafka answers", () -> answers(cluster, topic));
             long connections = proxy.connectionsAccepted();
@@ -37,7 +38,6 @@ class ClusterTest {
             });
             proxy.heal();
             Eventually.until("Kafka answers again", () -> answers(cluster, topic));
-            assertThat(described(cluster, topic)).isEqualTo(topic);
         }
     }
 
