@@ -235,7 +235,8 @@ class UnitOfWorkTest {
             work.dsl().execute("UPDATE accounts SET balance = balance + 1 WHERE id = ?", 3 - id);
         }));
         assertThat(List.of(balance(1), balance(2))).containsExactly(2, 2);
-        assertThat(runs).hasValue(3);
+        // One more at least: the one that was rolled back may be back before the other has both rows.
+        assertThat(runs).hasValueGreaterThan(2);
     }
 
     private static void bothAtOnce(AtOnce.Task ofAccount) throws Exception {
