@@ -18,24 +18,28 @@ import java.util.Map;
  */
 record Build(Path tree, String suffix, List<String> migrate, Map<String, String> settings, String java) {
 
-    private static final Path DISTRIBUTION = Path.of("enqueuer", "target", "staged-jobs");
-
     /** Builds the checkout if that was not done before; not again if it has changed since. */
     Build {
-        if (!Files.isDirectory(tree.resolve(DISTRIBUTION))) {
+        if (!Files.isDirectory(distribution(tree))) {
             System.err.println("building " + tree);
-            String said = output("mvn", "-q", "-B", "-ntp", "-pl", "core,enqueuer", "-am", "package", "-DskipTests");
-            if (!Files.isDirectory(tree.resolve(DISTRIBUTION))) {
+            String said = output("mvn", "-q", "-B", "-ntp", "-pl", module(tree), "-am", "package", "-DskipTests");
+            if (!Files.isDirectory(distribution(tree))) {
                 throw new IllegalStateException(tree + " could not be built: " + said);
             }
         }
     }
 
     String launcher() {
-        return tree.resolve(DISTRIBUTION)
-                .resolve("bin/staged-jobs")
-                .toAbsolutePath()
-                .toString();
+        return distribution(tree).resolve("bin/staged-jobs").toAbsolutePath().toString();
+    }
+
+    private static Path distribution(Path tree) {
+        return tree.resolve(module(tree)).resolve("target/staged-jobs");
+    }
+
+    /** Which module has the launcher: in a baseline from before the module daemon, the enqueuer. */
+    private static String module(Path tree) {
+        return Files.isDirectory(tree.resolve("enqueuer/src/launcher")) ? "enqueuer" : "daemon";
     }
 
     /** Which commit is checked out there now. */

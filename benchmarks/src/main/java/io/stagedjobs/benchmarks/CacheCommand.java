@@ -7,11 +7,11 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** Leaves a cache in enqueuer/target/staged-jobs with which enqueuers start sooner: nothing is measured. */
+/** Leaves a cache in daemon/target/staged-jobs with which enqueuers start sooner: nothing is measured. */
 @Command(
         name = "cache",
         description = "Lets our enqueuer record a cache of what it loads and compiles while it drains, in"
-                + " enqueuer/target/staged-jobs/cache. Later starts with the same Java use it.",
+                + " daemon/target/staged-jobs/cache. Later starts with the same Java use it.",
         mixinStandardHelpOptions = true)
 final class CacheCommand implements Callable<Integer> {
 

@@ -79,7 +79,7 @@ final class Scene {
             paramLabel = "DIR",
             description =
                     "another checkout of this project (absolute, or from the top of this tree), whose enqueuer takes"
-                            + " turns with this one; it is built if its enqueuer/target/staged-jobs is missing")
+                            + " turns with this one; it is built if that was not done before")
     @Nullable
     Path baseline;
 

@@ -84,7 +84,7 @@ public final class Demo implements AutoCloseable {
     @SuppressWarnings("CatchAndPrintStackTrace") // a demo has no other place for what nobody expected
     public static void main(String[] args) {
         String exit = System.getProperty(EXIT);
-        Path launcher = Path.of(System.getProperty(LAUNCHER, "enqueuer/target/staged-jobs/bin/staged-jobs"));
+        Path launcher = Path.of(System.getProperty(LAUNCHER, "daemon/target/staged-jobs/bin/staged-jobs"));
         boolean succeeded = false;
         endWithParent();
         if (!Files.isExecutable(launcher)) {

@@ -27,7 +27,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class DemoIT {
 
-    private static final Path LAUNCHER = Path.of("..", "enqueuer", "target", "staged-jobs", "bin", "staged-jobs")
+    private static final Path LAUNCHER = Path.of("..", "daemon", "target", "staged-jobs", "bin", "staged-jobs")
             .toAbsolutePath();
     private static final Duration STARTS_WITHIN = Duration.ofMinutes(2);
     private static final Duration ENDS_WITHIN = Duration.ofMinutes(4);

@@ -24,18 +24,12 @@ class ArchitectureTest {
             .resideInAPackage(MIDDLE)
             .should()
             .dependOnClassesThat()
-            .resideInAnyPackage(
-                    MIDDLE + ".*..",
-                    "org.jooq..",
-                    "java.sql..",
-                    "org.postgresql..",
-                    "org.apache.kafka..",
-                    "io.javalin..");
+            .resideInAnyPackage(MIDDLE + ".*..", "org.jooq..", "java.sql..", "org.postgresql..", "org.apache.kafka..");
 
     @ArchTest
-    static final ArchRule only_the_postgres_leaf_the_assembly_and_the_commands_speak_sql = noClasses()
+    static final ArchRule only_the_postgres_leaf_and_the_assembly_speak_sql = noClasses()
             .that()
-            .resideOutsideOfPackages(MIDDLE + ".postgres", MIDDLE + ".assembly", MIDDLE + ".cli")
+            .resideOutsideOfPackages(MIDDLE + ".postgres", MIDDLE + ".assembly")
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage("org.jooq..", "java.sql..", "org.postgresql..", "com.zaxxer..");
@@ -43,7 +37,7 @@ class ArchitectureTest {
     @ArchTest
     static final ArchRule only_the_kafka_leaf_speaks_kafka = noClasses()
             .that()
-            .resideOutsideOfPackages(MIDDLE + ".kafka", MIDDLE + ".assembly", MIDDLE + ".cli")
+            .resideOutsideOfPackages(MIDDLE + ".kafka", MIDDLE + ".assembly")
             .should()
             .dependOnClassesThat()
             .resideInAPackage("org.apache.kafka..");
@@ -54,8 +48,7 @@ class ArchitectureTest {
             .resideInAPackage(MIDDLE + ".postgres")
             .should()
             .dependOnClassesThat()
-            .resideInAnyPackage(
-                    MIDDLE + ".kafka", MIDDLE + ".admin", MIDDLE + ".cli", MIDDLE + ".assembly", MIDDLE + ".settings");
+            .resideInAnyPackage(MIDDLE + ".kafka", MIDDLE + ".assembly", MIDDLE + ".settings");
 
     @ArchTest
     static final ArchRule the_kafka_leaf_knows_no_other_leaf = noClasses()
@@ -63,21 +56,15 @@ class ArchitectureTest {
             .resideInAPackage(MIDDLE + ".kafka")
             .should()
             .dependOnClassesThat()
-            .resideInAnyPackage(
-                    MIDDLE + ".postgres",
-                    MIDDLE + ".admin",
-                    MIDDLE + ".cli",
-                    MIDDLE + ".assembly",
-                    MIDDLE + ".settings");
+            .resideInAnyPackage(MIDDLE + ".postgres", MIDDLE + ".assembly", MIDDLE + ".settings");
 
-    /** An application that runs an enqueuer inside itself has neither the command line nor the HTTP server. */
     @ArchTest
-    static final ArchRule the_assembly_needs_neither_the_commands_nor_the_admin_server = noClasses()
+    static final ArchRule the_settings_know_no_other_leaf = noClasses()
             .that()
-            .resideInAPackage(MIDDLE + ".assembly")
+            .resideInAPackage(MIDDLE + ".settings")
             .should()
             .dependOnClassesThat()
-            .resideInAnyPackage(MIDDLE + ".admin", MIDDLE + ".cli", "io.javalin..", "picocli..");
+            .resideInAnyPackage(MIDDLE + ".postgres", MIDDLE + ".kafka", MIDDLE + ".assembly");
 
     /**
      * Where processes compare times, the database's clock decides; a time span is measured by a clock that cannot jump.

@@ -3,6 +3,9 @@
  * io.stagedjobs.faultkit.PostgresFaultProxy} and {@link io.stagedjobs.faultkit.KafkaFaultProxy} can be cut, stalled, or
  * made to lose the answer to one particular request.
  *
+ * <p>{@link io.stagedjobs.faultkit.TestOutbox} is the outbox that these tests look into, and {@link
+ * io.stagedjobs.faultkit.Logged} hears what is logged.
+ *
  * <p>For the tests of this project only; it is not published.
  */
 @NullMarked

@@ -11,7 +11,7 @@ import java.util.Map;
 /** The enqueuer as it is shipped, a process of its own. The build leaves it there before it runs these tests. */
 final class Launcher {
 
-    static final Path PATH = Path.of("..", "enqueuer", "target", "staged-jobs", "bin", "staged-jobs")
+    static final Path PATH = Path.of("..", "daemon", "target", "staged-jobs", "bin", "staged-jobs")
             .toAbsolutePath();
 
     private static final Duration ENDS_WITHIN = Duration.ofMinutes(2);

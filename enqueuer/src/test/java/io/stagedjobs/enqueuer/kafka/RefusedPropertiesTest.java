@@ -3,7 +3,7 @@ package io.stagedjobs.enqueuer.kafka;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
-import io.stagedjobs.enqueuer.Logged;
+import io.stagedjobs.faultkit.Logged;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;

@@ -1,5 +1,0 @@
-/** The commands of {@code staged-jobs}, and the one place where everything is wired together. */
-@NullMarked
-package io.stagedjobs.enqueuer.cli;
-
-import org.jspecify.annotations.NullMarked;
