@@ -143,7 +143,8 @@ public final class EnqueuerAssembly implements AutoCloseable {
     private static Publisher publisher(
             Settings settings, String source, DatabaseIdentity identity, MeterRegistry registry) {
         settings.get(Setting.KAFKA_BOOTSTRAP_SERVERS);
-        KafkaClientSettings clients = new KafkaClientSettings(settings.kafka(), settings.get(Setting.PUBLISH_TIMEOUT));
+        KafkaClientSettings clients =
+                new KafkaClientSettings(settings.passedThrough(), settings.get(Setting.PUBLISH_TIMEOUT));
         Publisher publisher;
         try {
             publisher = switch (settings.get(Setting.DELIVERY)) {

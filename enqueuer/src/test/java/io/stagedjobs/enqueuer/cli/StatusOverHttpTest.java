@@ -8,6 +8,7 @@ import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.stagedjobs.enqueuer.Health;
 import io.stagedjobs.enqueuer.Outbox;
 import io.stagedjobs.enqueuer.admin.AdminServer;
+import io.stagedjobs.enqueuer.kafka.KafkaProperties;
 import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.testkit.Eventually;
 import java.net.URI;
@@ -38,7 +39,7 @@ class StatusOverHttpTest {
     @BeforeEach
     void open() throws Exception {
         outbox = new Outbox("status");
-        Settings settings = Settings.read(Map.of(), Command.environment(outbox));
+        Settings settings = Settings.read(Map.of(), Command.environment(outbox), KafkaProperties.PASSTHROUGH);
         admin = outbox.keep(new AdminServer(
                 new AdminServer.Binding("127.0.0.1", 0, Optional.empty()),
                 new Health(),
