@@ -62,8 +62,6 @@ public final class Cli implements Runnable {
 
     /** Runs one command and ends the process with its exit code. */
     public static void main(String[] args) {
-        System.setProperty("org.jooq.no-logo", "true");
-        System.setProperty("org.jooq.no-tips", "true");
         PrintWriter out = new PrintWriter(System.out, true, UTF_8);
         PrintWriter err = new PrintWriter(System.err, true, UTF_8);
         Thread.setDefaultUncaughtExceptionHandler((thread, error) -> endBecauseOf(error, thread, err));
