@@ -3,43 +3,23 @@ package io.stagedjobs;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import com.zaxxer.hikari.HikariDataSource;
 import io.stagedjobs.testkit.AtOnce;
 import java.io.IOException;
 import java.util.List;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jooq.exception.DataAccessException;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** Expensive first, cheap last: another service is called without a connection, then comes a short transaction. */
 class ExpensiveFirstTest {
 
-    private static SchemaFixture fixture;
-    private static HikariDataSource pool;
-
-    @BeforeAll
-    static void install() {
-        fixture = new SchemaFixture("fetch");
-        fixture.dsl().execute("CREATE TABLE users (email text PRIMARY KEY, name text NOT NULL CHECK (name <> ''))");
-        pool = fixture.pool(4);
-    }
-
-    @AfterAll
-    static void close() {
-        pool.close();
-    }
-
-    @BeforeEach
-    void clear() {
-        fixture.clear();
-        fixture.dsl().execute("DELETE FROM users");
-    }
+    @RegisterExtension
+    static final UsersFixture users =
+            new UsersFixture("fetch", "email text PRIMARY KEY, name text NOT NULL CHECK (name <> '')");
 
     /** A client of another service: refuses to be called inside a unit, and counts its calls. */
     private static final class Upstream {
@@ -62,7 +42,7 @@ class ExpensiveFirstTest {
     }
 
     private static List<String> emails() {
-        return fixture.dsl().fetch("SELECT email FROM users").getValues(0, String.class);
+        return users.schema().dsl().fetch("SELECT email FROM users").getValues(0, String.class);
     }
 
     private static void fetchAndStore(Upstream upstream, UnitOfWork unit, String email) {
@@ -73,7 +53,7 @@ class ExpensiveFirstTest {
     @Test
     void a_call_inside_a_unit_is_refused_because_a_connection_is_held_there() {
         Upstream upstream = new Upstream();
-        assertThatThrownBy(() -> UnitOfWork.on(pool).run(work -> upstream.nameOf("ann")))
+        assertThatThrownBy(() -> UnitOfWork.on(users.pool()).run(work -> upstream.nameOf("ann")))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessageContainingAll("cannot call another service", "Nothing was called", "before");
         assertThat(upstream.calls).hasValue(0);
@@ -82,12 +62,12 @@ class ExpensiveFirstTest {
     @Test
     void a_call_is_refused_until_the_outermost_unit_has_ended_and_only_on_its_thread() throws Exception {
         Upstream upstream = new Upstream();
-        UnitOfWork.on(pool).run(outer -> {
-            UnitOfWork.on(fixture.database.dataSource()).run(other -> {});
+        UnitOfWork.on(users.pool()).run(outer -> {
+            UnitOfWork.on(users.schema().database.dataSource()).run(other -> {});
             assertThatThrownBy(() -> upstream.nameOf("ann")).isInstanceOf(IllegalStateException.class);
             AtOnce.run(1, i -> upstream.nameOf("bob"));
         });
-        fetchAndStore(upstream, UnitOfWork.on(pool), "eve");
+        fetchAndStore(upstream, UnitOfWork.on(users.pool()), "eve");
         assertThat(upstream.calls).hasValue(2);
         assertThat(emails()).containsExactly("eve");
     }
@@ -96,7 +76,7 @@ class ExpensiveFirstTest {
     @Test
     void a_serialization_conflict_after_the_call_repeats_only_the_transaction() throws Exception {
         Upstream upstream = new Upstream();
-        UnitOfWork unit = UnitOfWork.on(pool).isolation(Isolation.SERIALIZABLE);
+        UnitOfWork unit = UnitOfWork.on(users.pool()).isolation(Isolation.SERIALIZABLE);
         CyclicBarrier bothHaveRead = new CyclicBarrier(2);
         AtomicInteger attempts = new AtomicInteger();
         AtOnce.run(2, i -> {
@@ -113,7 +93,7 @@ class ExpensiveFirstTest {
         assertThat(upstream.calls).hasValue(2);
         assertThat(attempts.get()).isGreaterThan(2);
         assertThat(emails()).containsExactlyInAnyOrder("user.0", "user.1");
-        assertThat(fixture.namesStaged()).containsExactly("user.created", "user.created");
+        assertThat(users.schema().namesStaged()).containsExactly("user.created", "user.created");
     }
 
     private enum Step {
@@ -126,7 +106,7 @@ class ExpensiveFirstTest {
     @ParameterizedTest
     @EnumSource
     void a_failure_at_any_step_leaves_no_trace_in_the_database(Step failing) {
-        assertThatThrownBy(() -> UnitOfWork.on(pool).run(work -> {
+        assertThatThrownBy(() -> UnitOfWork.on(users.pool()).run(work -> {
                     failIf(failing == Step.BEFORE_ANY_STATEMENT);
                     store(work, "first", "first");
                     store(work, "second", failing == Step.STATEMENT ? "" : "name");
@@ -144,8 +124,8 @@ class ExpensiveFirstTest {
                             default -> IOException.class;
                         });
         assertThat(emails()).isEmpty();
-        assertThat(fixture.namesStaged()).isEmpty();
-        assertThat(pool.getHikariPoolMXBean().getActiveConnections()).isZero();
+        assertThat(users.schema().namesStaged()).isEmpty();
+        assertThat(users.pool().getHikariPoolMXBean().getActiveConnections()).isZero();
     }
 
     private static void failIf(boolean failing) throws IOException {
@@ -157,28 +137,28 @@ class ExpensiveFirstTest {
     @Test
     void a_repeated_unit_that_upserts_is_harmless() {
         Upstream upstream = new Upstream();
-        UnitOfWork unit = UnitOfWork.on(pool);
+        UnitOfWork unit = UnitOfWork.on(users.pool());
         for (int i = 0; i < 3; i++) {
             fetchAndStore(upstream, unit, "ann");
         }
         assertThat(emails()).containsExactly("ann");
-        assertThat(fixture.namesStaged()).containsExactly("user.created");
+        assertThat(users.schema().namesStaged()).containsExactly("user.created");
     }
 
     @ParameterizedTest
     @EnumSource
     void fifty_threads_with_one_address_make_one_user_and_one_job(Isolation isolation) throws Exception {
         Upstream upstream = new Upstream();
-        UnitOfWork unit = UnitOfWork.on(pool).isolation(isolation).attemptsMax(50);
+        UnitOfWork unit = UnitOfWork.on(users.pool()).isolation(isolation).attemptsMax(50);
         AtOnce.run(50, i -> fetchAndStore(upstream, unit, "ann"));
         assertThat(emails()).containsExactly("ann");
-        assertThat(fixture.namesStaged()).containsExactly("user.created");
+        assertThat(users.schema().namesStaged()).containsExactly("user.created");
         assertThat(upstream.calls).hasValue(50);
     }
 
     @Test
     void fifty_threads_that_look_up_and_else_insert_make_one_user_and_one_job() throws Exception {
-        UnitOfWork unit = UnitOfWork.on(pool)
+        UnitOfWork unit = UnitOfWork.on(users.pool())
                 .isolation(Isolation.SERIALIZABLE)
                 .attemptsMax(50)
                 .retryUniqueViolations();
@@ -195,6 +175,6 @@ class ExpensiveFirstTest {
                     }
                 }));
         assertThat(emails()).containsExactly("ann");
-        assertThat(fixture.namesStaged()).containsExactly("user.created");
+        assertThat(users.schema().namesStaged()).containsExactly("user.created");
     }
 }

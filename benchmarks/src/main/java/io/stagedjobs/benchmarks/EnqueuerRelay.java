@@ -1,6 +1,6 @@
 package io.stagedjobs.benchmarks;
 
-import io.stagedjobs.enqueuer.settings.Setting;
+import io.stagedjobs.enqueuer.settings.Durations;
 import io.stagedjobs.testkit.ChildProcess;
 import io.stagedjobs.testkit.TestDatabase;
 import java.time.Duration;
@@ -72,7 +72,7 @@ record EnqueuerRelay(String mode, Build build) implements Relay {
                 set = found.find() ? found.group(1) : "";
             }
         }
-        return Setting.parseDuration(set);
+        return Durations.parse(set);
     }
 
     private ChildProcess start(List<String> args, List<String> jvm, Map<String, String> settings) {

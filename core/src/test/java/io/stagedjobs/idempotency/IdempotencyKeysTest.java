@@ -8,11 +8,11 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import com.zaxxer.hikari.HikariDataSource;
 import io.stagedjobs.Isolation;
 import io.stagedjobs.JobRefusedException;
-import io.stagedjobs.SchemaFixture;
 import io.stagedjobs.StagedJob;
 import io.stagedjobs.StagedJobs;
 import io.stagedjobs.UnitListener.Outcome;
 import io.stagedjobs.UnitOfWork;
+import io.stagedjobs.UsersFixture;
 import io.stagedjobs.Work;
 import io.stagedjobs.schema.Schema;
 import io.stagedjobs.testkit.AtOnce;
@@ -35,10 +35,8 @@ import org.jooq.conf.RenderNameCase;
 import org.jooq.conf.RenderQuotedNames;
 import org.jooq.conf.Settings;
 import org.jooq.impl.DSL;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -47,30 +45,12 @@ class IdempotencyKeysTest {
 
     private static final String BODY = "{\"email\":\"ann@example.com\"}";
 
-    private static SchemaFixture fixture;
-    private static HikariDataSource pool;
+    @RegisterExtension
+    static final UsersFixture users =
+            new UsersFixture("idempotency", "id int GENERATED ALWAYS AS IDENTITY, email text NOT NULL");
 
     private final AtomicInteger runs = new AtomicInteger();
-    private final IdempotencyKeys keys = IdempotencyKeys.on(UnitOfWork.on(pool));
-
-    @BeforeAll
-    static void install() {
-        fixture = new SchemaFixture("idempotency");
-        fixture.dsl().execute("CREATE TABLE users (id int GENERATED ALWAYS AS IDENTITY, email text NOT NULL)");
-        pool = fixture.pool(4);
-    }
-
-    @AfterAll
-    static void close() {
-        pool.close();
-    }
-
-    @BeforeEach
-    void clear() {
-        fixture.clear();
-        fixture.dsl().execute("DELETE FROM users");
-        fixture.dsl().execute("DELETE FROM staged_job_idempotency_keys");
-    }
+    private final IdempotencyKeys keys = IdempotencyKeys.on(UnitOfWork.on(users.pool()));
 
     private static Request request(String key) {
         return Request.of("client 7", key, "POST", "/users", BODY.getBytes(UTF_8));
@@ -87,12 +67,13 @@ class IdempotencyKeysTest {
     }
 
     private static void assertUsersAndJobs(int count) {
-        assertThat(fixture.dsl().fetchCount(org.jooq.impl.DSL.table("users"))).isEqualTo(count);
-        assertThat(fixture.namesStaged()).hasSize(count);
+        assertThat(users.schema().dsl().fetchCount(org.jooq.impl.DSL.table("users")))
+                .isEqualTo(count);
+        assertThat(users.schema().namesStaged()).hasSize(count);
     }
 
     private static int keysStored() {
-        return fixture.dsl().fetchCount(org.jooq.impl.DSL.table("staged_job_idempotency_keys"));
+        return users.schema().dsl().fetchCount(org.jooq.impl.DSL.table("staged_job_idempotency_keys"));
     }
 
     private static void assertSameAnswer(Response replayed, Response first) {
@@ -189,7 +170,7 @@ class IdempotencyKeysTest {
         String lock = "pg_try_advisory_xact_lock(hashtextextended(%s, hashtextextended(%s, 409)))";
         assertThat(Files.readString(Path.of("../docs/contract.md")))
                 .contains("SELECT " + String.format(lock, "idempotency_key", "scope"));
-        try (Connection connection = fixture.database.connect();
+        try (Connection connection = users.schema().database.connect();
                 Statement statement = connection.createStatement()) {
             connection.setAutoCommit(false);
             statement.execute("SELECT " + String.format(lock, "'k'", "'client 7'"));
@@ -263,7 +244,7 @@ class IdempotencyKeysTest {
             value = Isolation.class,
             names = {"REPEATABLE_READ", "SERIALIZABLE"})
     void an_answer_that_was_committed_after_the_snapshot_is_found_by_the_next_attempt(Isolation isolation) {
-        UnitOfWork unit = UnitOfWork.on(pool).isolation(isolation);
+        UnitOfWork unit = UnitOfWork.on(users.pool()).isolation(isolation);
         Response second = unit.call(work -> {
             work.dsl().fetchSingle("SELECT count(*) FROM users");
             if (work.attempt() == 1) {
@@ -281,8 +262,8 @@ class IdempotencyKeysTest {
     @EnumSource
     void fifty_threads_with_one_key_make_one_user_and_one_job_and_all_get_the_first_answer(Isolation isolation)
             throws Exception {
-        IdempotencyKeys isolated =
-                IdempotencyKeys.on(UnitOfWork.on(pool).isolation(isolation).attemptsMax(50));
+        IdempotencyKeys isolated = IdempotencyKeys.on(
+                UnitOfWork.on(users.pool()).isolation(isolation).attemptsMax(50));
         AtomicInteger firsts = new AtomicInteger();
         Queue<String> bodies = new ConcurrentLinkedQueue<>();
         AtOnce.run(50, i -> {
@@ -314,10 +295,10 @@ class IdempotencyKeysTest {
     @Test
     void serializable_requests_with_different_keys_do_not_conflict() {
         List<Outcome> outcomes = new ArrayList<>();
-        try (HikariDataSource second = fixture.pool(1);
-                HikariDataSource third = fixture.pool(1)) {
+        try (HikariDataSource second = users.schema().pool(1);
+                HikariDataSource third = users.schema().pool(1)) {
             answerAndThen(
-                    pool,
+                    users.pool(),
                     "1",
                     outcomes,
                     () -> answerAndThen(second, "2", outcomes, () -> answerAndThen(third, "3", outcomes, () -> {})));
@@ -345,7 +326,8 @@ class IdempotencyKeysTest {
 
     @Test
     void old_keys_are_pruned_by_the_databases_clock_in_bounded_steps_and_are_new_again() {
-        fixture.dsl()
+        users.schema()
+                .dsl()
                 .execute("INSERT INTO staged_job_idempotency_keys"
                         + " (scope, idempotency_key, fingerprint, status, created_at)"
                         + " SELECT 'client 7', 'old.' || n, 'f', 200, clock_timestamp() - interval '25 hours'"
@@ -353,7 +335,7 @@ class IdempotencyKeysTest {
         Response fresh = keys.answer(request("fresh"), this::createUser);
         List<Outcome> steps = new ArrayList<>();
         IdempotencyKeys watched =
-                IdempotencyKeys.on(UnitOfWork.on(pool).listening(attempt -> steps.add(attempt.outcome())));
+                IdempotencyKeys.on(UnitOfWork.on(users.pool()).listening(attempt -> steps.add(attempt.outcome())));
         assertThat(watched.prune(Duration.ofHours(24))).isEqualTo(2500);
         assertThat(steps).hasSize(1 + 3).containsOnly(Outcome.COMMITTED);
         assertThat(watched.prune(Duration.ofHours(24))).isZero();
@@ -366,7 +348,8 @@ class IdempotencyKeysTest {
 
     @Test
     void several_may_prune_at_once() throws Exception {
-        fixture.dsl()
+        users.schema()
+                .dsl()
                 .execute("INSERT INTO staged_job_idempotency_keys (scope, idempotency_key, fingerprint, created_at)"
                         + " SELECT 'c', n::text, 'f', clock_timestamp() - interval '1 hour'"
                         + " FROM generate_series(1, 5000) AS n");
@@ -379,10 +362,10 @@ class IdempotencyKeysTest {
     @Test
     void keys_live_in_the_schema_that_was_named() throws SQLException {
         Schema elsewhere = Schema.named("else where");
-        try (Connection connection = fixture.database.connect()) {
+        try (Connection connection = users.schema().database.connect()) {
             elsewhere.migrate(connection);
         }
-        UnitOfWork unit = UnitOfWork.on(pool).staging(new StagedJobs(elsewhere));
+        UnitOfWork unit = UnitOfWork.on(users.pool()).staging(new StagedJobs(elsewhere));
         IdempotencyKeys there = IdempotencyKeys.on(unit, elsewhere);
         Response first = there.answer(request("k"), this::createUser);
         assertSameAnswer(there.answer(request("k"), this::createUser), first);
@@ -393,7 +376,7 @@ class IdempotencyKeysTest {
     @Test
     void jooqs_settings_of_the_application_do_not_change_our_tables() throws SQLException {
         Schema elsewhere = Schema.named("else where 2");
-        try (Connection connection = fixture.database.connect()) {
+        try (Connection connection = users.schema().database.connect()) {
             elsewhere.migrate(connection);
         }
         Settings settings = new Settings()
@@ -401,7 +384,7 @@ class IdempotencyKeysTest {
                 .withRenderNameCase(RenderNameCase.UPPER)
                 .withRenderQuotedNames(RenderQuotedNames.NEVER);
         UnitOfWork unit = UnitOfWork.on(
-                        DSL.using(pool, SQLDialect.POSTGRES, settings).configuration())
+                        DSL.using(users.pool(), SQLDialect.POSTGRES, settings).configuration())
                 .staging(new StagedJobs(elsewhere));
         IdempotencyKeys there = IdempotencyKeys.on(unit, elsewhere);
         Response first = there.answer(request("k"), this::createUser);

@@ -80,12 +80,13 @@ final class LaneOwnership implements AutoCloseable {
                 return Step.of(aside.blocked().isNothing() ? Kind.IDLE : Kind.BLOCKED);
             }
             Batch batch = new Batch(keepsProgress ? lastBatch + 1 : 0, jobs);
+            List<Row> rows = rows(jobs);
             reader.readAhead(claim.read(), limits);
             if (claim.read().full()) {
-                transaction.deleteMeanwhile(rows(jobs), batch.number());
+                transaction.deleteMeanwhile(rows, batch.number());
             }
             Outcome outcome = session.publish(batch);
-            return settle(transaction, claim.read(), batch, outcome);
+            return settle(transaction, claim.read(), batch, rows, outcome);
         }
     }
 
@@ -94,7 +95,8 @@ final class LaneOwnership implements AutoCloseable {
     }
 
     /** Deletes what Kafka holds, moves aside what it refuses, and commits both. */
-    private Step settle(LaneTransaction transaction, LaneTransaction.Read read, Batch batch, Outcome outcome) {
+    private Step settle(
+            LaneTransaction transaction, LaneTransaction.Read read, Batch batch, List<Row> rows, Outcome outcome) {
         List<Moved> moved = outcome.toMoveAside(batch.jobs());
         List<Job> left = outcome.left(batch.jobs(), moved);
         if (outcome.published().size() < batch.jobs().size()) {
@@ -106,7 +108,7 @@ final class LaneOwnership implements AutoCloseable {
                     ? Step.of(Kind.BLOCKED)
                     : Step.unpublished(batch.jobs().size(), null, outcome.failure());
         }
-        unsettled = rows(outcome.published());
+        unsettled = outcome.published().size() == rows.size() ? rows : rows(outcome.published());
         Deleted deleted = delete(transaction, read, batch);
         Optional<String> kept = transaction.stillThere(unsettled, deleted);
         if (kept.isPresent()) {

@@ -74,12 +74,16 @@ final class LaneReader {
      * Begins a transaction in which all that is known of the lane is true; empty if the lane has to be acquired anew.
      */
     Optional<LaneTransaction> begin() {
-        Optional<LaneTransaction> transaction = lanes.begin(lane, generation);
-        if (transaction.isPresent() && !position.isTrueIn(transaction.get().era())) {
-            transaction.get().close();
-            return Optional.empty();
+        return lanes.begin(lane, generation).flatMap(this::inThisEra);
+    }
+
+    /** The transaction, unless the server was started since: then it is closed. */
+    private Optional<LaneTransaction> inThisEra(LaneTransaction transaction) {
+        if (position.isTrueIn(transaction.era())) {
+            return Optional.of(transaction);
         }
-        return transaction;
+        transaction.close();
+        return Optional.empty();
     }
 
     /** Claims the lane with its next jobs. {@link Claim.State#SUPERSEDED} also where the server was started since. */
@@ -87,11 +91,6 @@ final class LaneReader {
         Ahead readAhead = ahead;
         ahead = null;
         Claim claim = readAhead == null ? claimAndRead(blocked, limits) : claimWith(readAhead, blocked, limits);
-        LaneTransaction transaction = claim.transaction();
-        if (transaction != null && !position.isTrueIn(transaction.era())) {
-            claim.close();
-            return Claim.SUPERSEDED;
-        }
         waits = claim.state() != Claim.State.NOTHING_WAITS;
         return claim;
     }
@@ -103,7 +102,11 @@ final class LaneReader {
             position.passed(Long.MAX_VALUE, asked.selection.withNothingBlocked(), asked.horizon);
         }
         LaneTransaction transaction = claim.transaction();
-        return transaction == null ? claim : unlessExceptionIsOver(transaction, claim.read(), blocked, limits);
+        return transaction == null
+                ? claim
+                : inThisEra(transaction)
+                        .map(open -> unlessExceptionIsOver(open, claim.read(), blocked, limits))
+                        .orElse(Claim.SUPERSEDED);
     }
 
     /** What an old transaction has committed at last lies below the start of the read. */
@@ -129,8 +132,7 @@ final class LaneReader {
             return claimAndRead(blocked, limits);
         }
         asked = readAhead.question;
-        Optional<LaneTransaction> transaction = lanes.begin(lane, generation);
-        return transaction.map(open -> Claim.of(open, read.get())).orElse(Claim.SUPERSEDED);
+        return begin().map(open -> Claim.of(open, read.get())).orElse(Claim.SUPERSEDED);
     }
 
     /** What fails beside the lane's thread costs the lane nothing: it reads once more. */

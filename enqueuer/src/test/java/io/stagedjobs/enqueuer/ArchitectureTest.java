@@ -1,17 +1,27 @@
 package io.stagedjobs.enqueuer;
 
+import static com.tngtech.archunit.base.DescribedPredicate.not;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.equivalentTo;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static org.assertj.core.api.Assertions.assertThat;
 
+import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
+import io.stagedjobs.enqueuer.settings.Passthrough;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Instant;
 import java.time.LocalDateTime;
 import java.time.OffsetDateTime;
 import java.util.Date;
+import java.util.stream.Stream;
 
 @AnalyzeClasses(packages = "io.stagedjobs.enqueuer", importOptions = ImportOption.DoNotIncludeTests.class)
 class ArchitectureTest {
@@ -55,8 +65,25 @@ class ArchitectureTest {
             .that()
             .resideInAPackage(MIDDLE + ".kafka")
             .should()
-            .dependOnClassesThat()
-            .resideInAnyPackage(MIDDLE + ".postgres", MIDDLE + ".assembly", MIDDLE + ".settings");
+            .dependOnClassesThat(resideInAnyPackage(MIDDLE + ".postgres", MIDDLE + ".assembly", MIDDLE + ".settings")
+                    .and(not(equivalentTo(Passthrough.class))));
+
+    /** Kafka hands over what may be set. The compiler copies constants, so the sources are read too. */
+    @ArchTest
+    static void the_settings_know_no_client(JavaClasses all) throws IOException {
+        noClasses()
+                .that()
+                .resideInAPackage(MIDDLE + ".settings")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage("org.apache.kafka..", MIDDLE + ".kafka")
+                .check(all);
+        try (Stream<Path> sources = Files.list(Path.of("src/main/java/io/stagedjobs/enqueuer/settings"))) {
+            assertThat(sources).isNotEmpty().allSatisfy(source -> assertThat(source)
+                    .content()
+                    .doesNotContain("org.apache.kafka", MIDDLE + ".kafka"));
+        }
+    }
 
     @ArchTest
     static final ArchRule the_settings_know_no_other_leaf = noClasses()

@@ -40,16 +40,11 @@ enum Flaw {
     /** A new owner writes down the batch that only Kafka knew, but does not look for its rows. */
     SKIPS_THE_RECONCILE {
         @Override
-        ModelStore store(World world, Ledger ledger, int lanes) {
-            return new ModelStore(world, ledger, lanes) {
+        ModelStore.Transaction transaction(ModelStore store, ModelStore.Session session) {
+            return store.new Transaction(session) {
                 @Override
-                Transaction transaction(Session session) {
-                    return new Transaction(session) {
-                        @Override
-                        public List<Row> present(Collection<Long> ids) {
-                            return super.present(List.of());
-                        }
-                    };
+                public List<Row> present(Collection<Long> ids) {
+                    return super.present(List.of());
                 }
             };
         }
@@ -89,21 +84,15 @@ enum Flaw {
     /** The progress is understood as "everything up to the highest id". */
     TAKES_THE_HIGHEST_ID_FOR_PROGRESS {
         @Override
-        ModelStore store(World world, Ledger ledger, int lanes) {
-            return new ModelStore(world, ledger, lanes) {
+        ModelStore.Transaction transaction(ModelStore store, ModelStore.Session session) {
+            return store.new Transaction(session) {
                 @Override
-                Transaction transaction(Session session) {
-                    return new Transaction(session) {
-                        @Override
-                        public List<Row> present(Collection<Long> ids) {
-                            Set<Long> wanted = new TreeSet<>(ids);
-                            if (!ids.isEmpty()) {
-                                wanted.addAll(
-                                        rows().headMap(Collections.max(ids)).keySet());
-                            }
-                            return super.present(wanted);
-                        }
-                    };
+                public List<Row> present(Collection<Long> ids) {
+                    Set<Long> wanted = new TreeSet<>(ids);
+                    if (!ids.isEmpty()) {
+                        wanted.addAll(rows().headMap(Collections.max(ids)).keySet());
+                    }
+                    return super.present(wanted);
                 }
             };
         }
@@ -154,21 +143,16 @@ enum Flaw {
     /** What follows of a parked job's key is read like anything else. */
     DOES_NOT_LEAVE_FOLLOWERS_OUT {
         @Override
-        ModelStore store(World world, Ledger ledger, int lanes) {
-            return new ModelStore(world, ledger, lanes) {
+        ModelStore.Transaction transaction(ModelStore store, ModelStore.Session session) {
+            return store.new Transaction(session) {
                 @Override
-                Transaction transaction(Session session) {
-                    return new Transaction(session) {
-                        @Override
-                        Read select(Selection asked) {
-                            Blocked blocked = asked.blocked();
-                            return super.select(new Selection(
-                                    asked.after(),
-                                    asked.exceptions(),
-                                    new Blocked(blocked.topics(), blocked.from(), false),
-                                    asked.limits()));
-                        }
-                    };
+                Read select(Selection asked) {
+                    Blocked blocked = asked.blocked();
+                    return super.select(new Selection(
+                            asked.after(),
+                            asked.exceptions(),
+                            new Blocked(blocked.topics(), blocked.from(), false),
+                            asked.limits()));
                 }
             };
         }
@@ -190,24 +174,16 @@ enum Flaw {
     /** Deletes all rows up to the last one that was published. */
     DELETES_UP_TO_THE_LAST_ID {
         @Override
-        ModelStore store(World world, Ledger ledger, int lanes) {
-            return new ModelStore(world, ledger, lanes) {
+        ModelStore.Transaction transaction(ModelStore store, ModelStore.Session session) {
+            return store.new Transaction(session) {
                 @Override
-                Transaction transaction(Session session) {
-                    return new Transaction(session) {
-                        @Override
-                        List<Job> toDelete(Collection<Row> asked) {
-                            List<Job> published = super.toDelete(asked);
-                            return published.isEmpty()
-                                    ? published
-                                    : List.copyOf(rows().headMap(
-                                                    published
-                                                            .get(published.size() - 1)
-                                                            .id(),
-                                                    true)
-                                            .values());
-                        }
-                    };
+                List<Job> toDelete(Collection<Row> asked) {
+                    List<Job> published = super.toDelete(asked);
+                    return published.isEmpty()
+                            ? published
+                            : List.copyOf(rows().headMap(
+                                            published.get(published.size() - 1).id(), true)
+                                    .values());
                 }
             };
         }
@@ -240,16 +216,11 @@ enum Flaw {
     /** Reads that begin above an old transaction go on there when it is over. */
     FLOOR_FORGETS_ITS_EXCEPTIONS {
         @Override
-        ModelStore store(World world, Ledger ledger, int lanes) {
-            return new ModelStore(world, ledger, lanes) {
+        ModelStore.Transaction transaction(ModelStore store, ModelStore.Session session) {
+            return store.new Transaction(session) {
                 @Override
-                Transaction transaction(Session session) {
-                    return new Transaction(session) {
-                        @Override
-                        public boolean anyOver(Set<String> writers) {
-                            return super.anyOver(Set.of());
-                        }
-                    };
+                public boolean anyOver(Set<String> writers) {
+                    return super.anyOver(Set.of());
                 }
             };
         }
@@ -258,16 +229,11 @@ enum Flaw {
     /** The rows of a batch of which Kafka took a part only go nevertheless. */
     DOES_NOT_TAKE_A_DELETION_BACK {
         @Override
-        ModelStore store(World world, Ledger ledger, int lanes) {
-            return new ModelStore(world, ledger, lanes) {
+        ModelStore.Transaction transaction(ModelStore store, ModelStore.Session session) {
+            return store.new Transaction(session) {
                 @Override
-                Transaction transaction(Session session) {
-                    return new Transaction(session) {
-                        @Override
-                        public void takeBackDeletion() {
-                            deletedMeanwhile();
-                        }
-                    };
+                public void takeBackDeletion() {
+                    deletedMeanwhile();
                 }
             };
         }
@@ -276,17 +242,12 @@ enum Flaw {
     /** An old transaction counts as open until it has given up its locks. */
     TAKES_A_LOCK_FOR_AN_OPEN_TRANSACTION {
         @Override
-        ModelStore store(World world, Ledger ledger, int lanes) {
-            return new ModelStore(world, ledger, lanes) {
+        ModelStore.Transaction transaction(ModelStore store, ModelStore.Session session) {
+            return store.new Transaction(session) {
                 @Override
-                Transaction transaction(Session session) {
-                    return new Transaction(session) {
-                        @Override
-                        public boolean anyOver(Set<String> writers) {
-                            super.anyOver(writers);
-                            return !writers().containsAll(writers);
-                        }
-                    };
+                public boolean anyOver(Set<String> writers) {
+                    super.anyOver(writers);
+                    return !store.writers().containsAll(writers);
                 }
             };
         }
@@ -295,16 +256,11 @@ enum Flaw {
     /** Lets the floor pass blocked jobs that were not moved aside yet. */
     SWEEP_CLAIMS_MORE_THAN_IT_LOOKED_AT {
         @Override
-        ModelStore store(World world, Ledger ledger, int lanes) {
-            return new ModelStore(world, ledger, lanes) {
+        ModelStore.Transaction transaction(ModelStore store, ModelStore.Session session) {
+            return store.new Transaction(session) {
                 @Override
-                Transaction transaction(Session session) {
-                    return new Transaction(session) {
-                        @Override
-                        public Swept sweep(Map<String, Refusal> refused, BatchLimits limits, long after) {
-                            return new Swept(super.sweep(refused, limits, after).moved(), Long.MAX_VALUE);
-                        }
-                    };
+                public Swept sweep(Map<String, Refusal> refused, BatchLimits limits, long after) {
+                    return new Swept(super.sweep(refused, limits, after).moved(), Long.MAX_VALUE);
                 }
             };
         }
@@ -328,21 +284,16 @@ enum Flaw {
     /** Whoever goes on under another channel does not wait until that is committed. */
     USES_A_CHANNEL_BEFORE_IT_IS_COMMITTED {
         @Override
-        ModelStore store(World world, Ledger ledger, int lanes) {
-            return new ModelStore(world, ledger, lanes) {
+        ModelStore.Transaction transaction(ModelStore store, ModelStore.Session session) {
+            return store.new Transaction(session) {
                 @Override
-                Transaction transaction(Session session) {
-                    return new Transaction(session) {
-                        @Override
-                        public void commit() {
-                            if (session.channel == null) {
-                                super.commit();
-                            } else {
-                                session.committing = true;
-                                session.broken = true;
-                            }
-                        }
-                    };
+                public void commit() {
+                    if (session.channel == null) {
+                        super.commit();
+                    } else {
+                        session.committing = true;
+                        session.broken = true;
+                    }
                 }
             };
         }
@@ -394,7 +345,17 @@ enum Flaw {
 
     /** PostgreSQL under this protocol. */
     ModelStore store(World world, Ledger ledger, int lanes) {
-        return new ModelStore(world, ledger, lanes);
+        return new ModelStore(world, ledger, lanes) {
+            @Override
+            Transaction transaction(Session session) {
+                return Flaw.this.transaction(this, session);
+            }
+        };
+    }
+
+    /** A transaction of PostgreSQL under this protocol. */
+    ModelStore.Transaction transaction(ModelStore store, ModelStore.Session session) {
+        return store.new Transaction(session);
     }
 
     /** How a lane is acquired under this protocol. */

@@ -1,5 +1,6 @@
 package io.stagedjobs.spring;
 
+import io.stagedjobs.enqueuer.kafka.KafkaProperties;
 import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.enqueuer.settings.SettingsException;
@@ -51,7 +52,7 @@ final class EnqueuerSettings {
                 putIfThere(given, Setting.DATABASE_PASSWORD, dataSource.getPassword());
             }
         }
-        Settings settings = Settings.of(given, PREFIX);
+        Settings settings = Settings.of(given, PREFIX, KafkaProperties.PASSTHROUGH);
         settings.get(Setting.DATABASE_URL);
         settings.get(Setting.KAFKA_BOOTSTRAP_SERVERS);
         return settings;

@@ -219,7 +219,7 @@ class AutoConfigurationTest {
         assertThat(same.find(Setting.DATABASE_USERNAME)).contains("app");
         assertThat(same.find(Setting.DATABASE_PASSWORD)).contains("s3cret");
         assertThat(same.get(Setting.DATABASE_SCHEMA)).isEqualTo("jobs");
-        assertThat(same.kafka()).isEqualTo(Map.of("bootstrap.servers", "k:9092"));
+        assertThat(same.passedThrough()).isEqualTo(Map.of("bootstrap.servers", "k:9092"));
 
         Settings otherRole = EnqueuerSettings.of(
                 properties(Map.of("kafka.bootstrap.servers", "k:9092", "database.username", "relay")), details);

@@ -20,10 +20,14 @@ import java.util.Properties;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.slf4j.LoggerFactory;
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
 import org.springframework.boot.health.contributor.Health;
 import org.springframework.boot.health.contributor.HealthIndicator;
 import org.springframework.boot.health.contributor.Status;
+import org.springframework.boot.test.system.CapturedOutput;
+import org.springframework.boot.test.system.OutputCaptureExtension;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.Import;
 import org.springframework.jdbc.core.simple.JdbcClient;
@@ -34,6 +38,7 @@ import org.springframework.transaction.annotation.Transactional;
  * A small application that publishes its jobs by itself. What the README shows of Spring is a part of this: the method
  * word for word, and the properties that it starts with.
  */
+@ExtendWith(OutputCaptureExtension.class)
 class EmbeddedEnqueuerTest {
 
     private static final Path README = Path.of("../README.md");
@@ -226,6 +231,25 @@ class EmbeddedEnqueuerTest {
             assertThat(published("f")).containsExactly("f@example.com");
             Eventually.until("it is healthy", () -> health(early).getStatus() == Status.UP);
         }
+    }
+
+    /** An application that logs Kafka at info may do so for clients of its own. */
+    @Test
+    void its_libraries_print_neither_their_settings_nor_a_logo_unless_the_application_asks_for_that(
+            CapturedOutput output) throws Exception {
+        Properties properties = properties();
+        properties.setProperty("logging.level.org.apache.kafka", "info");
+        properties.setProperty("logging.level.org.jooq", "info");
+        properties.setProperty("logging.level.org.apache.kafka.clients.admin.AdminClientConfig", "info");
+        try (RunningApplication asking = started(properties)) {
+            asking.bean(Users.class).create("g@example.com");
+            untilAllIsPublished(asking);
+            assertThat(LoggerFactory.getLogger("org.jooq.Constants").isInfoEnabled())
+                    .isFalse();
+        }
+        assertThat(output)
+                .contains("Instantiated a transactional producer", "AdminClientConfig values")
+                .doesNotContain("ProducerConfig values", "ConsumerConfig values", "Kafka version", "Thank you for using");
     }
 
     /** The others are regions of core's test, which has no Spring. */

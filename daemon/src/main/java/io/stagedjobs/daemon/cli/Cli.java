@@ -4,6 +4,8 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.stagedjobs.StagedJobsException;
 import io.stagedjobs.enqueuer.ExternalFailureException;
+import io.stagedjobs.enqueuer.kafka.KafkaProperties;
+import io.stagedjobs.enqueuer.settings.NearestName;
 import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.enqueuer.settings.SettingsException;
@@ -60,8 +62,6 @@ public final class Cli implements Runnable {
 
     /** Runs one command and ends the process with its exit code. */
     public static void main(String[] args) {
-        System.setProperty("org.jooq.no-logo", "true");
-        System.setProperty("org.jooq.no-tips", "true");
         PrintWriter out = new PrintWriter(System.out, true, UTF_8);
         PrintWriter err = new PrintWriter(System.err, true, UTF_8);
         Thread.setDefaultUncaughtExceptionHandler((thread, error) -> endBecauseOf(error, thread, err));
@@ -109,14 +109,14 @@ public final class Cli implements Runnable {
             Map<String, CommandLine> commands = e.getCommandLine().getSubcommands();
             if (!commands.isEmpty() && !first.startsWith("-")) {
                 return "unknown command \"" + first + "\". The nearest known one is "
-                        + Settings.nearest(first, commands.keySet());
+                        + NearestName.of(first, commands.keySet());
             }
             if (!first.startsWith("--")) {
                 return "an argument is no flag and belongs to none";
             }
             String flag = first.replaceFirst("(?s)=.*", "");
             Set<String> known = e.getCommandLine().getCommandSpec().optionsMap().keySet();
-            return "unknown flag " + flag + ". The nearest known one is " + Settings.nearest(flag, known);
+            return "unknown flag " + flag + ". The nearest known one is " + NearestName.of(flag, known);
         }
         return e.getArgSpec() != null && e.getArgSpec().isOption() && isKafka((OptionSpec) e.getArgSpec())
                 ? "--kafka is wrong: expected PROPERTY=VALUE, such as --kafka linger.ms=5"
@@ -139,9 +139,9 @@ public final class Cli implements Runnable {
         Setting.ALL.forEach(setting -> take(parsed, setting.flag(), setting.key(), flags));
         take(parsed, "--config-file", "config.file", flags);
         Map<String, String> kafka = parsed.matchedOptionValue("--kafka", Map.of());
-        kafka.forEach((property, value) -> flags.put(Setting.KAFKA_PREFIX + property, value));
+        kafka.forEach((property, value) -> flags.put(KafkaProperties.PASSTHROUGH.prefix() + property, value));
         Cli cli = (Cli) command.root().userObject();
-        return Settings.read(flags, cli.environment);
+        return Settings.read(flags, cli.environment, KafkaProperties.PASSTHROUGH);
     }
 
     /** Text from elsewhere as one line that cannot play tricks with a terminal. */

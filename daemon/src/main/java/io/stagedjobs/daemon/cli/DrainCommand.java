@@ -2,7 +2,7 @@ package io.stagedjobs.daemon.cli;
 
 import io.stagedjobs.enqueuer.assembly.Drain;
 import io.stagedjobs.enqueuer.postgres.StatusReader;
-import io.stagedjobs.enqueuer.settings.Setting;
+import io.stagedjobs.enqueuer.settings.Durations;
 import java.io.PrintWriter;
 import java.time.Duration;
 import java.util.concurrent.Callable;
@@ -52,7 +52,7 @@ final class DrainCommand implements Callable<Integer> {
 
     private Duration patience() {
         try {
-            return Setting.parseDuration(giveUpAfter);
+            return Durations.parse(giveUpAfter);
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), "--give-up-after is wrong: " + e.getMessage());
         }

@@ -7,6 +7,7 @@ import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.stagedjobs.daemon.admin.AdminServer;
 import io.stagedjobs.enqueuer.Health;
+import io.stagedjobs.enqueuer.kafka.KafkaProperties;
 import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.faultkit.TestOutbox;
 import io.stagedjobs.testkit.Eventually;
@@ -38,7 +39,7 @@ class StatusOverHttpTest {
     @BeforeEach
     void open() throws Exception {
         outbox = new TestOutbox("status");
-        Settings settings = Settings.read(Map.of(), Command.environment(outbox));
+        Settings settings = Settings.read(Map.of(), Command.environment(outbox), KafkaProperties.PASSTHROUGH);
         admin = outbox.keep(new AdminServer(
                 new AdminServer.Binding("127.0.0.1", 0, Optional.empty()),
                 new Health(),

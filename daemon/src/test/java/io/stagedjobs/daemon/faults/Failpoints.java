@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.stagedjobs.daemon.cli.Cli;
 import io.stagedjobs.daemon.cli.Command;
+import io.stagedjobs.enqueuer.postgres.StatementFiles;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.reflect.InvocationTargetException;
@@ -23,6 +24,7 @@ import java.util.Properties;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.logging.Logger;
+import java.util.regex.Pattern;
 import org.apache.kafka.clients.producer.ProducerInterceptor;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
@@ -105,8 +107,13 @@ final class Failpoints {
         }
     }
 
-    /** Sees the statements of a batch by their words. */
+    /** Sees the statements of a batch by the files that they are in. */
     private static final class PointedDriver implements Driver {
+        private static final Pattern LOCK = StatementFiles.pattern("lock");
+        private static final Pattern DELETE = StatementFiles.pattern("delete");
+        private static final List<Pattern> CLAIMS =
+                List.of(StatementFiles.pattern("lock-if-waiting"), StatementFiles.pattern("lock-if-waiting-or-over"));
+
         private final Driver real;
 
         PointedDriver(Driver real) {
@@ -138,9 +145,10 @@ final class Failpoints {
                 if (!method.startsWith("execute")) {
                     return call.run();
                 }
-                boolean delete = sql.startsWith("DELETE FROM \"public\".staged_jobs ");
-                boolean claim = sql.startsWith("SELECT l.generation") && sql.contains("SELECT id, ");
-                if (sql.contains("FOR NO KEY UPDATE")) {
+                boolean delete = DELETE.matcher(sql).find();
+                boolean claim = CLAIMS.stream()
+                        .anyMatch(claiming -> claiming.matcher(sql).find());
+                if (claim || LOCK.matcher(sql).find()) {
                     reach(Point.K0_BEFORE_SELECT);
                 } else if (delete) {
                     reach(Point.K7_KAFKA_COMMITTED);

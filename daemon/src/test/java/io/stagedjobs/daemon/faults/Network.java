@@ -1,6 +1,7 @@
 package io.stagedjobs.daemon.faults;
 
 import io.stagedjobs.daemon.cli.Command;
+import io.stagedjobs.enqueuer.postgres.StatementFiles;
 import io.stagedjobs.faultkit.KafkaFaultProxy;
 import io.stagedjobs.faultkit.PostgresFaultProxy;
 import io.stagedjobs.faultkit.PostgresFaultProxy.Exchange;
@@ -16,7 +17,7 @@ import java.util.regex.Pattern;
 final class Network implements AutoCloseable {
 
     /** Whatever way a batch is settled, its rows are deleted. */
-    private static final Pattern DELETION = Pattern.compile("DELETE FROM \\S*staged_jobs\\b");
+    private static final Pattern DELETION = StatementFiles.pattern("delete");
 
     private static final int STARTS_MAX = 5;
 

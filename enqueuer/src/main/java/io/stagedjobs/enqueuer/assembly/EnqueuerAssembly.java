@@ -52,6 +52,13 @@ public final class EnqueuerAssembly implements AutoCloseable {
 
     private static final Duration STOP_MAX = Duration.ofSeconds(10);
 
+    static {
+        // Who runs an enqueuer did not ask for jOOQ's logo and tips; whoever wants them sets the property.
+        for (String silent : List.of("org.jooq.no-logo", "org.jooq.no-tips")) {
+            System.setProperty(silent, System.getProperty(silent, "true"));
+        }
+    }
+
     private final HikariDataSource pool;
     private final Publisher publisher;
     private final Enqueuer enqueuer;
@@ -143,7 +150,8 @@ public final class EnqueuerAssembly implements AutoCloseable {
     private static Publisher publisher(
             Settings settings, String source, DatabaseIdentity identity, MeterRegistry registry) {
         settings.get(Setting.KAFKA_BOOTSTRAP_SERVERS);
-        KafkaClientSettings clients = new KafkaClientSettings(settings.kafka(), settings.get(Setting.PUBLISH_TIMEOUT));
+        KafkaClientSettings clients =
+                new KafkaClientSettings(settings.passedThrough(), settings.get(Setting.PUBLISH_TIMEOUT));
         Publisher publisher;
         try {
             publisher = switch (settings.get(Setting.DELIVERY)) {

@@ -61,8 +61,8 @@ final class Cluster implements AutoCloseable {
     private final Duration timeout;
     private final Duration lookUpMax;
     private final String bootstrapServers;
-    /** The ids that are being fenced. */
-    private final Set<String> fencing = ConcurrentHashMap.newKeySet();
+    /** The ids that are fenced or being fenced. */
+    private final Set<String> fenced = ConcurrentHashMap.newKeySet();
 
     private Admin admin;
     private long connectedAt;
@@ -200,18 +200,20 @@ final class Cluster implements AutoCloseable {
 
     /**
      * Fences whoever publishes under an id and ends what it has open, as soon as its last transaction is ended
-     * everywhere. Tried until Kafka has answered once, while the caller goes on.
+     * everywhere. Tried until Kafka has answered once, while the caller goes on; not asked again after that.
      */
     @SuppressWarnings("FutureReturnValueIgnored") // what it tells is told to whenComplete
     void fence(String transactionalId) {
         Admin asked = admin();
-        if (!fencing.add(transactionalId)) {
+        if (!fenced.add(transactionalId)) {
             return;
         }
         asked.fenceProducers(Set.of(transactionalId)).all().whenComplete((done, failure) -> {
-            fencing.remove(transactionalId);
             if (failure != null && !isClosed()) {
-                LATER.execute(() -> fence(transactionalId));
+                LATER.execute(() -> {
+                    fenced.remove(transactionalId);
+                    fence(transactionalId);
+                });
             }
         });
     }

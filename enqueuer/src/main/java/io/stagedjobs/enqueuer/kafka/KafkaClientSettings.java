@@ -7,20 +7,17 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.TreeSet;
 import org.apache.kafka.clients.CommonClientConfigs;
 import org.apache.kafka.clients.admin.AdminClientConfig;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.producer.ProducerConfig;
-import org.apache.kafka.common.config.ConfigDef;
-import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.common.config.SaslConfigs;
 import org.apache.kafka.common.config.SslConfigs;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
- * The properties of the Kafka clients: ours, then the operator's over them. Properties that the delivery promise rests
- * on are not the operator's to set.
+ * The properties of the Kafka clients: ours, then the operator's over them. {@link KafkaProperties} says which they
+ * can set.
  *
  * @param operator Kafka client properties by their own names
  * @param publishTimeout how long a batch may wait for Kafka in all: looking up topics, deliveries, the commit
@@ -44,54 +41,6 @@ public record KafkaClientSettings(Map<String, String> operator, Duration publish
      * again: Kafka's default of 100 ms would be most of a small batch's time.
      */
     private static final Duration NEXT_TRANSACTION_BACKOFF = Duration.ofMillis(10);
-
-    /** Set here and nowhere else, each with the reason that a person is told. */
-    public static final Map<String, String> FIXED = Map.ofEntries(
-            Map.entry(ProducerConfig.ACKS_CONFIG, "a job is deleted only after all in-sync replicas have it"),
-            Map.entry(ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, "order and single delivery rest on it"),
-            Map.entry(ProducerConfig.KEY_SERIALIZER_CLASS_CONFIG, "keys are bytes already"),
-            Map.entry(ProducerConfig.VALUE_SERIALIZER_CLASS_CONFIG, "payloads are bytes already"),
-            Map.entry(ProducerConfig.PARTITIONER_CLASS_CONFIG, "jobs of one key keep their order in one partition"),
-            Map.entry(
-                    ProducerConfig.PARTITIONER_IGNORE_KEYS_CONFIG, "jobs of one key keep their order in one partition"),
-            Map.entry(ProducerConfig.TRANSACTIONAL_ID_CONFIG, "it belongs to the delivery mode"),
-            Map.entry(
-                    ProducerConfig.TRANSACTION_TWO_PHASE_COMMIT_ENABLE_CONFIG,
-                    "a transaction that nobody ends has to expire"),
-            Map.entry(ProducerConfig.RETRIES_CONFIG, "publish.timeout bounds the retries"),
-            Map.entry(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, "publish.timeout sets it"),
-            Map.entry(ProducerConfig.MAX_BLOCK_MS_CONFIG, "publish.timeout sets it"),
-            Map.entry(AdminClientConfig.BOOTSTRAP_CONTROLLERS_CONFIG, "brokers are asked, not controllers"));
-
-    /** Names of all properties that the producer or the admin client knows. */
-    public static Set<String> known() {
-        Set<String> names = new TreeSet<>(ProducerConfig.configNames());
-        names.addAll(AdminClientConfig.configNames());
-        return names;
-    }
-
-    /** Whether a property is a secret: Kafka's own definitions say so. */
-    public static boolean isSecret(String property) {
-        ConfigDef.ConfigKey key = ProducerConfig.configDef().configKeys().get(property);
-        return key != null && key.type == ConfigDef.Type.PASSWORD;
-    }
-
-    /**
-     * What a client would miss in a property's value when it is made, without the value, which may be a secret in the
-     * wrong place; empty if it would take it. Without this a producer's property would be found out by the first lane.
-     */
-    public static Optional<String> whatIsWrong(String property, String text) {
-        for (ConfigDef known : List.of(ProducerConfig.configDef(), AdminClientConfig.configDef())) {
-            ConfigDef.ConfigKey key = known.configKeys().get(property);
-            if (key != null && !takes(key, text)) {
-                String rule = String.valueOf(key.validator);
-                boolean told = key.validator != null && !rule.contains("@"); // else it is only the name of a class
-                return Optional.of("expected a value of type " + key.type.name().toLowerCase(Locale.ROOT)
-                        + (told ? ", " + rule : "") + ", got another one");
-            }
-        }
-        return Optional.empty();
-    }
 
     /**
      * Why a client could not be made: the first cause, and the property that it is most likely about. No value is in it
@@ -152,18 +101,6 @@ public record KafkaClientSettings(Map<String, String> operator, Duration publish
             new Suspect("certificate", SslConfigs.SSL_KEYSTORE_CERTIFICATE_CHAIN_CONFIG),
             new Suspect("pem", SslConfigs.SSL_TRUSTSTORE_CERTIFICATES_CONFIG),
             new Suspect("class", ProducerConfig.INTERCEPTOR_CLASSES_CONFIG));
-
-    private static boolean takes(ConfigDef.ConfigKey key, String text) {
-        try {
-            Object value = ConfigDef.parseType(key.name, text, key.type);
-            if (key.validator != null) {
-                key.validator.ensureValid(key.name, value);
-            }
-            return true;
-        } catch (ConfigException e) { // its words repeat the value
-            return false;
-        }
-    }
 
     /** How long a question outside any batch may take: at the start, and when a lane is acquired. */
     Duration askMax() {

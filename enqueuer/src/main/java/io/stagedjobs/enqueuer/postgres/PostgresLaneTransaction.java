@@ -6,6 +6,7 @@ import io.stagedjobs.enqueuer.BatchLimits;
 import io.stagedjobs.enqueuer.LaneTransaction;
 import io.stagedjobs.enqueuer.Refusal;
 import io.stagedjobs.enqueuer.Selection;
+import io.stagedjobs.enqueuer.postgres.Statements.JobRead;
 import io.stagedjobs.schema.Tables;
 import java.nio.ByteBuffer;
 import java.sql.Savepoint;
@@ -111,12 +112,12 @@ final class PostgresLaneTransaction implements LaneTransaction {
 
     @Override
     public Read read(Selection selection) {
-        ReadQuery reading = ReadQuery.of(sql, lane, selection);
+        ReadQuery<JobRead> reading = ReadQuery.of(sql, lane, selection);
         return completed(read(reading), selection);
     }
 
-    private Optional<Read> read(ReadQuery reading) {
-        return idle().query(ofLane("read the next jobs"), reading.sql(), reading.values(), reading.rows());
+    private Optional<Read> read(ReadQuery<JobRead> reading) {
+        return idle().query(ofLane("read the next jobs"), reading.sql().alone(), reading.values(), reading.rows());
     }
 
     /**

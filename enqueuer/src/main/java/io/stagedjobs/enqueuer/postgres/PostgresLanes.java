@@ -7,6 +7,8 @@ import io.stagedjobs.enqueuer.LaneTransaction;
 import io.stagedjobs.enqueuer.LaneTransaction.Read;
 import io.stagedjobs.enqueuer.Lanes;
 import io.stagedjobs.enqueuer.Selection;
+import io.stagedjobs.enqueuer.postgres.Statements.JobRead;
+import io.stagedjobs.enqueuer.postgres.Statements.Message;
 import io.stagedjobs.schema.Schema;
 import io.stagedjobs.schema.Tables;
 import java.sql.ResultSet;
@@ -148,8 +150,10 @@ public final class PostgresLanes implements Lanes {
 
     @Override
     public Claim claim(int lane, long generation, String era, Selection selection) {
-        ReadQuery reading = ReadQuery.of(sql, lane, selection);
-        NamedSql lock = selection.exceptions().isEmpty() ? sql.lockIfWaiting : sql.lockIfWaitingOrOver;
+        ReadQuery<JobRead> reading = ReadQuery.of(sql, lane, selection);
+        Message message = selection.exceptions().isEmpty()
+                ? reading.sql().claim()
+                : reading.sql().claimOrOver();
         Map<String, Object> values = new HashMap<>(reading.values());
         values.put("generation", generation);
         values.put("era", era);
@@ -157,10 +161,9 @@ public final class PostgresLanes implements Lanes {
         return opened(lane, transaction -> {
             long asked = System.nanoTime();
             // In READ COMMITTED each statement has a snapshot of its own: that of the read is later than the lock.
-            NamedSql message = flushing(transaction, lock.then(reading.sql()));
             Claimed claimed = transactions.waiting(() -> transaction.queries(
                     "claim jobs of lane " + lane,
-                    message,
+                    message.in(transaction),
                     values,
                     next -> new Claimed(
                             LockedLane.of(next.rows(), asked), reading.rows().read(next.rows()))));
@@ -178,20 +181,12 @@ public final class PostgresLanes implements Lanes {
         });
     }
 
-    /** Where PostgreSQL can, the same message puts on disk what it reads. */
-    private NamedSql flushing(OpenTransaction transaction, NamedSql reading) {
-        return transaction.flushesWithRead() ? reading.then(sql.flushLog) : reading;
-    }
-
     @Override
     public Optional<Read> readAhead(int lane, String era, Selection selection, List<Job> without) {
-        ReadQuery reading = ReadQuery.ahead(sql, lane, selection, without);
+        ReadQuery<Message> reading = ReadQuery.ahead(sql, lane, selection, without);
         try (OpenTransaction transaction = transactions.begin()) {
             Optional<Read> read = transaction.queries(
-                    "read ahead in lane " + lane,
-                    flushing(transaction, sql.era.then(reading.sql())),
-                    reading.values(),
-                    next -> {
+                    "read ahead in lane " + lane, reading.sql().in(transaction), reading.values(), next -> {
                         ResultSet now = next.rows();
                         boolean sameEra = now.next() && era.equals(now.getString("era"));
                         Optional<Read> found = reading.rows().read(next.rows());

@@ -5,6 +5,8 @@ import io.stagedjobs.enqueuer.Job;
 import io.stagedjobs.enqueuer.LaneTransaction.Blocked;
 import io.stagedjobs.enqueuer.LaneTransaction.Read;
 import io.stagedjobs.enqueuer.Selection;
+import io.stagedjobs.enqueuer.postgres.Statements.JobRead;
+import io.stagedjobs.enqueuer.postgres.Statements.Message;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.ArrayList;
@@ -15,31 +17,32 @@ import java.util.Optional;
 /**
  * One statement that reads the next jobs of a lane, and how its rows are understood.
  *
+ * @param <S> the ways to send it
  * @param values of its parameters
  * @param rows empty if one of the jobs exceeds its share of the bytes and came without its payload: then {@link #sized}
  *     reads
  */
-record ReadQuery(NamedSql sql, Map<String, Object> values, OpenTransaction.Rows<Optional<Read>> rows) {
+record ReadQuery<S>(S sql, Map<String, Object> values, OpenTransaction.Rows<Optional<Read>> rows) {
 
     /** The cheapest statement for that selection. */
-    static ReadQuery of(Statements sql, int lane, Selection selection) {
+    static ReadQuery<JobRead> of(Statements sql, int lane, Selection selection) {
         return selection.blocked().isNothing() ? small(sql, lane, selection) : sized(sql, lane, selection);
     }
 
-    private static ReadQuery small(Statements sql, int lane, Selection selection) {
+    private static ReadQuery<JobRead> small(Statements sql, int lane, Selection selection) {
         BatchLimits limits = selection.limits();
         long share = limits.bytesMax() / limits.rowsMax();
-        return new ReadQuery(
+        return new ReadQuery<>(
                 sql.read,
                 Map.of("share", share, "lane", lane, "after", selection.after(), "rows_max", limits.rowsMax()),
                 answer -> readSmall(answer, share, limits));
     }
 
     /** Sums sizes up, so that it ends at the bound of the bytes; leaves out what is blocked. */
-    static ReadQuery sized(Statements sql, int lane, Selection selection) {
+    static ReadQuery<JobRead> sized(Statements sql, int lane, Selection selection) {
         BatchLimits limits = selection.limits();
         Blocked blocked = selection.blocked();
-        return new ReadQuery(
+        return new ReadQuery<>(
                 sql.readSized,
                 Map.of(
                         "lane", lane,
@@ -54,9 +57,9 @@ record ReadQuery(NamedSql sql, Map<String, Object> values, OpenTransaction.Rows<
     }
 
     /** Leaves out the jobs in hand, whose ids are in order. */
-    static ReadQuery ahead(Statements sql, int lane, Selection selection, List<Job> without) {
+    static ReadQuery<Message> ahead(Statements sql, int lane, Selection selection, List<Job> without) {
         BatchLimits limits = selection.limits();
-        return new ReadQuery(
+        return new ReadQuery<>(
                 sql.readAhead,
                 Map.of(
                         "lane", lane,

@@ -15,17 +15,13 @@ final class Statements {
     final NamedSql endOrphans;
     final NamedSql take;
     final NamedSql lock;
-    final NamedSql lockIfWaiting;
-    final NamedSql lockIfWaitingOrOver;
-    final NamedSql era;
     final NamedSql lastId;
     final NamedSql writers;
     final NamedSql anyOver;
-    final NamedSql read;
-    final NamedSql readSized;
-    final NamedSql readAhead;
+    final JobRead read;
+    final JobRead readSized;
+    final Message readAhead;
     final NamedSql logFlushed;
-    final NamedSql flushLog;
     final NamedSql writeToLog;
     final NamedSql delete;
     final NamedSql deleteAndRecordBatch;
@@ -37,22 +33,54 @@ final class Statements {
     final NamedSql heldTopics;
     final NamedSql oldestAge;
 
+    /**
+     * Statements that go to the server together.
+     *
+     * @param flushing the same where PostgreSQL can put on disk what it reads
+     */
+    record Message(NamedSql plain, NamedSql flushing) {
+
+        static Message of(Schema schema, NamedSql reading) {
+            return new Message(reading, reading.then(NamedSql.load(schema, "flush-log")));
+        }
+
+        NamedSql in(OpenTransaction transaction) {
+            return transaction.flushesWithRead() ? flushing : plain;
+        }
+    }
+
+    /**
+     * A statement that reads jobs.
+     *
+     * @param alone where the lane is locked already
+     * @param claim behind the lock of the lane, if a job waits
+     * @param claimOrOver also if a transaction is over that was open before
+     */
+    record JobRead(NamedSql alone, Message claim, Message claimOrOver) {
+
+        static JobRead of(Schema schema, String file) {
+            NamedSql read = NamedSql.load(schema, file);
+            return new JobRead(
+                    read,
+                    Message.of(schema, NamedSql.load(schema, "lock-if-waiting").then(read)),
+                    Message.of(
+                            schema,
+                            NamedSql.load(schema, "lock-if-waiting-or-over").then(read)));
+        }
+    }
+
     Statements(Schema schema) {
         tables = new Tables(schema);
         endOrphans = NamedSql.load(schema, "end-orphans");
         take = NamedSql.load(schema, "take");
         lock = NamedSql.load(schema, "lock");
-        lockIfWaiting = NamedSql.load(schema, "lock-if-waiting");
-        lockIfWaitingOrOver = NamedSql.load(schema, "lock-if-waiting-or-over");
-        era = NamedSql.load(schema, "era");
         lastId = NamedSql.load(schema, "last-id");
         writers = NamedSql.load(schema, "writers");
         anyOver = NamedSql.load(schema, "any-over");
-        read = NamedSql.load(schema, "read");
-        readSized = NamedSql.load(schema, "read-sized");
-        readAhead = NamedSql.load(schema, "read-ahead");
+        read = JobRead.of(schema, "read");
+        readSized = JobRead.of(schema, "read-sized");
+        readAhead = Message.of(schema, NamedSql.load(schema, "era").then(NamedSql.load(schema, "read-ahead")));
         logFlushed = NamedSql.load(schema, "log-flushed");
-        flushLog = NamedSql.load(schema, "flush-log");
         writeToLog = NamedSql.load(schema, "write-to-log");
         delete = NamedSql.load(schema, "delete");
         recordBatch = NamedSql.load(schema, "record-batch");

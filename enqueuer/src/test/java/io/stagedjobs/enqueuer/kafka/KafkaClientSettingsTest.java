@@ -20,8 +20,8 @@ class KafkaClientSettingsTest {
      */
     @Test
     void each_property_of_the_clients_was_looked_at_and_is_either_free_or_fixed() {
-        Set<String> others = new TreeSet<>(KafkaClientSettings.known());
-        others.removeAll(KafkaClientSettings.FIXED.keySet());
+        Set<String> others = new TreeSet<>(KafkaProperties.known());
+        others.removeAll(KafkaProperties.FIXED.keySet());
         others.removeIf(name -> name.matches("(ssl|sasl|security|metrics?|metadata|reconnect|socket)\\..*"));
         assertThat(others)
                 .containsExactlyInAnyOrder(
@@ -50,24 +50,24 @@ class KafkaClientSettingsTest {
                         "retry.backoff.ms",
                         "send.buffer.bytes",
                         "transaction.timeout.ms");
-        assertThat(KafkaClientSettings.known()).containsAll(KafkaClientSettings.FIXED.keySet());
+        assertThat(KafkaProperties.known()).containsAll(KafkaProperties.FIXED.keySet());
     }
 
     @Test
     void what_would_spread_the_jobs_of_a_key_over_partitions_is_not_the_operators_to_set() {
-        assertThat(KafkaClientSettings.FIXED).containsKeys("partitioner.class", "partitioner.ignore.keys");
+        assertThat(KafkaProperties.FIXED).containsKeys("partitioner.class", "partitioner.ignore.keys");
     }
 
     @Test
     void what_is_wrong_with_a_value_is_told_without_the_value() {
         int wrong = 0;
-        for (String property : KafkaClientSettings.known()) {
-            Optional<String> told = KafkaClientSettings.whatIsWrong(property, CANARY);
+        for (String property : KafkaProperties.known()) {
+            Optional<String> told = KafkaProperties.whatIsWrong(property, CANARY);
             wrong += told.isPresent() ? 1 : 0;
             told.ifPresent(words -> assertThat(words).startsWith("expected").doesNotContain(CANARY, "@", "Lambda"));
         }
         assertThat(wrong).isGreaterThan(40);
-        assertThat(KafkaClientSettings.whatIsWrong("linger.ms", "soon"))
+        assertThat(KafkaProperties.whatIsWrong("linger.ms", "soon"))
                 .contains("expected a value of type long, [0,...], got another one");
     }
 

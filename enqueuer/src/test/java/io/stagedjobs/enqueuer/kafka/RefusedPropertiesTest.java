@@ -32,8 +32,8 @@ class RefusedPropertiesTest {
     void no_value_is_repeated(String protocol) {
         try (Logged logged = new Logged()) {
             int refused = 0;
-            for (String property : KafkaClientSettings.known()) {
-                if (KafkaClientSettings.FIXED.containsKey(property) || property.equals("bootstrap.servers")) {
+            for (String property : KafkaProperties.known()) {
+                if (KafkaProperties.FIXED.containsKey(property) || property.equals("bootstrap.servers")) {
                     continue;
                 }
                 Map<String, String> operator = new HashMap<>(BASES.get(protocol));
@@ -50,7 +50,7 @@ class RefusedPropertiesTest {
     }
 
     private static Optional<String> whatIsWrong(Map<String, String> operator, String property) {
-        Optional<String> wrong = KafkaClientSettings.whatIsWrong(property, operator.get(property));
+        Optional<String> wrong = KafkaProperties.whatIsWrong(property, operator.get(property));
         if (wrong.isPresent()) {
             return wrong;
         }

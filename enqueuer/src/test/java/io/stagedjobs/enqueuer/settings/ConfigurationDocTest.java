@@ -2,7 +2,7 @@ package io.stagedjobs.enqueuer.settings;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.stagedjobs.enqueuer.kafka.KafkaClientSettings;
+import io.stagedjobs.enqueuer.kafka.KafkaProperties;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -42,8 +42,9 @@ class ConfigurationDocTest {
     void the_kafka_properties_that_are_fixed_are_told_with_their_reasons() throws IOException {
         Map<String, String> told = table("| property | why it cannot be changed |").stream()
                 .collect(Collectors.toMap(row -> withoutTicks(row.get(0)), row -> row.get(1)));
-        Map<String, String> fixed = KafkaClientSettings.FIXED.entrySet().stream()
-                .collect(Collectors.toMap(entry -> Setting.KAFKA_PREFIX + entry.getKey(), Map.Entry::getValue));
+        Map<String, String> fixed = KafkaProperties.PASSTHROUGH.fixed().entrySet().stream()
+                .collect(Collectors.toMap(
+                        entry -> KafkaProperties.PASSTHROUGH.prefix() + entry.getKey(), Map.Entry::getValue));
         assertThat(told).isEqualTo(fixed);
     }
 

@@ -3,6 +3,7 @@ package io.stagedjobs.testkit.jobs;
 import io.stagedjobs.enqueuer.ExternalFailureException;
 import io.stagedjobs.enqueuer.assembly.Drain;
 import io.stagedjobs.enqueuer.assembly.EnqueuerAssembly;
+import io.stagedjobs.enqueuer.kafka.KafkaProperties;
 import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.enqueuer.settings.SettingsException;
@@ -78,7 +79,7 @@ public final class TestEnqueuer {
      * @throws IllegalStateException if the thread is interrupted meanwhile; its flag stays set
      */
     public long drain() {
-        Settings checked = Settings.of(settings, "");
+        Settings checked = Settings.of(settings, "", KafkaProperties.PASSTHROUGH);
         Drain.Result result;
         try {
             result = Drain.run(checked, giveUpAfter);
