@@ -4,9 +4,9 @@
 -- (default schema) can both apply this file. The functions keep that schema: a caller's search_path cannot redirect
 -- them. Function bodies are quoted, because some clients do not split BEGIN ATOMIC … END correctly.
 
--- Jobs that wait to be published. Applications insert rows, the enqueuer deletes them, nobody updates them. (lane, id)
--- is the only index: the enqueuer reads one lane in id order. The table has no constraints of its own: PostgreSQL would
--- prepare them anew for every INSERT, and its errors would show the row.
+-- Jobs that wait to be published. Applications insert rows, the enqueuer deletes them; only `staged-jobs migrate
+-- --lanes` updates them. (lane, id) is the only index: the enqueuer reads one lane in id order. The table has no
+-- constraints of its own: PostgreSQL would prepare them anew for every INSERT, and its errors would show the row.
 CREATE TABLE staged_jobs (
     -- The lane that moves the job. The trigger below writes it, whatever the INSERT says.
     lane      smallint    NOT NULL,
