@@ -1,6 +1,6 @@
 /**
- * Moves committed jobs from PostgreSQL to Kafka. This page has the glossary and describes the protocol; other pages link
- * to it.
+ * Moves committed jobs from PostgreSQL to Kafka. This page has the glossary and describes the protocol; other pages
+ * link to it.
  *
  * <h2>Glossary</h2>
  *
@@ -32,13 +32,13 @@
  *   <dd>Moved to {@code parked_jobs}. A held job returns by itself when its topic takes jobs again; a parked one waits
  *       for a person.
  *   <dt>blocked
- *   <dd>Must not be published now: jobs of a topic that takes no jobs, later ones of a topic whose held jobs still return,
- *       and later jobs of a parked job's key.
+ *   <dd>Must not be published now: jobs of a topic that takes no jobs, later ones of a topic whose held jobs still
+ *       return, and later jobs of a parked job's key.
  *   <dt>floor
  *   <dd>The id below which no job of a lane is left and none can appear: {@link ReadPosition}.
  *   <dt>era
- *   <dd>The time from one start of the database server to the next, with one sequence of ids. Knowledge from another era
- *       is worthless.
+ *   <dd>The time from one start of the database server to the next, with one sequence of ids. Knowledge from another
+ *       era is worthless.
  *   <dt>halted
  *   <dd>A lane whose two stores contradict each other, or whose rows cannot be deleted. It moves no job until a person
  *       has acted.
@@ -46,10 +46,10 @@
  *
  * <h2>A process</h2>
  *
- * <p>{@link Heartbeat} renews this process's row and reads the live enqueuers and the owners of lanes. {@link FairShare}
- * computes which lanes are ours, and {@link Enqueuer} runs one {@link LaneRunner} for each. A runner takes step after
- * step. Each returns a {@link Step}, which says what happened, and only the runner acts on it: log, meters, health, and
- * how long to rest ({@link Pace}).
+ * <p>{@link Heartbeat} renews this process's row and reads the live enqueuers and the owners of lanes. {@link
+ * FairShare} computes which lanes are ours, and {@link Enqueuer} runs one {@link LaneRunner} for each. A runner takes
+ * step after step. Each returns a {@link Step}, which says what happened, and only the runner acts on it: log, meters,
+ * health, and how long to rest ({@link Pace}).
  *
  * <h2>A lane</h2>
  *
@@ -82,9 +82,9 @@
  * failure   roll back, close the publisher's session, rest, back to acquire
  * </pre>
  *
- * <p>{@link LaneAcquisition} acquires; {@link LaneOwnership} claims, publishes and settles. Steps marked * happen only in
- * delivery mode {@code exactly-once}: in {@code at-least-once}, {@link Publisher#peek} returns no progress. Batches of a
- * lane are numbered without gaps.
+ * <p>{@link LaneAcquisition} acquires; {@link LaneOwnership} claims, publishes and settles. Steps marked * happen only
+ * in delivery mode {@code exactly-once}: in {@code at-least-once}, {@link Publisher#peek} returns no progress. Batches
+ * of a lane are numbered without gaps.
  *
  * <p>Each transaction locks the lane and checks the generation. An operator's command that takes a lane's jobs out of
  * {@code parked_jobs} makes a new generation. A restart of the server counts as one too, because the server may have
@@ -97,18 +97,18 @@
  *
  * <p>{@link Outcome} says which topics take no jobs and which jobs were refused, {@link Refusal} why. {@link SetAside}
  * knows which jobs of the lane are set aside, and keeps the order of keys. All jobs of a topic that takes no jobs are
- * held. While they return in pieces, reads leave out the topic's jobs from its lowest held id on. Later jobs of a parked
- * job's key are left out too, and parked. A job that its topic might refuse is published alone, so that in
+ * held. While they return in pieces, reads leave out the topic's jobs from its lowest held id on. Later jobs of a
+ * parked job's key are left out too, and parked. A job that its topic might refuse is published alone, so that in
  * {@code at-least-once} no later job of its key is sent before.
  *
  * <h2>What holds under each failure</h2>
  *
  * <p>In both modes the deletion of a row is committed only after Kafka has its record, and a job is set aside complete.
  * So no job is lost. PostgreSQL rolls back a dead owner's transaction, and other enqueuers take its lanes when its
- * heartbeat is older than {@code takeover.after}. The lock on the lane's row and the generation check keep two processes
- * from moving one lane at the same time, whatever their clocks say: all times that processes compare are the database's.
- * While Kafka or PostgreSQL is down, no transaction is open; a batch in hand waits for Kafka for {@code publish.timeout}
- * in all.
+ * heartbeat is older than {@code takeover.after}. The lock on the lane's row and the generation check keep two
+ * processes from moving one lane at the same time, whatever their clocks say: all times that processes compare are the
+ * database's. While Kafka or PostgreSQL is down, no transaction is open; a batch in hand waits for Kafka for {@code
+ * publish.timeout} in all.
  *
  * <p>{@code at-least-once}: a crash, or a lost answer, between Kafka's acknowledgement and our commit repeats at most
  * that batch. A process that goes on first deletes the rows that it knows to be in Kafka, before it publishes anything
@@ -123,12 +123,12 @@
  *       that are still there and does not publish them again.
  *   <li>A missing answer, from either store: never guessed. Acquiring finds out which of the two cases it was.
  *   <li>An owner that was stopped and wakes up: its producer is fenced, or its generation is old, or both.
- *   <li>A partition that cannot take the end of a transaction: the old producer cannot be fenced meanwhile. The lane goes
- *       on under another channel if nobody can begin a transaction under the old one, because Kafka is one batch ahead,
- *       or because the last session there was this process's own; else it waits. The lane uses the new channel only
- *       after it is committed to the database.
- *   <li>Numbers that contradict each other, because a database was restored or copied, or Kafka lost records: the lane is
- *       halted ({@link Reconciliation}). The comparison comes before the fencing, so that a detected copy has not
+ *   <li>A partition that cannot take the end of a transaction: the old producer cannot be fenced meanwhile. The lane
+ *       goes on under another channel if nobody can begin a transaction under the old one, because Kafka is one batch
+ *       ahead, or because the last session there was this process's own; else it waits. The lane uses the new channel
+ *       only after it is committed to the database.
+ *   <li>Numbers that contradict each other, because a database was restored or copied, or Kafka lost records: the lane
+ *       is halted ({@link Reconciliation}). The comparison comes before the fencing, so that a detected copy has not
  *       disturbed the original.
  * </ul>
  *
