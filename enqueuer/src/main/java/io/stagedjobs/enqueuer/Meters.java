@@ -44,9 +44,8 @@ final class Meters implements AutoCloseable {
                 .baseUnit("jobs")
                 .register(registry);
         lag = Timer.builder("staged.jobs.lag")
-                .description(
-                        "From staging to the deletion after Kafka's acknowledgement, by the database's clock; for"
-                                + " large batches, a hundred evenly chosen jobs")
+                .description("From staging to the deletion after Kafka's acknowledgement, by the database's clock; for"
+                        + " large batches, a hundred evenly chosen jobs")
                 .publishPercentileHistogram()
                 .minimumExpectedValue(Duration.ofMillis(1))
                 .maximumExpectedValue(Duration.ofHours(1))
