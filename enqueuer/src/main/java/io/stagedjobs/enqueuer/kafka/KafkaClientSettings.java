@@ -19,33 +19,34 @@ import org.apache.kafka.common.config.SslConfigs;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
- * The properties of the Kafka clients: ours, then the operator's over them. Properties that the delivery promise rests
- * on are not the operator's to set.
+ * The properties of the Kafka clients: ours, overridden by the operator's. The operator cannot set properties on which
+ * the delivery promise rests.
  *
  * @param operator Kafka client properties by their own names
  * @param publishTimeout how long a batch may wait for Kafka in all: looking up topics, deliveries, the commit
  */
 public record KafkaClientSettings(Map<String, String> operator, Duration publishTimeout) {
 
-    /** Shorter values, such as numbers, are no secrets and would be found in any text. */
+    /** Shorter values, such as numbers, are not secrets and occur in any text. */
     private static final int MASKED_FROM = 4;
 
     private static final Duration ASK_AT_LEAST = Duration.ofSeconds(10);
 
     /**
-     * The longest that a broker takes by its own default. Who takes a lane over ends what its earlier owner left open;
-     * the timeout is for the case that nobody does, and longer than a cluster should be down as a whole: a broker of
-     * Kafka 4.3 that starts with an expired transaction may forget to end it in some partitions (KAFKA-20734).
+     * The longest value that a broker accepts by default. A new owner of a lane ends the earlier owner's transaction;
+     * the timeout is for the case that nobody takes the lane. It is longer than a whole cluster should be down: a
+     * broker of Kafka 4.3 that starts with an expired transaction may forget to end it in some partitions
+     * (KAFKA-20734).
      */
     private static final Duration TRANSACTION_TIMEOUT = Duration.ofMinutes(15);
 
     /**
-     * A commit is answered before its markers are written, and until then the next transaction is sent away to try
-     * again: Kafka's default of 100 ms would be most of a small batch's time.
+     * Kafka answers a commit before it writes the markers, and until then the next transaction must retry: Kafka's
+     * default pause of 100 ms would be most of a small batch's time.
      */
     private static final Duration NEXT_TRANSACTION_BACKOFF = Duration.ofMillis(10);
 
-    /** Set here and nowhere else, each with the reason that a person is told. */
+    /** The fixed properties, each with the reason for the operator. */
     public static final Map<String, String> FIXED = Map.ofEntries(
             Map.entry(ProducerConfig.ACKS_CONFIG, "a job is deleted only after all in-sync replicas have it"),
             Map.entry(ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, "order and single delivery rest on it"),
@@ -77,15 +78,15 @@ public record KafkaClientSettings(Map<String, String> operator, Duration publish
     }
 
     /**
-     * What a client would miss in a property's value when it is made, without the value, which may be a secret in the
-     * wrong place; empty if it would take it. Without this a producer's property would be found out by the first lane.
+     * The error that a client would report for a property's value, without the value, which may be a misplaced secret;
+     * empty if the value is valid. Otherwise only the first lane would detect a wrong property of the producer.
      */
     public static Optional<String> whatIsWrong(String property, String text) {
         for (ConfigDef known : List.of(ProducerConfig.configDef(), AdminClientConfig.configDef())) {
             ConfigDef.ConfigKey key = known.configKeys().get(property);
             if (key != null && !takes(key, text)) {
                 String rule = String.valueOf(key.validator);
-                boolean told = key.validator != null && !rule.contains("@"); // else it is only the name of a class
+                boolean told = key.validator != null && !rule.contains("@"); // otherwise it is only the name of a class
                 return Optional.of("expected a value of type " + key.type.name().toLowerCase(Locale.ROOT)
                         + (told ? ", " + rule : "") + ", got another one");
             }
@@ -94,8 +95,8 @@ public record KafkaClientSettings(Map<String, String> operator, Duration publish
     }
 
     /**
-     * Why a client could not be made: the first cause, and the property that it is most likely about. No value is in it
-     * but the brokers' addresses and the names of files: any other may be a secret in the wrong place.
+     * Why a client could not be created: the first cause, and the most likely property. It contains no values except
+     * the brokers' addresses and names of files: any other value may be a misplaced secret.
      */
     public String refused(IllegalArgumentException thrown) {
         StringBuilder all = new StringBuilder();
@@ -138,10 +139,10 @@ public record KafkaClientSettings(Map<String, String> operator, Duration publish
                         .findFirst();
     }
 
-    /** A property that is to blame if a client's words have this one among them, in lower case. */
+    /** The likely property if a client's message contains this word, in lower case. */
     private record Suspect(String word, String property) {}
 
-    /** The more telling words first. */
+    /** The more specific words first. */
     private static final List<Suspect> SUSPECTS = List.of(
             new Suspect("jaas", SaslConfigs.SASL_JAAS_CONFIG),
             new Suspect("login", SaslConfigs.SASL_JAAS_CONFIG),
@@ -160,38 +161,38 @@ public record KafkaClientSettings(Map<String, String> operator, Duration publish
                 key.validator.ensureValid(key.name, value);
             }
             return true;
-        } catch (ConfigException e) { // its words repeat the value
+        } catch (ConfigException e) { // its message repeats the value
             return false;
         }
     }
 
-    /** How long a question outside any batch may take: at the start, and when a lane is acquired. */
+    /** The time for a question outside any batch: at the start, and when a lane is acquired. */
     Duration askMax() {
         return publishTimeout.compareTo(ASK_AT_LEAST) > 0 ? publishTimeout : ASK_AT_LEAST;
     }
 
-    /** How long a batch may wait to hear about topics that are new to it. */
+    /** The time that a batch may wait for answers about new topics. */
     Duration lookUpMax() {
         return publishTimeout.dividedBy(4);
     }
 
-    /** How long the producer may block: for metadata, and for the end of a transaction. */
+    /** The time that the producer may block: for metadata, and for the end of a transaction. */
     Duration blockMax() {
         return publishTimeout.multipliedBy(3).dividedBy(8);
     }
 
-    /** How long after its start a batch waits for acknowledgements, so that the commit still fits. */
+    /** The time after its start until which a batch waits for acknowledgements, so that the commit still fits. */
     Duration deliveredAfterMax() {
         return publishTimeout.minus(blockMax());
     }
 
-    /** The largest record that the producer takes, as the operator sets it. */
+    /** The size of the largest record that the producer sends; the operator may set it. */
     int recordBytesMax() {
         long request = number(ProducerConfig.MAX_REQUEST_SIZE_CONFIG, 1 << 20);
         return (int) Math.min(request, number(ProducerConfig.BUFFER_MEMORY_CONFIG, 32 << 20));
     }
 
-    /** How long the producer remembers a topic that it does not write to. */
+    /** The time for which the producer remembers an unused topic. */
     Duration topicsRemembered() {
         return Duration.ofMillis(number(ProducerConfig.METADATA_MAX_IDLE_CONFIG, 5 * 60 * 1000));
     }
@@ -205,9 +206,9 @@ public record KafkaClientSettings(Map<String, String> operator, Duration publish
         Map<String, Object> properties = new HashMap<>();
         properties.put(ProducerConfig.COMPRESSION_TYPE_CONFIG, "lz4");
         properties.put(ProducerConfig.BATCH_SIZE_CONFIG, 256 * 1024);
-        properties.put(ProducerConfig.LINGER_MS_CONFIG, 0); // the batch is there already, and its end is waited for
-        // While a broker has two requests, the records that follow gather in one: it pays for requests, not for
-        // records.
+        properties.put(ProducerConfig.LINGER_MS_CONFIG, 0); // the batch is already complete
+        // While a broker has two requests, the next records gather in one: requests cost the broker work, records
+        // hardly any.
         properties.put(ProducerConfig.MAX_IN_FLIGHT_REQUESTS_PER_CONNECTION, 2);
         properties.put(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, (int) (publishTimeout.toMillis() * 3 / 4));
         properties.putAll(common(ProducerConfig.configNames()));
@@ -233,7 +234,7 @@ public record KafkaClientSettings(Map<String, String> operator, Duration publish
 
     Map<String, Object> progressReader(String isolationLevel) {
         Map<String, Object> properties = common(ConsumerConfig.configNames());
-        properties.remove(ConsumerConfig.INTERCEPTOR_CLASSES_CONFIG); // the operator's are for the producer
+        properties.remove(ConsumerConfig.INTERCEPTOR_CLASSES_CONFIG); // the operator's are for producers
         properties.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, isolationLevel);
         properties.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false);
         properties.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "none");

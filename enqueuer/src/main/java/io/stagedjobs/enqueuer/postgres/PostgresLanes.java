@@ -39,7 +39,7 @@ public final class PostgresLanes implements Lanes {
     /**
      * Works on connections of a pool.
      *
-     * @param takeoverAfter an enqueuer whose row is older than this lives no more
+     * @param takeoverAfter an enqueuer whose row is older than this is dead
      * @param publishTimeout how long a claimed batch may wait for Kafka
      */
     public PostgresLanes(
@@ -80,7 +80,7 @@ public final class PostgresLanes implements Lanes {
         }
     }
 
-    /** @return the roles of those whose sessions this role may not end */
+    /** @return the roles whose sessions this role may not end */
     private List<String> endOrphans(DSLContext dsl, int lane, Map<String, Object> values) {
         List<@Nullable String> spared = sql.endOrphans.query(dsl, values).fetch("spared", String.class);
         long ended = spared.stream().filter(Objects::isNull).count();
@@ -108,7 +108,7 @@ public final class PostgresLanes implements Lanes {
         return transactions.call("look how far ids are settled", dsl -> {
             Record last = sql.lastId.query(dsl, Map.of()).fetchSingle();
             if (!sql.logFlushed.query(dsl, Map.of()).fetchSingle().get("flushed", boolean.class)) {
-                sql.writeToLog.execute(dsl, Map.of()); // the commit puts it on disk with all that is before it
+                sql.writeToLog.execute(dsl, Map.of()); // the commit flushes it with everything before it
             }
             return new Reading(
                     last.get("era", String.class),
@@ -121,7 +121,7 @@ public final class PostgresLanes implements Lanes {
     public Optional<LaneTransaction> begin(int lane, long generation) {
         return opened(lane, transaction -> {
             long asked = System.nanoTime();
-            // A statement of its own before any row is read: what waited for the lock must not fix the snapshot.
+            // A separate statement before the read: a statement that waited for the lock would have an old snapshot.
             Optional<LockedLane> locked = transactions.waiting(() -> transaction.query(
                     "lock lane " + lane, sql.lock, Map.of("lane", lane), row -> LockedLane.of(row, asked)));
             if (locked.isPresent() && locked.get().generation() == generation) {
@@ -143,7 +143,7 @@ public final class PostgresLanes implements Lanes {
         }
     }
 
-    /** The answers to the one message of a claim. */
+    /** The results of a claim's single message. */
     private record Claimed(Optional<LockedLane> locked, Optional<Read> read) {}
 
     @Override
@@ -156,7 +156,7 @@ public final class PostgresLanes implements Lanes {
         values.put("writers", selection.exceptions().toArray(new String[0]));
         return opened(lane, transaction -> {
             long asked = System.nanoTime();
-            // In READ COMMITTED each statement has a snapshot of its own: that of the read is later than the lock.
+            // In READ COMMITTED each statement has its own snapshot: the read's snapshot is later than the lock.
             NamedSql message = flushing(transaction, lock.then(reading.sql()));
             Claimed claimed = transactions.waiting(() -> transaction.queries(
                     "claim jobs of lane " + lane,
@@ -178,7 +178,7 @@ public final class PostgresLanes implements Lanes {
         });
     }
 
-    /** Where PostgreSQL can, the same message puts on disk what it reads. */
+    /** If PostgreSQL can, the same message flushes the log of the rows that it reads. */
     private NamedSql flushing(OpenTransaction transaction, NamedSql reading) {
         return transaction.flushesWithRead() ? reading.then(sql.flushLog) : reading;
     }
