@@ -30,7 +30,7 @@ final class Attempt<T extends @Nullable Object, E extends Exception> {
         this.number = number;
     }
 
-    /** Runs the block and commits; on any failure everything is rolled back, or {@link Outcome#UNKNOWN}. */
+    /** Runs the block and commits. A failure rolls everything back, or leaves the outcome {@link Outcome#UNKNOWN}. */
     T run() throws Exception {
         T result;
         try {
@@ -62,7 +62,7 @@ final class Attempt<T extends @Nullable Object, E extends Exception> {
         }
     }
 
-    /** What became of this attempt that failed so. */
+    /** The outcome of this attempt after such a failure. */
     Outcome outcome(Throwable failure) {
         if (failure instanceof Error) {
             return Outcome.FAILED;
@@ -93,8 +93,7 @@ final class Attempt<T extends @Nullable Object, E extends Exception> {
     }
 
     /**
-     * Runs statements in a transaction of jOOQ; what they throw is thrown as it is, while jOOQ wraps checked
-     * exceptions.
+     * Runs statements in a jOOQ transaction. Rethrows their exceptions unchanged, while jOOQ would wrap checked ones.
      */
     static <T extends @Nullable Object> T inTransaction(
             Configuration configuration, TransactionalCallable<T> statements) throws Exception {

@@ -1,10 +1,10 @@
 package io.stagedjobs;
 
 /**
- * The connection was lost while COMMIT was under way, or something else than PostgreSQL failed there, such as a jOOQ
- * {@code TransactionListener}: the unit of work is either stored as a whole, with its jobs, or not at all, and this
- * side cannot know which. It was not tried again, since that could do it twice. The caller is to look at the business
- * rows, or to repeat a unit that is harmless when repeated (an upsert, an idempotency key).
+ * The connection was lost during COMMIT, or something other than PostgreSQL failed there, such as a jOOQ {@code
+ * TransactionListener}. The unit of work is stored either as a whole, with its jobs, or not at all; this side cannot
+ * know which. It was not retried, since a retry could do it twice. The caller checks the business rows, or repeats a
+ * unit that is harmless when repeated (an upsert, an idempotency key).
  */
 public final class CommitOutcomeUnknownException extends StagedJobsException {
 

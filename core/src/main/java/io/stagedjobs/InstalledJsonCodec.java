@@ -32,7 +32,7 @@ final class InstalledJsonCodec {
         return jackson3 != null ? jackson3 : ifThere(() -> new Jackson2JsonCodec());
     }
 
-    /** Null if its library is absent, or of releases that do not fit together. */
+    /** Null if its library is absent, or if its parts are of incompatible releases. */
     private static @Nullable JsonCodec ifThere(Supplier<JsonCodec> codec) {
         try {
             return codec.get();

@@ -1,6 +1,6 @@
 package io.stagedjobs;
 
-/** Finds out once whether OpenTelemetry's API is there. */
+/** Checks once whether OpenTelemetry's API is on the class path. */
 final class InstalledTraceContext {
 
     private static final TraceContext CONTEXT = find();

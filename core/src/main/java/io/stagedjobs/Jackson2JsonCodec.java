@@ -10,7 +10,7 @@ public final class Jackson2JsonCodec implements JsonCodec {
 
     private final ObjectMapper mapper;
 
-    /** Uses a mapper of its own, with every module that is found on the class path, and times as ISO 8601 text. */
+    /** Uses its own mapper, with every module on the class path, and writes times as ISO 8601 text. */
     public Jackson2JsonCodec() {
         this(JsonMapper.builder()
                 .findAndAddModules()

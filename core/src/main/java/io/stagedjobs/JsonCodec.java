@@ -3,12 +3,12 @@ package io.stagedjobs;
 import java.util.ServiceLoader;
 
 /**
- * Turns an application's object into the JSON bytes of a payload. Implementations are safe for use by many threads.
+ * Turns an application's object into the JSON bytes of a payload. Implementations must be thread-safe.
  *
  * <p>An application names its codec with each payload ({@link StagedJob.Builder#json(Object, JsonCodec)}) or registers
- * it for {@link ServiceLoader} under this interface's name. Without either, Jackson writes it: {@link
- * Jackson3JsonCodec} where Jackson 3 is on the class path, else {@link Jackson2JsonCodec}. The two may write one object
- * differently, such as the order of its properties: an application that has both and cares names its codec.
+ * it for {@link ServiceLoader} under this interface's name. Otherwise Jackson writes it: {@link Jackson3JsonCodec} if
+ * Jackson 3 is on the class path, else {@link Jackson2JsonCodec}. The two may write the same object differently, for
+ * instance with another order of properties: if that matters and both are there, name the codec.
  */
 @FunctionalInterface
 public interface JsonCodec {
@@ -22,7 +22,7 @@ public interface JsonCodec {
     byte[] toBytes(Object value);
 
     /**
-     * The codec used when a payload names none.
+     * The codec for payloads that name none.
      *
      * @throws IllegalStateException if no codec is registered and Jackson is absent
      */

@@ -20,7 +20,7 @@ public final class MicrometerUnitListener implements UnitListener {
     @Override
     public void attempted(Attempt attempt) {
         Timer.builder("staged.jobs.unit.attempts")
-                .description("Attempts of units of work, by what became of them")
+                .description("Attempts of units of work, by outcome")
                 .tag("unit", attempt.unit())
                 .tag("outcome", attempt.outcome().name().toLowerCase(Locale.ROOT))
                 .register(registry)

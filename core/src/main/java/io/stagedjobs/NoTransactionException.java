@@ -1,7 +1,7 @@
 package io.stagedjobs;
 
 /**
- * A job was to be staged where no transaction is open. Nothing was staged. The calling code is to open a transaction
+ * The caller tried to stage a job without an open transaction. Nothing was staged. The caller must open a transaction
  * around the business rows and the job.
  */
 public final class NoTransactionException extends StagedJobsException {
@@ -12,7 +12,7 @@ public final class NoTransactionException extends StagedJobsException {
                 + " (Connection.setAutoCommit(false), DSLContext.transaction(…) or UnitOfWork).");
     }
 
-    /** For those who tell by other signs than the connection's whether a transaction is open. */
+    /** For callers that recognise an open transaction by something else than the connection. */
     public NoTransactionException(String message) {
         super(message, null);
     }

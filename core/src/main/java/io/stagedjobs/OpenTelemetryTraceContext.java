@@ -7,8 +7,8 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * The span that is current on the thread, by OpenTelemetry's API, an optional dependency of this library. It writes the
- * W3C form whatever propagators an application has set, because the contract names these headers.
+ * The thread's current span, from OpenTelemetry's API, an optional dependency of this library. It always writes the W3C
+ * form, whatever propagators the application uses, because the contract names these headers.
  */
 public final class OpenTelemetryTraceContext implements TraceContext {
 

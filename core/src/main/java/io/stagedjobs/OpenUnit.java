@@ -14,15 +14,15 @@ import org.jooq.impl.DataSourceConnectionProvider;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The open transaction of one attempt of a unit of work: its connection, its savepoints, and the jobs that are written
+ * The open transaction of one attempt of a unit of work: its connection, its savepoints, and the jobs to be written
  * just before COMMIT.
  *
- * <p>It is known to the thread that opened it until it is closed, so that another unit of the same source of
- * connections can join it instead of waiting for a second connection and committing by itself (decision 0018).
+ * <p>The opening thread knows it until it is closed. Another unit of the same source of connections can then join it,
+ * instead of waiting for a second connection and committing by itself (decision 0018).
  */
 final class OpenUnit implements AutoCloseable {
 
-    /** The unit that was opened last on this thread; those of other sources that enclose it are linked behind it. */
+    /** The unit opened last on this thread; it links to the enclosing units of other sources. */
     private static final ThreadLocal<@Nullable OpenUnit> INNERMOST = new ThreadLocal<>();
 
     private final Thread owner = Thread.currentThread();
@@ -41,7 +41,7 @@ final class OpenUnit implements AutoCloseable {
     private @Nullable Exception conflict;
     private volatile boolean ended;
 
-    /** What jOOQ gets its connection from in a unit. */
+    /** The source of jOOQ's connection in a unit. */
     private record Connections(Object source, Connection connection) implements ConnectionProvider {
         @Override
         public Connection acquire() {
@@ -55,9 +55,9 @@ final class OpenUnit implements AutoCloseable {
     /**
      * Opens a unit in a transaction that has just begun.
      *
-     * @param configuration what the transaction was opened with; unlike the transaction's own it leads to no connection
-     *     yet
-     * @param isolation what the unit asked for, null for the database's default
+     * @param configuration the configuration that opened the transaction; unlike the transaction's own it leads to no
+     *     connection yet
+     * @param isolation the level that the unit asked for, null for the database's default
      */
     OpenUnit(Configuration configuration, Configuration transaction, @Nullable Isolation isolation, int attempt) {
         this.source = source(configuration);
@@ -66,7 +66,7 @@ final class OpenUnit implements AutoCloseable {
         this.connections = transaction.connectionProvider();
         this.connection = Objects.requireNonNull(connections.acquire());
         this.guarded = UnitConnection.of(connection, pending, () -> requireOpen("use its connection"));
-        // In this order: a provider that is bound to a thread lets nobody exchange its connections.
+        // In this order: a thread-bound provider does not let its connections be exchanged.
         this.dsl = configuration
                 .derive()
                 .set(new SavepointTransactions(guarded))
@@ -76,7 +76,7 @@ final class OpenUnit implements AutoCloseable {
         INNERMOST.set(this);
     }
 
-    /** What stands for the place where connections come from: two units with the same one can share a transaction. */
+    /** Identifies the source of connections: two units with the same one can share a transaction. */
     static Object source(Configuration configuration) {
         ConnectionProvider connections = configuration.connectionProvider();
         if (connections instanceof Connections ofUnit) {
@@ -126,9 +126,9 @@ final class OpenUnit implements AutoCloseable {
     }
 
     /**
-     * Writes the pending jobs. PostgreSQL answers COMMIT of a failed transaction with ROLLBACK, and the driver says
-     * nothing: a block that swallowed an SQL error would seem to have succeeded. Any statement tells; writing jobs is
-     * one.
+     * Writes the pending jobs. PostgreSQL answers COMMIT of a failed transaction with ROLLBACK, and the driver does not
+     * report it: a block that swallowed an SQL error would seem to have succeeded. Any statement reveals the failure,
+     * including this one.
      */
     void writeJobs() {
         if (pending.size() == 0) {
@@ -137,7 +137,7 @@ final class OpenUnit implements AutoCloseable {
         pending.write(connection);
     }
 
-    /** @throws IllegalStateException if a unit that asks for {@code wanted} would get less by joining this one */
+    /** @throws IllegalStateException if this unit's isolation is weaker than {@code wanted} */
     void requireIsolation(@Nullable Isolation wanted) {
         Isolation given = isolation == null ? Isolation.READ_COMMITTED : isolation;
         if (wanted != null && wanted.compareTo(given) > 0) {
@@ -159,7 +159,7 @@ final class OpenUnit implements AutoCloseable {
         return wakeUps;
     }
 
-    /** Keeps what a joined unit takes for a conflict, by its own rules: this unit is to be repeated for it. */
+    /** Stores a failure that a joined unit, by its own rules, takes for a conflict: it makes this unit repeat. */
     void conflict(Exception failure) {
         conflict = failure;
     }
@@ -191,7 +191,7 @@ final class OpenUnit implements AutoCloseable {
         connections.release(connection);
     }
 
-    /** Refuses the statements that jOOQ would send past it. Those that are sent by JDBC it does not see. */
+    /** Refuses statements of jOOQ that would bypass the unit. It does not see those sent by JDBC. */
     private static final class NoTransactionControl implements ExecuteListener {
 
         private static final Pattern STATEMENT = Pattern.compile(

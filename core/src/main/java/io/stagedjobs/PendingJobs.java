@@ -7,8 +7,8 @@ import java.util.IdentityHashMap;
 import java.util.List;
 
 /**
- * The jobs of an open unit that are staged and not written yet, in the order in which they were staged. A savepoint
- * marks how many there were when it was set; rolling back to it takes back what came after.
+ * The jobs of an open unit that are staged but not yet written, in the order of staging. A savepoint remembers their
+ * number when it was set; rolling back to it drops the later ones.
  */
 final class PendingJobs {
 
@@ -25,7 +25,7 @@ final class PendingJobs {
         marks.put(savepoint, jobs.size());
     }
 
-    /** The savepoint stays, as it does in PostgreSQL: one may roll back to it again. */
+    /** The savepoint stays, as in PostgreSQL: one may roll back to it again. */
     void rollBackTo(Savepoint savepoint) {
         Integer mark = marks.get(savepoint);
         if (mark != null && mark < jobs.size()) {
@@ -37,7 +37,7 @@ final class PendingJobs {
         return jobs.size();
     }
 
-    /** One statement, unless units that stage into different tables were joined. */
+    /** One statement, unless joined units stage into different tables. */
     void write(Connection connection) {
         for (int from = 0; from < jobs.size(); ) {
             StagedJobs into = jobs.get(from).into;

@@ -11,8 +11,9 @@ import org.jooq.exception.DataAccessException;
 /**
  * jOOQ's nested transactions in a unit, as savepoints on its connection.
  *
- * <p>Not jOOQ's own provider: where a savepoint cannot be set, because the transaction has failed, that one takes the
- * unit's transaction for the nested one, gives the connection back, and what follows is committed on another one.
+ * <p>Not jOOQ's own provider: if that one cannot set a savepoint, because the transaction has failed, it mistakes the
+ * unit's transaction for the nested one and gives the connection back; the statements that follow commit on another
+ * connection.
  */
 final class SavepointTransactions implements TransactionProvider {
 
@@ -33,7 +34,7 @@ final class SavepointTransactions implements TransactionProvider {
         run("set a savepoint", () -> nested.transaction(new Nested(connection.setSavepoint())));
     }
 
-    /** In a transaction that has failed this fails too, so that a swallowed SQL error is no success (decision 0007). */
+    /** Fails in a failed transaction, so that a swallowed SQL error does not look like success (decision 0007). */
     @Override
     public void commit(TransactionContext nested) {
         if (nested.transaction() instanceof Nested begun) {

@@ -4,7 +4,7 @@ import java.sql.SQLException;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** What the SQLSTATE of a failure means for the unit of work that met it (PostgreSQL, appendix "Error Codes"). */
+/** What the SQLSTATE of a failure means for its unit of work (PostgreSQL, appendix "Error Codes"). */
 final class SqlStates {
 
     private static final Set<String> CONFLICTS = Set.of("40001", "40P01");
@@ -12,13 +12,11 @@ final class SqlStates {
 
     private SqlStates() {}
 
-    /**
-     * The SQLSTATE of the failure or of its nearest cause that has one; null if PostgreSQL and its driver gave none.
-     */
+    /** The SQLSTATE of the failure or of its nearest cause with one; null if PostgreSQL and its driver gave none. */
     static @Nullable String of(Throwable failure) {
         for (Throwable t = failure; t != null; t = t.getCause()) {
             if (t instanceof AttemptsExhaustedException || t instanceof CommitOutcomeUnknownException) {
-                return null; // of a unit on another data source, which has decided already
+                return null; // of a unit on another data source, already decided
             }
             if (t instanceof SQLException sql && sql.getSQLState() != null) {
                 return sql.getSQLState();
@@ -27,15 +25,15 @@ final class SqlStates {
         return null;
     }
 
-    /** Whether running the transaction again may help. */
+    /** Whether a retry of the transaction may help. */
     static boolean isConflict(Throwable failure, boolean uniqueViolationsToo) {
         String state = of(failure);
         return state != null && (CONFLICTS.contains(state) || (uniqueViolationsToo && state.equals(UNIQUE_VIOLATION)));
     }
 
     /**
-     * Whether a failure during COMMIT leaves open what became of it: a connection exception (class 08), a server that
-     * shuts down (57P0x), or something that is no answer of PostgreSQL.
+     * Whether the outcome of COMMIT is unknown after this failure: a connection exception (class 08), a server that
+     * shuts down (57P0x), or a failure that did not come from PostgreSQL.
      */
     static boolean leavesCommitOpen(Throwable failure) {
         String state = of(failure);

@@ -12,15 +12,15 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One job to stage. Immutable but for the payload array, which is neither copied nor changed: the caller leaves it
- * alone until the job is staged.
+ * One job to stage. Immutable except for the payload array, which is neither copied nor changed: the caller must not
+ * change it until the job is staged.
  *
- * <p>The rules that need no database are checked here, so that a bad job fails where it is made; the size of the
- * payload is checked by the table, whose limit the operator sets.
+ * <p>This class checks the rules that need no database, so that a bad job fails where it is made. The table checks the
+ * size of the payload; the operator sets that limit.
  *
- * @param id identity of the job for the whole world; becomes the CloudEvents id
- * @param topic Kafka topic: 1 to 249 of {@code A-Z a-z 0-9 . _ -}, not {@code .} or {@code ..}, none of Kafka's
- *     internal ones, and none whose name begins with {@code staged-jobs-progress-}
+ * @param id the job's identity everywhere; becomes the CloudEvents id
+ * @param topic Kafka topic: 1 to 249 of {@code A-Z a-z 0-9 . _ -}, not {@code .} or {@code ..}, not one of Kafka's
+ *     internal ones, and not one whose name begins with {@code staged-jobs-progress-}
  * @param key ordering key and Kafka key, at most {@value #KEY_BYTES_MAX} bytes of UTF-8; null for a job without order
  * @param name what happened, 1 to {@value #NAME_LENGTH_MAX} characters, for example {@code user.created}; becomes the
  *     CloudEvents type
@@ -84,13 +84,14 @@ public record StagedJob(
         });
     }
 
-    /** Starts a job; it gets a random id, no key, no headers and no payload unless the builder is told otherwise. */
+    /** Starts a job. By default it has a random id, no key, no headers and no payload. */
     public static Builder builder(String topic, String name) {
         return new Builder(topic, name);
     }
 
     /**
-     * This job with {@code more} headers, or as it is if it has one of them itself: those of a trace belong together.
+     * This job with {@code more} headers, or unchanged if it already has one of them: the headers of a trace belong
+     * together.
      */
     StagedJob withHeaders(Map<String, String> more) {
         if (more.isEmpty() || more.keySet().stream().anyMatch(headers::containsKey)) {
@@ -115,7 +116,7 @@ public record StagedJob(
         return value;
     }
 
-    /** Refuses what PostgreSQL cannot store as text; returns the size in UTF-8. */
+    /** Refuses text that PostgreSQL cannot store; returns the size in UTF-8. */
     private static int checkText(String what, String text) {
         if (required(what, text).indexOf('\0') >= 0) {
             throw new JobRefusedException("cannot stage a job whose " + what + " contains the character NUL (U+0000):"
@@ -135,14 +136,14 @@ public record StagedJob(
         }
     }
 
-    /** One line, bounded: names come from anywhere and end up in logs. */
+    /** One line of limited length: names come from anywhere and end up in logs. */
     private static String quote(String text) {
         StringBuilder quoted = new StringBuilder();
         HeadersJson.appendString(quoted, text.length() <= 100 ? text : text.substring(0, 100) + "…");
         return quoted.toString();
     }
 
-    /** Collects a job's parts. Not safe for use by several threads. */
+    /** Collects a job's parts. Not thread-safe. */
     public static final class Builder {
         private final String topic;
         private final String name;
@@ -174,7 +175,7 @@ public record StagedJob(
         }
 
         /**
-         * Sets text, for instance JSON that is written already, as the payload, in UTF-8.
+         * Sets text, such as finished JSON, as the payload, in UTF-8.
          *
          * @throws JobRefusedException if it contains half of a surrogate pair, which has no UTF-8 form
          */
@@ -191,19 +192,19 @@ public record StagedJob(
             return json(value, JsonCodec.installed());
         }
 
-        /** Sets an object as the payload, written by the codec given. */
+        /** Sets an object as the payload, written by the given codec. */
         public Builder json(Object value, JsonCodec codec) {
             return payload(codec.toBytes(required("JSON value", value)));
         }
 
-        /** Adds one header of the job's own; a name given twice keeps the last value. */
+        /** Adds one of the job's own headers; a name given twice keeps the last value. */
         public Builder header(String header, String value) {
             headers.put(header, value);
             return this;
         }
 
         /** @throws JobRefusedException if a rule of {@link StagedJob} is broken */
-        @SuppressWarnings("NullAway") // it does not see the nullness of a compact constructor's array parameter
+        @SuppressWarnings("NullAway") // NullAway does not see the nullness of a compact constructor's array parameter
         public StagedJob build() {
             return new StagedJob(id, topic, key, name, payload, headers);
         }

@@ -20,20 +20,20 @@ import org.postgresql.PGConnection;
 /**
  * Stages jobs in the caller's open transaction. A job is published if and only if that transaction commits.
  *
- * <p><b>Transaction</b>: always the caller's; nothing is committed or rolled back here, and an autocommit connection is
- * refused with {@link NoTransactionException}. <b>Order</b>: jobs of one call get their positions in the order of the
- * list. <b>Trace</b>: the headers {@code traceparent} and {@code tracestate} of the current span are added, see {@link
- * TraceContext}; a job's own ones win. <b>Threads</b>: immutable, safe for use by many threads; a connection is used by
- * one thread at a time as ever.
+ * <p><b>Transaction</b>: always the caller's. This class never commits or rolls back, and refuses an autocommit
+ * connection with {@link NoTransactionException}. <b>Order</b>: jobs of one call get their positions in the order of
+ * the list. <b>Trace</b>: it adds the headers {@code traceparent} and {@code tracestate} of the current span, see
+ * {@link TraceContext}; a job's own ones take precedence. <b>Threads</b>: immutable, thread-safe; as always, only one
+ * thread at a time may use a connection.
  *
- * <p><b>Failure</b>: {@link JobRefusedException} for a job that breaks a rule, {@link StagingFailedException} for
- * anything else the database says. Roll the transaction back then. If the exception is swallowed, a commit by JDBC or
- * jOOQ may return normally and store nothing at all; with pgjdbc's {@code autosave} it even stores the business rows
- * without the job. A {@link UnitOfWork} cannot fall into either trap for the jobs of its own {@link Work#stage}.
+ * <p><b>Failure</b>: {@link JobRefusedException} for a job that breaks a rule, {@link StagingFailedException} for any
+ * other error of the database. Then roll the transaction back. If you swallow the exception, a commit by JDBC or jOOQ
+ * may return normally and store nothing at all; with pgjdbc's {@code autosave} it even stores the business rows without
+ * the job. With the {@link Work#stage} of a {@link UnitOfWork} neither can happen.
  */
 public final class StagedJobs {
 
-    /** An array parameter beyond this many payload bytes is split, far below PostgreSQL's limit of 1 GB a message. */
+    /** Splits an array parameter with more payload bytes, far below PostgreSQL's limit of 1 GB per message. */
     private static final long STATEMENT_BYTES_MAX = 64L << 20;
 
     private final String table;
@@ -71,8 +71,8 @@ public final class StagedJobs {
     }
 
     /**
-     * Adds the headers of {@code trace} instead of those of {@link TraceContext#installed()}. A job that has one of
-     * them itself gets none.
+     * Adds the headers of {@code trace} instead of those of {@link TraceContext#installed()}. A job that already has
+     * one of them gets none.
      */
     public StagedJobs tracing(TraceContext trace) {
         return new StagedJobs(table, statementBytesMax, trace);
@@ -97,7 +97,7 @@ public final class StagedJobs {
                         : jobs.stream().map(job -> job.withHeaders(headers)).toList());
     }
 
-    /** The job as it is to be written, with the trace that is current now. */
+    /** The job to be written, with the current trace. */
     StagedJob traced(StagedJob job) {
         return job.withHeaders(trace.headers());
     }
@@ -129,11 +129,11 @@ public final class StagedJobs {
     }
 
     /**
-     * As {@link #stage(Connection, List)}, on the connection of jOOQ's current transaction, or of the one that a data
-     * source aware of transactions, like Spring's, gives out again.
+     * As {@link #stage(Connection, List)}, on the connection of jOOQ's current transaction, or of the current
+     * transaction of a transaction-aware data source such as Spring's.
      *
-     * @throws NoTransactionException if there is none: jOOQ would give its connection back at once, and a pool ends
-     *     what was begun there
+     * @throws NoTransactionException if there is none: jOOQ would give its connection back at once, and a pool rolls
+     *     back the transaction begun there
      */
     public void stage(DSLContext transaction, List<StagedJob> jobs) {
         transaction.connection(connection -> {
@@ -148,7 +148,7 @@ public final class StagedJobs {
         });
     }
 
-    /** An open transaction gives its connection to whoever asks; a pool gives another one, or none at all. */
+    /** An open transaction gives its own connection again; a pool gives another one, or none at all. */
     private static boolean givesOutAgain(DSLContext transaction, Connection connection) throws SQLException {
         Object server = server(connection);
         try {
@@ -158,7 +158,7 @@ public final class StagedJobs {
         }
     }
 
-    /** What tells one connection to the server from another. */
+    /** Identifies a connection to the server. */
     private static Object server(Connection connection) throws SQLException {
         if (connection.isWrapperFor(PGConnection.class)) {
             return connection.unwrap(PGConnection.class);
@@ -185,7 +185,7 @@ public final class StagedJobs {
         return to;
     }
 
-    /** What most transactions do; arrays of one element cost the database and the driver a fifth more. */
+    /** For a single job, the usual case: arrays of one element cost the database and the driver a fifth more. */
     private void insertOne(Connection connection, StagedJob job) throws SQLException {
         try (PreparedStatement statement = connection.prepareStatement(insertOne)) {
             statement.setObject(1, job.id());

@@ -12,14 +12,14 @@ import org.postgresql.core.TransactionState;
 import org.postgresql.util.PSQLException;
 import org.postgresql.util.ServerErrorMessage;
 
-/** Turns what PostgreSQL said about an insert of jobs into what a caller can act on. */
+/** Turns PostgreSQL's error for an insert of jobs into an exception that a caller can act on. */
 final class StagingErrors {
 
     private static final String CHECK_VIOLATION = "23514";
 
     private StagingErrors() {}
 
-    /** Says what became of {@code jobs}, whose insert failed on {@code connection}. */
+    /** The exception for {@code jobs} whose insert failed on {@code connection}. */
     static StagedJobsException of(Connection connection, List<StagedJob> jobs, SQLException e) {
         SQLException cause = withoutRow(e);
         String kept = ". Nothing was staged; " + whatRemains(connection);
@@ -39,12 +39,12 @@ final class StagingErrors {
                         + " business rows without the job.";
             }
         } catch (SQLException closed) {
-            // What a closed connection leaves is rolled back.
+            // PostgreSQL rolls back the transaction of a closed connection.
         }
         return "the transaction can only be rolled back: a commit stores nothing, even if it reports no error.";
     }
 
-    /** The same without PostgreSQL's details, which may show the row: errors go to logs, payloads do not. */
+    /** The same without PostgreSQL's details, which may show the row: errors go to logs, payloads must not. */
     private static SQLException withoutRow(SQLException e) {
         ServerErrorMessage server = serverMessage(e);
         if (server == null || server.getDetail() == null) {

@@ -10,8 +10,8 @@ import java.sql.Savepoint;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A unit's connection as its block sees it: only the unit ends the transaction, what is set or rolled back as a
- * savepoint is told to the pending jobs, and nothing is done once the unit has ended. All else passes through.
+ * A unit's connection as its block sees it. Only the unit ends the transaction; the pending jobs learn of each
+ * savepoint that is set or rolled back; once the unit has ended, every call is refused. All other calls pass through.
  */
 final class UnitConnection implements InvocationHandler {
 

@@ -6,9 +6,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * Receives every attempt of a unit of work, for meters and logs; {@link MicrometerUnitListener} keeps meters.
  *
- * <p><b>Transaction</b>: none; the attempt has ended and its connection is given back. <b>Threads</b>: called by the
- * thread of the unit, so an implementation is safe for use by many and does not wait for anything. <b>Failure</b>: what
- * it throws is logged and changes nothing for the unit.
+ * <p><b>Transaction</b>: none; the attempt has ended and returned its connection. <b>Threads</b>: the unit's thread
+ * calls it, so an implementation must be thread-safe and must not block. <b>Failure</b>: exceptions are logged and do
+ * not affect the unit.
  */
 @FunctionalInterface
 public interface UnitListener {
@@ -20,10 +20,10 @@ public interface UnitListener {
      *
      * @param unit the {@linkplain UnitOfWork#named name} of the unit
      * @param number which attempt of the unit it was, from 1
-     * @param jobs how many staged jobs were committed with it, without those that {@link StagedJobs} wrote; 0 unless it
+     * @param jobs the number of staged jobs that it committed, without those that {@link StagedJobs} wrote; 0 unless it
      *     was committed
      * @param duration from asking for a connection to giving it back
-     * @param failure what made it fail, null if it was committed
+     * @param failure its failure, null if it was committed
      */
     record Attempt(
             String unit,
@@ -33,18 +33,17 @@ public interface UnitListener {
             Duration duration,
             @Nullable Throwable failure) {}
 
-    /** What became of an attempt. */
+    /** The outcome of an attempt. */
     enum Outcome {
         /** Rows and jobs are stored. */
         COMMITTED,
         /**
-         * A conflict with another transaction; rolled back, and the next attempt follows unless the thread is
-         * interrupted.
+         * A conflict with another transaction; rolled back. The next attempt follows unless the thread is interrupted.
          */
         RETRIED,
         /** A conflict, and no attempt is left; rolled back. */
         EXHAUSTED,
-        /** What cannot be retried; rolled back. */
+        /** A failure that cannot be retried; rolled back. */
         FAILED,
         /** The connection was lost during COMMIT. */
         UNKNOWN

@@ -12,8 +12,8 @@ import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Runs a block of statements as one logical unit in one database transaction: committed on full success only, rolled
- * back on any failure, the connection always given back.
+ * Runs a block of statements as one logical unit in one database transaction: commits it only on full success, rolls it
+ * back on any failure, and always gives the connection back.
  *
  * <pre>{@code
  * UnitOfWork unit = UnitOfWork.on(dataSource).isolation(Isolation.SERIALIZABLE).attemptsMax(5);
@@ -24,13 +24,12 @@ import org.jspecify.annotations.Nullable;
  * }</pre>
  *
  * <p><b>Retry</b>: a serialization failure (SQLSTATE 40001) or a deadlock (40P01), in the block or at COMMIT, rolls
- * back and runs the whole block again after a jittered pause, up to {@link #attemptsMax}; a unique violation (23505)
- * too if {@link #retryUniqueViolations} was asked for. Besides writing to the database, a block therefore does nothing
- * that must not happen twice. Everything else passes through at once, as it was thrown.
+ * back and runs the whole block again after a jittered pause, up to {@link #attemptsMax}; with {@link
+ * #retryUniqueViolations}, so does a unique violation (23505). Besides writing to the database, a block must therefore
+ * do nothing that must not happen twice. All other exceptions pass through at once, unchanged.
  *
- * <p><b>Expensive first, cheap last</b>: call other services before the unit begins. No connection is held then, a
- * conflict does not repeat the call, and a call that fails leaves nothing behind. {@link #requireNoneOpen} guards such
- * a call.
+ * <p><b>Slow work first</b>: call other services before the unit begins. Then the call holds no connection, a conflict
+ * does not repeat it, and if it fails it leaves nothing behind. {@link #requireNoneOpen} guards such a call.
  *
  * <p><b>Staged jobs</b> are written in one statement just before COMMIT, in the order they were staged, without those
  * of a savepoint that was rolled back.
@@ -38,18 +37,18 @@ import org.jspecify.annotations.Nullable;
  * <p><b>A unit inside a unit</b>, on the same thread and the same data source, joins it: it runs in a savepoint of the
  * outer transaction, with the outer unit's jOOQ configuration, and is stored if the outer one commits. If its block
  * throws, its part is rolled back and the outer block sees what was thrown. A conflict in it cannot be retried there;
- * it repeats the outer unit as a whole, unless the outer block catches it. One that asks for a stronger isolation than
- * the outer unit did is refused with an {@link IllegalStateException}. Units of different data sources have nothing to
- * do with each other.
+ * it repeats the outer unit as a whole, unless the outer block catches it. An inner unit that asks for a stronger
+ * isolation than the outer unit throws an {@link IllegalStateException}. Units of different data sources are
+ * independent.
  *
- * <p><b>Threads</b>: immutable, safe for use by many threads; each run uses one connection of the data source.
+ * <p><b>Threads</b>: immutable, thread-safe; each run uses one connection of the data source.
  */
 public final class UnitOfWork {
 
-    /** How many attempts a unit gets unless {@link #attemptsMax} says otherwise. */
+    /** The number of attempts of a unit without {@link #attemptsMax}. */
     public static final int ATTEMPTS_MAX_DEFAULT = 5;
 
-    /** What a unit is called unless {@link #named} says otherwise. */
+    /** The name of a unit without {@link #named}. */
     public static final String NAME_DEFAULT = "unit";
 
     private static final Backoff BACKOFF = new Backoff(Duration.ofMillis(4), Duration.ofMillis(250));
@@ -83,7 +82,7 @@ public final class UnitOfWork {
         return with(options.withIsolation(isolation));
     }
 
-    /** @param attemptsMax how often the block may run in all, at least 1; 1 means no retry */
+    /** @param attemptsMax the most runs of the block in all, at least 1; 1 means no retry */
     public UnitOfWork attemptsMax(int attemptsMax) {
         if (attemptsMax < 1) {
             throw new IllegalArgumentException("attemptsMax must be at least 1, not " + attemptsMax);
@@ -99,14 +98,12 @@ public final class UnitOfWork {
         return with(options.withRetryUniqueViolations());
     }
 
-    /**
-     * Names the unit for its listener; {@value #NAME_DEFAULT} unless this is called. Meters want few different names.
-     */
+    /** Names the unit for its listener; {@value #NAME_DEFAULT} by default. Meters need a small set of names. */
     public UnitOfWork named(String name) {
         return with(options.withName(name));
     }
 
-    /** Tells {@code listener} of each attempt, instead of the one named before. */
+    /** Reports each attempt to {@code listener}, instead of an earlier one. */
     public UnitOfWork listening(UnitListener listener) {
         return with(options.withListener(listener));
     }
@@ -121,8 +118,9 @@ public final class UnitOfWork {
     }
 
     /**
-     * Refuses what must not happen inside a unit of work, such as a call of another service: a transaction and a
-     * connection would be held meanwhile, and a retry would call again. Call this just before.
+     * Guards an action that must not happen inside a unit of work, such as a call of another service: the unit would
+     * hold a transaction and a connection meanwhile, and a retry would repeat the call. Call this just before the
+     * action.
      *
      * @throws IllegalStateException if a unit is open on this thread
      */
@@ -143,14 +141,13 @@ public final class UnitOfWork {
     }
 
     /**
-     * Runs the block in a transaction of its own and commits it, its staged jobs included; inside a unit, as a part of
-     * that.
+     * Runs the block in a transaction of its own and commits it with its staged jobs; inside a unit, it joins that.
      *
-     * @return what the block's successful run returned
-     * @throws E what the block threw; everything was rolled back, and a failing ROLLBACK is suppressed in it
+     * @return the result of the block's successful run
+     * @throws E the block's exception; everything was rolled back, and a failure of ROLLBACK is suppressed in it
      * @throws JobRefusedException if a staged job breaks a rule; everything was rolled back
      * @throws AttemptsExhaustedException if every attempt met a conflict; everything was rolled back
-     * @throws CommitOutcomeUnknownException if the connection was lost during COMMIT, or if something else than
+     * @throws CommitOutcomeUnknownException if the connection was lost during COMMIT, or if something other than
      *     PostgreSQL failed there
      */
     public <T extends @Nullable Object, E extends Exception> T call(Work.ResultBlock<T, E> block) throws E {
@@ -200,7 +197,7 @@ public final class UnitOfWork {
         }
     }
 
-    /** @return false if the thread was interrupted: its flag is set again and there is no further attempt */
+    /** @return false if the thread was interrupted: its flag is set again and no further attempt follows */
     private static boolean pause(int failures) {
         try {
             Thread.sleep(BACKOFF.after(failures, ThreadLocalRandom.current()).toMillis());
@@ -234,7 +231,7 @@ public final class UnitOfWork {
                 failure);
     }
 
-    /** Rethrows what the block or jOOQ threw: an E, or unchecked; there is nothing else it can be. */
+    /** Rethrows the exception of the block or of jOOQ: it can only be an E, or unchecked. */
     @SuppressWarnings({"unchecked", "TypeParameterUnusedInFormals"})
     private static <E extends Exception> E asThrown(Exception failure) throws E {
         throw (E) failure;

@@ -12,8 +12,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Tells the enqueuers that jobs were committed, so that those which rest look at once. Without it, or when a signal is
- * lost, a job waits for an enqueuer's next look, at most its {@code poll.interval}.
+ * Wakes resting enqueuers after a commit, so that they look for jobs at once. Without it, or if a signal is lost, a job
+ * waits for an enqueuer's next look, at most its {@code poll.interval}.
  *
  * <pre>{@code
  * WakeUp wakeUp = WakeUp.on(dataSource);                       // one for the application
@@ -22,17 +22,17 @@ import org.slf4j.LoggerFactory;
  *
  * <p><b>Transaction</b>: never the caller's. A signal is a NOTIFY, and the commit of a transaction that notifies takes
  * a lock which all databases of the server share (PostgreSQL, "NOTIFY"): business transactions must not queue for it.
- * So a thread of its own sends the signals, each with a connection that it borrows for that moment.
+ * So a separate thread sends the signals, and borrows a connection for each.
  *
- * <p><b>Threads</b>: safe for use by many. <b>Failure</b>: none is thrown; a signal that cannot be sent is dropped and
- * logged at debug.
+ * <p><b>Threads</b>: thread-safe. <b>Failure</b>: it throws nothing; it drops a signal that it cannot send and logs
+ * that at debug.
  */
 public final class WakeUp implements AutoCloseable {
 
     /** The channel that enqueuers listen to; the payload is the schema's name. */
     public static final String CHANNEL = "staged_jobs";
 
-    /** While jobs come more often than that, enqueuers do not rest, and a signal tells them nothing. */
+    /** If jobs come more often than this, enqueuers do not rest, and a signal is useless. */
     private static final Duration SIGNALS_APART = Duration.ofMillis(20);
 
     private static final Logger log = LoggerFactory.getLogger(WakeUp.class);
@@ -58,13 +58,14 @@ public final class WakeUp implements AutoCloseable {
     /**
      * Signals for jobs in {@code schema}.
      *
-     * @param dataSource of the same database, without a pooler in transaction mode in between if that can be had
+     * @param dataSource a source of connections to the same database, if possible without a pooler in transaction mode
+     *     in between
      */
     public static WakeUp on(DataSource dataSource, Schema schema) {
         return new WakeUp(dataSource, schema);
     }
 
-    /** To be called after a commit that staged jobs; returns at once. Many calls within a moment become one signal. */
+    /** Call this after a commit that staged jobs; it returns at once. Many calls within a moment become one signal. */
     public void committed() {
         commits.release();
     }
@@ -88,7 +89,7 @@ public final class WakeUp implements AutoCloseable {
         try (Connection connection = dataSource.getConnection()) {
             boolean autoCommit = connection.getAutoCommit();
             connection.setAutoCommit(false);
-            // A signal that a crash takes back is none that anybody misses: nothing waits for the disk.
+            // Nobody misses a signal that a crash undoes, so this commit need not wait for the disk.
             try (PreparedStatement notify = connection.prepareStatement(
                     "SELECT set_config('synchronous_commit', 'off', true), pg_notify(?, ?)")) {
                 notify.setString(1, CHANNEL);
@@ -100,12 +101,12 @@ public final class WakeUp implements AutoCloseable {
             }
         } catch (SQLException | RuntimeException unsent) {
             log.debug(
-                    "could not wake the enqueuers ({}); they look by themselves within their poll.interval",
+                    "could not wake the enqueuers ({}); they look for jobs by themselves within their poll.interval",
                     unsent.toString());
         }
     }
 
-    /** Ends the thread; a signal that is under way may still be sent. */
+    /** Ends the thread; a signal under way may still be sent. */
     @Override
     public void close() {
         closed = true;

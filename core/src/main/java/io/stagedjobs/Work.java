@@ -6,22 +6,21 @@ import org.jooq.DSLContext;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a block of a {@link UnitOfWork} works with: the open transaction and the jobs it stages. It belongs to one
- * attempt and to the thread that runs it. After the block has returned nothing of it can be used: that is refused with
- * an {@link IllegalStateException}.
+ * Gives a block of a {@link UnitOfWork} the open transaction, and stages its jobs. It belongs to one attempt and to the
+ * thread that runs it. After the block has returned, every use throws an {@link IllegalStateException}.
  *
  * <p><b>Savepoints</b>: a nested {@code dsl().transaction(…)} is a savepoint, and so is a unit inside the unit. A job
- * staged inside one that rolls back is not published. The same holds for savepoints that are set by {@link
- * Connection#setSavepoint()}; not for those set by sending SQL text through JDBC, which are not seen: there, {@link
- * StagedJobs} writes the job at once.
+ * staged inside one that rolls back is not published. The same holds for savepoints set by {@link
+ * Connection#setSavepoint()}, but not for those set by SQL text through JDBC, which the unit does not see: with those,
+ * use {@link StagedJobs}, which writes the job at once.
  *
- * <p><b>The transaction's end</b> is the unit's: COMMIT, ROLLBACK, SAVEPOINT and their like are refused when they are
- * sent through jOOQ, and so are {@code commit()}, {@code rollback()}, {@code close()} and {@code setAutoCommit(true)}
- * of the connection. Do not send them as text through JDBC: nobody would see it.
+ * <p><b>Only the unit ends its transaction</b>: it refuses COMMIT, ROLLBACK, SAVEPOINT and their like sent through
+ * jOOQ, and {@code commit()}, {@code rollback()}, {@code close()} and {@code setAutoCommit(true)} of the connection. Do
+ * not send them as text through JDBC: the unit would not see them.
  */
 public final class Work {
 
-    /** The statements of a unit; run again from its start when a conflict is retried. */
+    /** The statements of a unit; a retry after a conflict runs them again from the start. */
     @FunctionalInterface
     public interface Block<E extends Exception> {
         void run(Work work) throws E;
@@ -57,7 +56,7 @@ public final class Work {
     }
 
     /**
-     * Keeps a job to be written just before COMMIT, with the trace that is current now; returns its id.
+     * Keeps a job to be written just before COMMIT, with the current trace; returns its id.
      *
      * @throws IllegalStateException if the block has returned, or runs on another thread: the job would be lost
      */
@@ -66,7 +65,7 @@ public final class Work {
         return job.id();
     }
 
-    /** Which attempt of the unit this is, from 1; in a unit that joined another, which one of that. */
+    /** The number of this attempt of the unit, from 1; in a unit that joined another, the attempt of that one. */
     public int attempt() {
         return unit.attempt();
     }

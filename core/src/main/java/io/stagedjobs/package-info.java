@@ -10,10 +10,10 @@
  *
  * <p>Which class to open first: {@link io.stagedjobs.StagedJobs} stages {@linkplain io.stagedjobs.StagedJob jobs} in a
  * transaction that the application already has; most applications need nothing else. {@link io.stagedjobs.UnitOfWork}
- * opens that transaction, commits it on full success only and retries conflicts; {@link
- * io.stagedjobs.idempotency.IdempotencyKeys} does so for HTTP requests that may come again. {@link
- * io.stagedjobs.WakeUp} spares a job the wait for the enqueuer's next look. {@link io.stagedjobs.schema.Schema}
- * installs the tables.
+ * opens that transaction, commits it only on full success and retries conflicts; {@link
+ * io.stagedjobs.idempotency.IdempotencyKeys} does so for HTTP requests that a client may repeat. {@link
+ * io.stagedjobs.WakeUp} wakes resting enqueuers after a commit. {@link io.stagedjobs.schema.Schema} installs the
+ * tables.
  */
 @NullMarked
 package io.stagedjobs;

@@ -20,9 +20,9 @@ import org.jooq.impl.DSL;
 import org.jooq.impl.SQLDataType;
 
 /**
- * HTTP requests that a client may send again, each done once. The key, a fingerprint of the request and the response
- * are stored in the transaction of the business rows and the staged jobs, so that a repeated request gets the first
- * answer and makes no second job.
+ * Does each HTTP request once, even if the client repeats it. The transaction of the business rows and the staged jobs
+ * also stores the key, a fingerprint of the request and the response. A repeated request gets the first response and
+ * stages no second job.
  *
  * <pre>{@code
  * IdempotencyKeys keys = IdempotencyKeys.on(unit);
@@ -34,26 +34,26 @@ import org.jooq.impl.SQLDataType;
  * }</pre>
  *
  * <p><b>Transaction</b>: each call is a unit of work of the {@link UnitOfWork} given, with its isolation, retries and
- * listener. A request whose block throws, or whose transaction fails, leaves no key behind and may be sent again. An
- * answer that is an error, but is to be repeated as it is, is returned and not thrown.
+ * listener. A request whose block throws, or whose transaction fails, leaves no key behind and may be sent again. To
+ * make an error response repeatable, return it instead of throwing.
  *
- * <p><b>At the same time</b>: of several requests with one key one works, and the others are told at once by {@link
- * KeyInProgressException}; none waits with a connection in its hand. The process that works may die: its key is then
+ * <p><b>Concurrency</b>: of several concurrent requests with one key, one works; the others get a {@link
+ * KeyInProgressException} at once, and none waits while it holds a connection. If the working process dies, its key is
  * free.
  *
- * <p><b>Threads</b>: immutable, safe for use by many threads.
+ * <p><b>Threads</b>: immutable, thread-safe.
  */
 public final class IdempotencyKeys {
 
     private static final int PRUNED_AT_ONCE_MAX = 1_000;
 
-    /** Part of the contract: whoever works on the table in another language takes the same lock. */
+    /** Part of the contract: code in other languages takes the same lock. */
     private static final long LOCK_SEED = 409;
 
-    /** Where a row is. Within the transaction that made the row, nobody moves it. */
+    /** The address of a row. It does not change within the transaction that made the row. */
     private static final Field<Object> ADDRESS = DSL.field("ctid");
 
-    /** The application's own, such as other names of schemas, are not meant for our tables. */
+    /** The application's settings, such as renamed schemas, must not apply to our tables. */
     private static final Settings OUR_SETTINGS = new Settings();
 
     private final UnitOfWork unit;
@@ -72,18 +72,18 @@ public final class IdempotencyKeys {
         return on(unit, Schema.PUBLIC);
     }
 
-    /** Keys in the schema given. */
+    /** Keys in the given schema. */
     public static IdempotencyKeys on(UnitOfWork unit, Schema schema) {
         return new IdempotencyKeys(unit, schema);
     }
 
     /**
-     * Answers a request: with what the block returns, or, if the request was answered before, with that answer, and the
-     * block does not run.
+     * Answers a request with the block's response. If the request was answered before, returns that response and does
+     * not run the block.
      *
      * @throws KeyInProgressException if another transaction is at work on this key (409)
      * @throws KeyReusedException if the key was used for another request (422)
-     * @throws E what the block threw; nothing was stored
+     * @throws E the block's exception; nothing was stored
      */
     public <E extends Exception> Response answer(Request request, Work.ResultBlock<Response, E> block) throws E {
         return unit.call(work -> {
@@ -100,7 +100,7 @@ public final class IdempotencyKeys {
     }
 
     /**
-     * The answer to this request if there was one: to be asked before something expensive is fetched for it.
+     * The earlier response to this request, if there is one. Call this before you fetch anything slow for the request.
      *
      * @throws KeyReusedException if the key was used for another request (422)
      */
@@ -109,11 +109,11 @@ public final class IdempotencyKeys {
     }
 
     /**
-     * Forgets the keys that are older than {@code age} by the database's clock: requests with them are new ones again.
-     * Works in transactions of at most {@value #PRUNED_AT_ONCE_MAX} keys; may run anywhere, also in several places at
-     * once.
+     * Deletes the keys that are older than {@code age} by the database's clock; a request with such a key is a new one
+     * again. Works in transactions of at most {@value #PRUNED_AT_ONCE_MAX} keys. May run anywhere, even in several
+     * places at once.
      *
-     * @return how many were forgotten
+     * @return the number of deleted keys
      */
     public int prune(Duration age) {
         if (age.isNegative()) {
@@ -133,8 +133,8 @@ public final class IdempotencyKeys {
     }
 
     /**
-     * An advisory lock of the transaction, on a hash of the key: PostgreSQL gives it back however the transaction ends,
-     * and asking for it does not wait. Two keys of the same hash cost one of them a repetition.
+     * An advisory lock of the transaction, on a hash of the key. PostgreSQL releases it however the transaction ends,
+     * and taking it never waits. If two keys have the same hash, one request must be repeated.
      */
     private static void lock(DSLContext dsl, Request request) {
         boolean free = dsl.fetchSingle(
@@ -149,7 +149,7 @@ public final class IdempotencyKeys {
     }
 
     /**
-     * By the primary key; returns the row's address, or nothing if there is one already. Under REPEATABLE READ and
+     * By the primary key; returns the row's address, or nothing if the row already exists. Under REPEATABLE READ and
      * above, a row that was committed after the snapshot is a serialization failure, which the unit retries.
      */
     private Optional<String> claim(DSLContext dsl, Request request) {
@@ -163,8 +163,8 @@ public final class IdempotencyKeys {
     }
 
     /**
-     * By the row's address. Looking it up in an index would make every two serializable units at work a conflict, since
-     * they also insert there.
+     * By the row's address. With an index look-up, any two concurrent serializable units would conflict, since they
+     * also insert there.
      */
     private void keep(DSLContext dsl, String address, Response response) {
         int kept = dsl.update(keys.table)
@@ -199,7 +199,7 @@ public final class IdempotencyKeys {
         }
         Integer status = rows.get(0).get(keys.status);
         if (status == null) {
-            return Optional.empty(); // this transaction itself is at work on it
+            return Optional.empty(); // this transaction itself works on it
         }
         Map<String, String> headers = new LinkedHashMap<>();
         rows.stream()
@@ -209,8 +209,8 @@ public final class IdempotencyKeys {
     }
 
     /**
-     * By the index on {@code created_at}, and then the rows by their addresses, whatever the planner believes; locks
-     * what it deletes.
+     * Uses the index on {@code created_at}, then the rows' addresses, whatever the planner's statistics say; locks the
+     * rows it deletes.
      */
     private int prune(DSLContext dsl, OffsetDateTime before) {
         return dsl.deleteFrom(keys.table)

@@ -4,7 +4,7 @@ import io.stagedjobs.StagedJobsException;
 
 /**
  * Another transaction is at work on the same idempotency key. Nothing of this request was done. A service answers with
- * {@link #httpStatus()}; the client may send the same request again a little later, and then gets the first answer.
+ * {@link #httpStatus()}; the client may repeat the request a little later, and then gets the first response.
  */
 public final class KeyInProgressException extends StagedJobsException {
 

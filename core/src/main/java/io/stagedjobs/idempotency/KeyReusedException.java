@@ -3,8 +3,8 @@ package io.stagedjobs.idempotency;
 import io.stagedjobs.StagedJobsException;
 
 /**
- * An idempotency key came with another request than the first time. Nothing of this request was done, and the first
- * answer is kept. A service answers with {@link #httpStatus()}; the client is to choose a new key for a new request.
+ * A client reused an idempotency key for a different request. Nothing of this request was done, and the first response
+ * is kept. A service answers with {@link #httpStatus()}; the client must choose a new key for a new request.
  */
 public final class KeyReusedException extends StagedJobsException {
 

@@ -9,18 +9,18 @@ import java.util.HexFormat;
 import java.util.Objects;
 
 /**
- * A request that may come again.
+ * A request that a client may repeat.
  *
- * @param scope whose key it is, for instance the client's account and the endpoint, never taken from what a client can
- *     choose freely: whoever has scope, key and fingerprint gets the response. 1 to 255 characters
+ * @param scope the owner of the key, for instance the client's account and the endpoint. Never take it from anything
+ *     that a client can choose freely: anyone with scope, key and fingerprint gets the response. 1 to 255 characters
  * @param key the client's idempotency key, 1 to 255 characters
- * @param fingerprint what tells this request from another one, for instance a digest of it; 1 to 255 characters
+ * @param fingerprint distinguishes this request from others, for instance a digest of it; 1 to 255 characters
  */
 public record Request(String scope, String key, String fingerprint) {
 
     private static final int TEXT_LENGTH_MAX = 255;
 
-    /** @throws IllegalArgumentException if a part is empty, too long or no text; a service answers 400 */
+    /** @throws IllegalArgumentException if a part is empty, too long or not valid text; a service answers 400 */
     public Request {
         check("scope", scope);
         check("key", key);
@@ -31,7 +31,7 @@ public record Request(String scope, String key, String fingerprint) {
     public static Request of(String scope, String key, String method, String target, byte[] body) {
         MessageDigest digest = sha256();
         for (byte[] part : new byte[][] {method.getBytes(UTF_8), target.getBytes(UTF_8), body}) {
-            // With its length, so that no part can pass for a piece of its neighbour.
+            // With its length, so that two different requests cannot give the same bytes.
             digest.update(ByteBuffer.allocate(Integer.BYTES).putInt(part.length).flip());
             digest.update(part);
         }
@@ -50,7 +50,7 @@ public record Request(String scope, String key, String fingerprint) {
         }
     }
 
-    /** Refuses what PostgreSQL cannot store as text. */
+    /** Refuses text that PostgreSQL cannot store. */
     static void requireText(String what, String text) {
         if (Objects.requireNonNull(text, () -> what + " must not be null").indexOf('\0') >= 0
                 || !UTF_8.newEncoder().canEncode(text)) {

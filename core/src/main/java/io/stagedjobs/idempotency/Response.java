@@ -7,19 +7,19 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * An answer, as it is kept. Immutable but for the body's array, which is neither copied nor changed.
+ * A stored response. Immutable except for the body's array, which is neither copied nor changed.
  *
  * @param status the HTTP status, 100 to 599
- * @param headers those that are to be repeated with the answer, for instance {@code Location}
+ * @param headers the headers to repeat with the response, for instance {@code Location}
  * @param body the bytes, at most {@value #BODY_BYTES_MAX}; empty for none
- * @param replayed whether this is the answer of an earlier request
+ * @param replayed whether this is the response to an earlier request
  */
 public record Response(int status, Map<String, String> headers, byte[] body, boolean replayed) {
 
-    /** Largest body of a response that is kept. */
+    /** The largest body of a stored response. */
     public static final int BODY_BYTES_MAX = 1_000_000;
 
-    /** @throws IllegalArgumentException if status or body is out of bounds, or a header is no text */
+    /** @throws IllegalArgumentException if status or body is out of bounds, or a header is not valid text */
     public Response {
         headers = Collections.unmodifiableMap(new LinkedHashMap<>(headers));
         headers.forEach((name, value) -> {
@@ -35,13 +35,13 @@ public record Response(int status, Map<String, String> headers, byte[] body, boo
         }
     }
 
-    /** An answer without headers. */
+    /** A response without headers. */
     public static Response of(int status, byte[] body) {
         return new Response(status, Map.of(), body, false);
     }
 
     /**
-     * An answer without headers, its body in UTF-8.
+     * A response without headers, its body in UTF-8.
      *
      * @throws IllegalArgumentException if the body contains half of a surrogate pair
      */
@@ -54,7 +54,7 @@ public record Response(int status, Map<String, String> headers, byte[] body, boo
         }
     }
 
-    /** The same with one header more. */
+    /** The same with one more header. */
     public Response header(String name, String value) {
         Map<String, String> more = new LinkedHashMap<>(headers);
         more.put(name, value);

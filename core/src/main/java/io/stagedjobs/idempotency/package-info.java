@@ -1,6 +1,6 @@
 /**
- * HTTP requests that a client may send again, each done once: {@link io.stagedjobs.idempotency.IdempotencyKeys} answers
- * a {@link io.stagedjobs.idempotency.Request} with a {@link io.stagedjobs.idempotency.Response}, the first one it had.
+ * Does each HTTP request once, even if the client repeats it: {@link io.stagedjobs.idempotency.IdempotencyKeys} answers
+ * a {@link io.stagedjobs.idempotency.Request} with its first {@link io.stagedjobs.idempotency.Response}.
  */
 @NullMarked
 package io.stagedjobs.idempotency;

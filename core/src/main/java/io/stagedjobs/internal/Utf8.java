@@ -6,7 +6,7 @@ import java.nio.ByteBuffer;
 import java.nio.CharBuffer;
 import java.nio.charset.CharacterCodingException;
 
-/** UTF-8 without the question mark that {@link String#getBytes} writes for half of a surrogate pair. */
+/** Encodes UTF-8, but refuses half of a surrogate pair, for which {@link String#getBytes} writes a question mark. */
 public final class Utf8 {
 
     private Utf8() {}

@@ -18,27 +18,26 @@ import org.jooq.impl.DSL;
 /**
  * The PostgreSQL schema that holds the tables of Staged Jobs: its name, its migrations and its version.
  *
- * <p>Immutable, safe for use by many threads. A method that takes a connection uses it in the calling thread only and
- * leaves it open.
+ * <p>Immutable, thread-safe. A method that takes a connection uses it only in the calling thread and leaves it open.
  */
 public final class Schema {
 
-    /** The schema that is used unless another one is named. */
+    /** The default schema. */
     public static final Schema PUBLIC = new Schema("public");
 
-    /** Largest payload in bytes that the table takes unless {@link #limitPayload} says otherwise. */
+    /** The largest payload in bytes by default; {@link #limitPayload} sets another limit. */
     public static final int PAYLOAD_BYTES_MAX_DEFAULT = 900_000;
 
     /** The largest payload that {@link #limitPayload} allows. */
     public static final int PAYLOAD_BYTES_MAX = 100_000_000;
 
-    /** The most lanes that there may be. */
+    /** The largest number of lanes. */
     public static final int LANES_MAX = 64;
 
     private static final List<String> MIGRATIONS = List.of(
             "V001__staged_jobs.sql", "V002__exactly_once.sql", "V003__parked_jobs.sql", "V004__idempotency_keys.sql");
 
-    /** SQLSTATEs of what exists already: of a schema, table, function or trigger, and of an entry in a catalog. */
+    /** SQLSTATEs of objects that already exist: a schema, table, function or trigger, and an entry in a catalog. */
     private static final Set<String> CREATED_BY_ANOTHER = Set.of("42P06", "42P07", "42723", "42710", "23505");
 
     private static final int SERVER_VERSION_MIN = 14;
@@ -51,8 +50,8 @@ public final class Schema {
     }
 
     /**
-     * @param name the schema's name as it is, without quotes; upper and lower case count
-     * @throws IllegalArgumentException if PostgreSQL cannot have a schema of that name
+     * @param name the schema's name, without quotes; case-sensitive
+     * @throws IllegalArgumentException if the name is invalid in PostgreSQL
      */
     public static Schema named(String name) {
         if (name.isEmpty() || name.indexOf('\0') >= 0 || name.getBytes(UTF_8).length > NAME_BYTES_MAX) {
@@ -61,7 +60,7 @@ public final class Schema {
         return new Schema(name);
     }
 
-    /** The schema's name as it is, without quotes. */
+    /** The schema's name, without quotes. */
     public String name() {
         return name;
     }
@@ -81,7 +80,7 @@ public final class Schema {
         return MIGRATIONS.size();
     }
 
-    /** The version that is installed, 0 if none is. */
+    /** The installed version, 0 if there is none. */
     public int version(Connection connection) {
         return version(DSL.using(connection, SQLDialect.POSTGRES));
     }
@@ -96,9 +95,9 @@ public final class Schema {
     }
 
     /**
-     * Does nothing if the installed version is the one that this software knows.
+     * Requires that the installed version is the one that this software knows.
      *
-     * @throws SchemaException saying what to do if it is not
+     * @throws SchemaException if it is not; the message says what to do
      */
     public void requireCurrent(Connection connection) {
         int version = version(connection);
@@ -125,10 +124,10 @@ public final class Schema {
 
     /**
      * Installs or upgrades the tables, in one transaction of its own. Many processes may call this at once: one of them
-     * works, the others wait and find nothing left to do. Where the tables are current it locks nothing.
+     * works, the others wait and find nothing left to do. If the tables are current, it locks nothing.
      *
      * @param connection a connection without an open transaction, whose role may create objects
-     * @return how many migrations were applied, 0 if the schema was current
+     * @return the number of applied migrations, 0 if the schema was current
      * @throws SchemaException if the installed version is newer than this software, or the server cannot hold the
      *     tables
      * @throws DataAccessException if the database refuses; nothing was changed
@@ -141,7 +140,7 @@ public final class Schema {
             if (!CREATED_BY_ANOTHER.contains(e.sqlState())) {
                 throw e;
             }
-            // Two began with nothing; the server had this one wait until the other one's tables were there.
+            // Two processes began without tables; the server made this one wait until the other had created them.
             return dsl.transactionResult(transaction -> migrate(transaction.dsl()));
         }
     }
@@ -155,7 +154,7 @@ public final class Schema {
             return 0;
         }
         if (before > 0) {
-            // Conflicts with itself only, and an application's grants do not allow it.
+            // This lock conflicts only with itself, and an application's grants do not allow it.
             dsl.execute("LOCK TABLE " + qualified("staged_jobs_schema") + " IN SHARE UPDATE EXCLUSIVE MODE");
         } else if (dsl.fetchSingle("SELECT to_regnamespace(?) IS NULL", quotedName())
                 .into(boolean.class)) {
@@ -176,12 +175,12 @@ public final class Schema {
     }
 
     /**
-     * Sets the largest payload that the table takes, in a transaction of its own. Jobs that wait already are not
-     * concerned, nor are those that were moved aside and return. Kafka's own limits (the topics' {@code
-     * max.message.bytes}, the enqueuer's {@code max.request.size}) are the operator's to raise along.
+     * Sets the largest payload that the table takes, in a transaction of its own. This does not affect jobs that
+     * already wait or are set aside. The operator must also raise Kafka's own limits (the topics' {@code
+     * max.message.bytes}, the enqueuer's {@code max.request.size}).
      *
      * @param bytes 1 to 100 000 000
-     * @param waiting is given a line for a person while somebody else keeps the table locked
+     * @param waiting receives a line for a person while another session keeps the table locked
      * @throws SchemaException if the table stays locked; nothing was changed
      */
     public void limitPayload(Connection connection, int bytes, Consumer<String> waiting) {
@@ -191,8 +190,7 @@ public final class Schema {
         }
         requireCurrent(connection);
         withoutWriters(connection, waiting, List.of(), dsl -> {
-            // A job that was staged before keeps its right to be here: moved aside meanwhile, it returns under its old
-            // id.
+            // A job staged before the change may stay: if it was set aside, it returns under its old id.
             long last = dsl.fetchSingle("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM "
                             + qualified("staged_jobs_id_seq"))
                     .get(0, long.class);
@@ -201,9 +199,9 @@ public final class Schema {
     }
 
     /**
-     * How many lanes new jobs are spread over.
+     * The number of lanes for new jobs.
      *
-     * @throws SchemaException with the way out, if the trigger that does so is missing or switched off
+     * @throws SchemaException if the trigger that spreads them is missing or switched off; the message says what to do
      */
     public int lanes(Connection connection) {
         return StagingTrigger.read(DSL.using(connection, SQLDialect.POSTGRES), this)
@@ -211,9 +209,9 @@ public final class Schema {
     }
 
     /**
-     * Spreads new jobs, and those that wait or were moved aside, over so many lanes.
+     * Spreads new jobs, waiting ones and those set aside over this number of lanes.
      *
-     * @param transaction one of {@link #withoutWriters}, in which no enqueuer is at work
+     * @param transaction a transaction of {@link #withoutWriters}, while no enqueuer works
      * @param lanes 1 to {@value #LANES_MAX}
      */
     public void spread(DSLContext transaction, int lanes) {
@@ -232,12 +230,12 @@ public final class Schema {
     }
 
     /**
-     * Runs {@code change} in a transaction in which nobody else writes jobs: all that wrote before are committed or
-     * rolled back, all that come later wait. Waits for those who have the table locked, at most 20 times for two
-     * seconds; in between others get their turn.
+     * Runs {@code change} in a transaction in which nobody else writes jobs: all earlier writers have committed or
+     * rolled back, all later ones wait. It waits for sessions that lock the table, at most 20 times for two seconds; in
+     * between, writers get their turn.
      *
-     * @param waiting is given a line for a person, who locks the table
-     * @param alone other tables of this schema, which nobody else may even read meanwhile; they are locked first
+     * @param waiting receives a line for a person that names the sessions which lock the table
+     * @param alone other tables of this schema that nobody else may even read meanwhile; they are locked first
      * @throws SchemaException if a table stays locked; nothing was changed
      */
     public void withoutWriters(

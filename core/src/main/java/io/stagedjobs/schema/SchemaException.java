@@ -3,7 +3,7 @@ package io.stagedjobs.schema;
 import io.stagedjobs.StagedJobsException;
 
 /**
- * The schema of Staged Jobs is absent, too old, too new or could not be installed. Nothing was changed. A person is to
+ * The schema of Staged Jobs is absent, too old, too new or could not be installed. Nothing was changed. A person must
  * act as the message says: migrate, upgrade the software or correct the settings.
  */
 public final class SchemaException extends StagedJobsException {

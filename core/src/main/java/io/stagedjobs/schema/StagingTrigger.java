@@ -6,9 +6,9 @@ import org.jooq.Record;
 /**
  * The arguments of the trigger through which every staged job passes.
  *
- * @param lanes how many there are
+ * @param lanes the number of lanes
  * @param payloadBytesMax the largest payload
- * @param unlimitedUpToId the last id for which that limit does not count
+ * @param unlimitedUpToId the last id to which that limit does not apply
  */
 record StagingTrigger(int lanes, int payloadBytesMax, long unlimitedUpToId) {
 
@@ -35,13 +35,13 @@ record StagingTrigger(int lanes, int payloadBytesMax, long unlimitedUpToId) {
                 Integer.parseInt(arguments[0]), Integer.parseInt(arguments[1]), Long.parseLong(arguments[2]));
     }
 
-    /** Takes the place of the trigger that is there; the caller has shut writers out. */
+    /** Replaces the existing trigger; the caller has locked writers out. */
     void replace(DSLContext dsl, Schema schema) {
         String table = schema.qualified("staged_jobs");
         dsl.execute("CREATE OR REPLACE TRIGGER " + NAME + " BEFORE INSERT ON " + table
                 + " FOR EACH ROW EXECUTE FUNCTION " + schema.qualified(NAME) + "(" + lanes + ", " + payloadBytesMax
                 + ", " + unlimitedUpToId + ")");
-        // Replacing one resets this.
+        // Replacing a trigger resets this.
         dsl.execute("ALTER TABLE " + table + " ENABLE ALWAYS TRIGGER " + NAME);
     }
 }

@@ -22,7 +22,7 @@ import org.jooq.impl.SQLDataType;
 
 /**
  * The tables in one schema as the migrations make them, for statements in jOOQ's language. Every column is qualified by
- * its table, or by the alias that {@code as} gives it. A test compares names and types with a migrated database.
+ * its table, or by an alias from {@code as}. A test compares names and types with a migrated database.
  */
 public final class Tables {
 
@@ -43,7 +43,7 @@ public final class Tables {
     public final IdempotencyKeys idempotencyKeys;
     public final Versions versions;
 
-    /** Describes the tables in that schema, whether they are installed or not. */
+    /** Describes the tables in that schema, even if they are not installed. */
     public Tables(Schema schema) {
         Name in = DSL.quotedName(schema.name());
         stagedJobs = new Jobs(in.append(DSL.quotedName("staged_jobs")));
@@ -58,14 +58,14 @@ public final class Tables {
         versions = new Versions(in.append(DSL.quotedName("staged_jobs_schema")));
     }
 
-    /** All of them, without the sequence. */
+    /** All tables, without the sequence. */
     List<Relation> all() {
         return List.of(stagedJobs, parkedJobs, lanes, enqueuers, batches, delivery, pauses, idempotencyKeys, versions);
     }
 
     /** A table or sequence, and its columns. */
     public abstract static class Relation {
-        /** What FROM, INTO and UPDATE name. */
+        /** The name in FROM, INTO and UPDATE. */
         public final Table<Record> table;
 
         private final Name qualifier;
@@ -92,7 +92,7 @@ public final class Tables {
         }
     }
 
-    /** {@code staged_jobs}, and what {@code parked_jobs} has in common with it. */
+    /** {@code staged_jobs}, and the columns that {@code parked_jobs} shares with it. */
     public static class Jobs extends Relation {
         public final Field<Integer> lane = column("lane", LANE);
         public final Field<Long> id = column("id", BIGINT);
@@ -123,7 +123,7 @@ public final class Tables {
         }
     }
 
-    /** {@code parked_jobs}: what was moved aside. */
+    /** {@code parked_jobs}: the jobs that are set aside. */
     public static final class Parked extends Jobs {
         public final Field<String> state = column("state", TEXT);
         public final Field<String> reason = column("reason", TEXT);
@@ -221,7 +221,7 @@ public final class Tables {
         }
     }
 
-    /** {@code staged_jobs_schema}: the migrations that were applied. */
+    /** {@code staged_jobs_schema}: the applied migrations. */
     public static final class Versions extends Relation {
         public final Field<Integer> version = column("version", INTEGER);
         public final Field<OffsetDateTime> appliedAt = column("applied_at", TIME);

@@ -5,7 +5,7 @@ import java.util.function.Consumer;
 import org.jooq.DSLContext;
 import org.jooq.exception.DataAccessException;
 
-/** Shuts out those who write jobs while something is changed; {@link Schema#withoutWriters} says what it promises. */
+/** Locks out writers of jobs during a change; {@link Schema#withoutWriters} states the promise. */
 final class WriterLock {
 
     private static final int TRIES_MAX = 20;
@@ -25,7 +25,7 @@ final class WriterLock {
         for (int tries = 1; ; tries++) {
             try {
                 dsl.transaction(transaction -> {
-                    // Longer than deadlock_timeout, after which an autovacuum gives way.
+                    // Longer than deadlock_timeout, after which an autovacuum yields.
                     transaction.dsl().execute("SET LOCAL lock_timeout = '2s'");
                     for (String table : alone) {
                         transaction
@@ -58,7 +58,7 @@ final class WriterLock {
         }
     }
 
-    /** Who writes to the table, uses the others or has one of them locked, in words. */
+    /** Describes the sessions that write to the table, use the others or lock one of them. */
     private String holders(DSLContext dsl) {
         List<String> holders = dsl.fetch(
                         "SELECT DISTINCT coalesce('process ' || l.pid || ' (' || coalesce(a.usename, '?') || ', \"'"

@@ -7,12 +7,12 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.function.Supplier;
 
-/** Threads that come when they are needed and end after a minute without work. */
+/** Threads that start on demand and end after a minute without work. */
 public final class BackgroundThreads implements LaneReader.Background {
 
     private final ExecutorService threads;
 
-    /** @param name of each of them */
+    /** @param name the name of each thread */
     public BackgroundThreads(String name) {
         this.threads = Executors.newCachedThreadPool(task -> {
             Thread thread = new Thread(task, name);

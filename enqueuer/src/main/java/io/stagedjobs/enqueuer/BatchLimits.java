@@ -1,9 +1,9 @@
 package io.stagedjobs.enqueuer;
 
 /**
- * How much is read at once.
+ * The limits of one read.
  *
  * @param rowsMax at least 1
- * @param bytesMax of payloads, keys and headers; a batch exceeds it by at most one job
+ * @param bytesMax bytes of payloads, keys and headers; a batch exceeds it by at most one job
  */
 public record BatchLimits(int rowsMax, long bytesMax) {}

@@ -3,20 +3,19 @@ package io.stagedjobs.enqueuer;
 import java.time.Duration;
 
 /**
- * How many jobs a lane puts into its next batch: so many that Kafka takes them within a share of the time that a batch
- * has, whatever makes Kafka slow. A batch that Kafka did not take is tried again with half as many jobs, down to one.
- * One thread.
+ * The number of jobs in a lane's next batch, chosen so that Kafka takes them within a share of a batch's time, however
+ * slow Kafka is. After a batch that Kafka did not take, the next has half as many jobs, down to one. One thread.
  */
 final class BatchSize {
 
-    /** A batch is to take at most this part of its time, since the next one may meet a slower moment. */
+    /** A batch should take at most this part of its time, since Kafka may be slower for the next one. */
     private static final int PART_OF_TIME = 4;
 
     private final BatchLimits most;
     private final Duration timeAimedAt;
     private int rowsMax;
 
-    /** @param time that a batch has before it is taken back */
+    /** @param time the time after which a batch is rolled back */
     BatchSize(BatchLimits most, Duration time) {
         this.most = most;
         this.timeAimedAt = time.dividedBy(PART_OF_TIME);
@@ -27,7 +26,7 @@ final class BatchSize {
         return new BatchLimits(rowsMax, most.bytesMax());
     }
 
-    /** @param took the time from the step's beginning to its end */
+    /** @param took the duration of the step */
     void after(Step step, Duration took) {
         int claimed = Math.min(step.claimed(), rowsMax);
         if (claimed == 0) {

@@ -6,24 +6,24 @@ import org.jspecify.annotations.Nullable;
 /**
  * The answer to {@link Lanes#claim}. Closing it closes the transaction, if there is one.
  *
- * @param transaction that holds the lane, null unless the lane was claimed
- * @param read the lane's next jobs as of a moment after the lane was locked; empty unless the lane was claimed
+ * @param transaction the transaction that holds the lane, null unless the lane was claimed
+ * @param read the lane's next jobs, read after the lane was locked; empty unless the lane was claimed
  */
 public record Claim(State state, @Nullable LaneTransaction transaction, Read read) implements AutoCloseable {
 
-    /** What came of it. */
+    /** The result of a claim. */
     public enum State {
         CLAIMED,
-        /** No job waits behind the start of the selection; nothing was locked. */
+        /** No job waits beyond the selection's start; nothing was locked. */
         NOTHING_WAITS,
-        /** The lane has another generation than the one asked for. */
+        /** The lane has another generation than requested. */
         SUPERSEDED
     }
 
-    /** Nothing waits in the lane. */
+    /** No job waits in the lane. */
     public static final Claim NOTHING_WAITS = new Claim(State.NOTHING_WAITS, null, Read.NOTHING);
 
-    /** The lane is somebody else's, or was acquired anew. */
+    /** Another enqueuer owns the lane, or it was acquired anew. */
     public static final Claim SUPERSEDED = new Claim(State.SUPERSEDED, null, Read.NOTHING);
 
     /** The lane is locked. */

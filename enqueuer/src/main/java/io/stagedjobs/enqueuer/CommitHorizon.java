@@ -13,15 +13,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Up to which id nothing can be committed any more. A transaction locks the table before it draws an id, as every
- * insert does. So once all transactions that held the lock when a sequence value was read are over, every job with an
- * id up to that value is visible, or never will be.
+ * The id up to which no further job can be committed. Every insert locks the table before it draws an id. So read a
+ * sequence value, and the transactions that hold the lock then: once all of these are over, every job with an id up to
+ * that value is visible, or never will be.
  *
- * <p>One transaction that stays open holds that bound back for everybody. Therefore a second bound is kept, which holds
- * except for a few old transactions. Shared by the lanes of a process; any thread.
+ * <p>One transaction that stays open would hold that bound back for all lanes. So there is a second bound, which holds
+ * except for a few old transactions. The lanes of a process share this object; thread-safe.
  *
- * <p>Transactions are known by their virtual ids. A session crash that restarts the others without a new era may give
- * an old one's id to a new writer: that delays the bound until the new writer is over, no more.
+ * <p>Transactions are identified by their virtual ids. If a session crashes and the others restart within the same era,
+ * a new writer may get the id of an old one: this only delays the bound until the new writer is over.
  */
 final class CommitHorizon {
 
@@ -29,21 +29,21 @@ final class CommitHorizon {
 
     private static final Duration LOOK_EVERY = Duration.ofMillis(100);
 
-    /** A transaction that is open for longer becomes an exception. */
+    /** A transaction that is open for longer than this becomes an exception. */
     private static final Duration OLD_AFTER = Duration.ofSeconds(1);
 
     /**
-     * What is known.
+     * The current knowledge.
      *
-     * @param era in which it is true
-     * @param safeUpTo nothing up to this id can be committed any more
-     * @param safeUpToExcept nor up to this one, except by {@code exceptions}; at least {@code safeUpTo}
+     * @param era the era in which it is true
+     * @param safeUpTo no job up to this id can be committed any more
+     * @param safeUpToExcept no job up to this id either, except by {@code exceptions}; at least {@code safeUpTo}
      */
     record View(String era, long safeUpTo, long safeUpToExcept, Set<String> exceptions) {
         static final View NOTHING = new View("", 0, 0, Set.of());
     }
 
-    /** A reading that waits until the transactions that were open are over; they leave the set one by one. */
+    /** A reading that waits for its open transactions to end; they leave the set one by one. */
     private record Pending(long lastId, Set<String> open, long since) {}
 
     private final Lanes lanes;
@@ -59,14 +59,14 @@ final class CommitHorizon {
         this.lookAt = nanoTime.getAsLong();
     }
 
-    /** What the last look found, however old: it stays true. */
+    /** The result of the last look, however old: it stays true. */
     View known() {
         return view;
     }
 
     /**
-     * Looks again if the last look is not fresh; one thread at a time, the others go on with what is known. So does who
-     * asks if PostgreSQL does not answer: an older view only makes reads begin lower.
+     * Looks again if the last look is not fresh. One thread looks at a time; the others use the last view. If
+     * PostgreSQL does not answer, the caller uses it too: an older view only makes reads begin lower.
      */
     View look() {
         if (nanoTime.getAsLong() - lookAt >= 0 && looking.tryLock()) {

@@ -3,13 +3,13 @@ package io.stagedjobs.enqueuer;
 import java.util.Arrays;
 import java.util.Locale;
 
-/** What readers of Kafka may rely on; the database's, not a process's. */
+/** The promise to readers of Kafka. It belongs to the database, not to a process. */
 public enum DeliveryMode {
     EXACTLY_ONCE,
     AT_LEAST_ONCE;
 
     /**
-     * Reads it as it is written in settings and in the database.
+     * Reads it from its form in settings and in the database.
      *
      * @throws IllegalArgumentException if there is no such mode
      */
@@ -20,7 +20,7 @@ public enum DeliveryMode {
                 .orElseThrow(() -> new IllegalArgumentException("there is no delivery mode " + text));
     }
 
-    /** As it is written in settings and in the database: {@code exactly-once}, {@code at-least-once}. */
+    /** Its form in settings and in the database: {@code exactly-once}, {@code at-least-once}. */
     @Override
     public String toString() {
         return name().toLowerCase(Locale.ROOT).replace('_', '-');

@@ -15,8 +15,8 @@ import org.slf4j.LoggerFactory;
 /**
  * One enqueuer process: keeps a {@link LaneRunner} for each lane it should own. An enqueuer without a lane stands by.
  *
- * <p>Threads: one for the {@link Heartbeat}, one that starts and stops lanes, one a lane, and one a lane that reads
- * ahead while a backlog waits. All methods here may be called from any thread.
+ * <p>Threads: one for the {@link Heartbeat}, one that starts and stops lanes, one per lane, and in a backlog one more
+ * per lane that reads ahead. All methods are thread-safe.
  */
 public final class Enqueuer implements AutoCloseable {
 
@@ -24,17 +24,17 @@ public final class Enqueuer implements AutoCloseable {
 
     private static final Duration BACKLOG_EVERY = Duration.ofSeconds(15);
 
-    /** Who stands by looks that much more often, so that a dead owner's lane does not wait for it. */
+    /** A standby looks this many times as often, so that a dead owner's lane does not wait for it. */
     private static final int BEATS_STANDING_BY = 4;
 
     /**
-     * The numbers that shape it.
+     * Its options.
      *
      * @param limits of one batch
      * @param publishTimeout how long a batch may wait for Kafka
-     * @param batchInterval least time from the beginning of one batch to that of the next, while no backlog waits
-     * @param lookMax the longest time between two looks for jobs while nothing waits
-     * @param heartbeat how often the row is renewed; well below the age at which the others take our lanes
+     * @param batchInterval least time between the beginnings of two batches while no backlog waits
+     * @param lookMax the longest time between two looks for jobs while no job waits
+     * @param heartbeat the interval of heartbeats; well below the age at which others take our lanes
      * @param stopMax how long {@link #close} waits for batches in hand
      */
     public record Options(
@@ -59,7 +59,7 @@ public final class Enqueuer implements AutoCloseable {
     private final Rest keeperRest = new Rest();
     private volatile Membership.@Nullable Census census;
 
-    /** The publisher and the lanes stay the caller's to close, after this. */
+    /** The caller must close the publisher and the lanes, after closing this. */
     public Enqueuer(
             Membership membership,
             Lanes lanes,
@@ -89,12 +89,12 @@ public final class Enqueuer implements AutoCloseable {
         keeper.start();
     }
 
-    /** Jobs were committed: those are looked for at once. */
+    /** Call this after jobs were committed: the lanes look for them at once. */
     public void wake() {
         running.values().forEach(lane -> lane.runner.wake());
     }
 
-    /** How many jobs this process has published. */
+    /** The number of jobs that this process has published. */
     public long published() {
         return observers.meters().published();
     }
@@ -107,7 +107,7 @@ public final class Enqueuer implements AutoCloseable {
         keeperRest.end();
         stopLanes();
         boolean clean = joined(heart, deadline) && joined(keeper, deadline);
-        stopLanes(); // those that were being started
+        stopLanes(); // including lanes just being started
         for (Running lane : new ArrayList<>(running.values())) {
             clean &= joined(lane.thread, deadline);
         }
@@ -115,7 +115,7 @@ public final class Enqueuer implements AutoCloseable {
             leave();
         } else {
             log.warn(
-                    "could not finish every batch within {} s; what is open is rolled back, no job is lost",
+                    "could not finish every batch within {} s; open transactions are rolled back, no job is lost",
                     options.stopMax.toSeconds());
         }
         observers.meters().close();
@@ -143,7 +143,7 @@ public final class Enqueuer implements AutoCloseable {
         keeperRest.wake();
     }
 
-    /** After each heartbeat starts and stops lanes so that we own our fair share; measures the backlog now and then. */
+    /** Starts and stops lanes after each heartbeat, so that we own our fair share; regularly measures the backlog. */
     private void keepLanes() {
         try {
             long backlogAt = System.nanoTime();
@@ -156,7 +156,7 @@ public final class Enqueuer implements AutoCloseable {
         }
     }
 
-    /** @return when the backlog is to be measured next */
+    /** @return the time of the next measurement of the backlog */
     private long keepOnce(long backlogAt) {
         try {
             Membership.Census now = census;
@@ -189,10 +189,7 @@ public final class Enqueuer implements AutoCloseable {
         giveBackStrays(now.ours());
     }
 
-    /**
-     * Lanes that are ours without a thread here: a lane's end could not tell, and the others leave a live owner its
-     * lanes.
-     */
+    /** Lanes that we own but do not run: giving them back failed, and others do not take a live owner's lanes. */
     private void giveBackStrays(Set<Integer> ours) {
         ours.removeAll(running.keySet());
         if (!ours.isEmpty()) {

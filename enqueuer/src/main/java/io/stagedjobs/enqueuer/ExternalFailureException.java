@@ -3,8 +3,8 @@ package io.stagedjobs.enqueuer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * PostgreSQL or Kafka did not do what was asked. The open transaction, if there was one, is rolled back or its outcome
- * is unknown: the caller lets go of everything it holds, rests and acquires again.
+ * PostgreSQL or Kafka failed. The open transaction, if there was one, is rolled back or its outcome is unknown: the
+ * caller releases everything it holds, rests and acquires again.
  */
 public final class ExternalFailureException extends RuntimeException {
 

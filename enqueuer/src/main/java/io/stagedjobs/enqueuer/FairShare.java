@@ -9,16 +9,16 @@ import java.util.UUID;
 import java.util.stream.Collectors;
 
 /**
- * Decides which lanes this enqueuer should move. Every enqueuer computes the same quotas from the same census: the
- * lanes divided evenly, the remainder to those who have more than that already, then to the first ids. An owner keeps
- * what it has up to its quota, so that lanes move only when the number of enqueuers changes. While two enqueuers see
- * different censuses they may both want a lane; taking it is what decides.
+ * Decides which lanes this enqueuer should move. From the same census every enqueuer computes the same quotas: the
+ * lanes divided evenly, the remainder to enqueuers that already own more than that, then to the first ids. An owner
+ * keeps its lanes up to its quota, so lanes move only when the number of enqueuers changes. If two enqueuers see
+ * different censuses, both may want a lane; the one that takes it first gets it.
  */
 final class FairShare {
 
     private FairShare() {}
 
-    /** Lanes to own: those owned already, up to the quota, then free ones. */
+    /** The lanes to own: the lanes already owned, up to the quota, then free ones. */
     static SortedSet<Integer> of(Membership.Census census) {
         int quota = quota(census);
         SortedSet<Integer> wanted = census.ours().stream().limit(quota).collect(Collectors.toCollection(TreeSet::new));
@@ -33,7 +33,7 @@ final class FairShare {
     private static int quota(Membership.Census census) {
         int each = census.owners().size() / census.enqueuers().size();
         int remainder = census.owners().size() % census.enqueuers().size();
-        // Who has one of the remainder keeps it: a newcomer takes nothing from an owner that has its share.
+        // An owner of a remainder lane keeps it: a newcomer takes no lane from an owner within its quota.
         List<UUID> order = census.enqueuers().stream()
                 .sorted(Comparator.comparing(enqueuer -> Collections.frequency(census.owners(), enqueuer) <= each))
                 .toList();

@@ -9,7 +9,7 @@ import java.util.OptionalInt;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 
-/** What does not work now: PostgreSQL, Kafka, a lane that fails or is halted. Safe for use by many threads. */
+/** The current problems: PostgreSQL, Kafka, a lane that fails or is halted. Thread-safe. */
 public final class Health {
 
     private static final String NOT_YET = "not reached yet";
@@ -26,7 +26,7 @@ public final class Health {
         ofProcess.put(Origin.KAFKA, NOT_YET);
     }
 
-    /** It works for the process as a whole; what a lane met there stays until that lane works again. */
+    /** It works for the process as a whole; a lane's own problem stays until that lane works again. */
     public synchronized void reached(Origin origin) {
         ofProcess.remove(origin);
     }
@@ -39,13 +39,13 @@ public final class Health {
         failing.put(lane, new Failure(origin, reason));
     }
 
-    /** @return whether that is news */
+    /** @return whether the state changed */
     synchronized boolean laneHalted(int lane, String reason) {
         failing.remove(lane);
         return !reason.equals(halted.put(lane, reason));
     }
 
-    /** Another lane that is halted for the same reason, but for the numbers in it; empty if there is none. */
+    /** Another lane that is halted for the same reason, apart from numbers in it; empty if there is none. */
     synchronized OptionalInt haltedAlike(int lane) {
         String kind = kind(halted.getOrDefault(lane, ""));
         return halted.entrySet().stream()
@@ -59,7 +59,7 @@ public final class Health {
         return reason.replaceAll("\\d+", "");
     }
 
-    /** {@link #problems} for people: lanes that are halted for the same reason are one of them. */
+    /** {@link #problems} for people: lanes that are halted for the same reason count as one problem. */
     public synchronized List<String> told() {
         List<String> told = new ArrayList<>();
         Map<String, List<Integer>> alike = new LinkedHashMap<>();
@@ -76,13 +76,13 @@ public final class Health {
         return told;
     }
 
-    /** The lane's last step did what it should, or the lane is no longer ours. */
+    /** The lane's last step succeeded, or the lane is no longer ours. */
     synchronized void laneWorks(int lane) {
         failing.remove(lane);
         halted.remove(lane);
     }
 
-    /** Whether every lane belongs to another enqueuer, so that this one only waits to take over. */
+    /** Whether other enqueuers own all lanes, so that this one only waits to take over. */
     public synchronized boolean standsBy() {
         return standsBy;
     }
@@ -91,7 +91,7 @@ public final class Health {
         standsBy = now;
     }
 
-    /** Reasons by what does not work ({@code postgresql}, {@code kafka}, {@code lane 3}); empty if everything does. */
+    /** The reasons by problem ({@code postgresql}, {@code kafka}, {@code lane 3}); empty if everything works. */
     public synchronized Map<String, String> problems() {
         Map<String, String> problems = new TreeMap<>();
         failing.forEach((lane, failure) ->

@@ -9,8 +9,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Renews this enqueuer's row, so that the others know it lives, and hands on what it sees of them. Its thread does
- * nothing else: whatever may wait for long would let the row grow old, and others take our lanes.
+ * Renews this enqueuer's row, so that the others know it is alive, and passes on the census. Its thread does nothing
+ * else: a long wait would let the row grow old, and others would take our lanes.
  */
 final class Heartbeat implements Runnable {
 
@@ -27,8 +27,8 @@ final class Heartbeat implements Runnable {
     private int failures;
 
     /**
-     * @param interval to the next beat, asked for after each
-     * @param seen is given each census; it must not wait
+     * @param interval the time to the next beat, read after each beat
+     * @param seen receives each census; it must not wait
      */
     Heartbeat(Membership membership, Supplier<Duration> interval, Consumer<Membership.Census> seen, Health health) {
         this.membership = membership;
@@ -37,7 +37,7 @@ final class Heartbeat implements Runnable {
         this.health = health;
     }
 
-    /** Beats until {@link #end}. Should it end by an error of the virtual machine, health says so from then on. */
+    /** Beats until {@link #end}. If an error of the virtual machine ends it, health reports that from then on. */
     @Override
     public void run() {
         try {

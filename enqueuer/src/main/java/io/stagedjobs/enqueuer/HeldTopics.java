@@ -8,8 +8,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Says once which topics take no jobs, however many lanes find it out, and once that they take jobs again. Thousands of
- * topics get a few lines a minute and a count. Shared by the lanes of a process; any thread.
+ * Logs once which topics take no jobs, however many lanes notice it, and once that they take jobs again. For thousands
+ * of topics it logs a few lines a minute and a count. The lanes of a process share it; thread-safe.
  */
 final class HeldTopics {
 
@@ -29,7 +29,7 @@ final class HeldTopics {
         this.minuteEnds = nanoTime.getAsLong();
     }
 
-    /** A lane holds the jobs of that topic from now on. */
+    /** A lane now holds the jobs of this topic. */
     synchronized void held(String topic, Refusal refusal) {
         if (held.put(topic, refusal) == null && mayTell()) {
             log.warn(
@@ -42,7 +42,7 @@ final class HeldTopics {
         }
     }
 
-    /** A lane has found that the topic takes jobs again. */
+    /** A lane has noticed that the topic takes jobs again. */
     synchronized void takesJobs(String topic) {
         if (held.remove(topic) != null && mayTell()) {
             log.info("topic {} takes jobs again{}", topic, more());

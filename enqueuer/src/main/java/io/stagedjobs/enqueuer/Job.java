@@ -5,11 +5,11 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A staged job as it was read from the table.
+ * A staged job, read from the table.
  *
  * @param id its position in the lane
  * @param headersJson the job's own headers as a JSON object of strings, null if it has none
- * @param stagedAt by the database's clock, in microseconds
+ * @param stagedAt the time of staging by the database's clock, in microseconds
  */
 public record Job(
         long id,

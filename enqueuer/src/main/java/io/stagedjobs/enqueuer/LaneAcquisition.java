@@ -14,15 +14,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * How a lane becomes ours, each time anew: take it, compare the two stores without disturbing anybody, fence the owner
- * before, compare again and reconcile. Where Kafka cannot end the last transaction, go on under another channel if
- * nobody can begin one under the old: decision 0028. One thread.
+ * Acquires a lane: takes it, compares the two stores without disturbing anybody, fences the earlier owner, compares
+ * again and reconciles. If Kafka cannot end the last transaction, goes on under another channel, provided that nobody
+ * can begin one under the old: decision 0028. One thread.
  */
 class LaneAcquisition {
 
     private static final Logger log = LoggerFactory.getLogger(LaneAcquisition.class);
 
-    /** What came of it: an ownership, or the step that says why there is none. */
+    /** The result: an ownership, or the step that says why there is none. */
     record Result(
             @Nullable LaneOwnership ownership, @Nullable Step instead) {
 
@@ -45,14 +45,14 @@ class LaneAcquisition {
         this.shared = shared;
     }
 
-    /** The generation that was taken last, 0 if none is known. */
+    /** The last generation taken here, 0 if there is none. */
     long generation() {
         return generation;
     }
 
     /**
-     * Whether the lane's last session was opened here, and every generation since was ours: whoever had a session
-     * before is fenced, and nobody has one after. A session is closed before the lane is acquired anew.
+     * Whether the lane's last session was opened here, and every generation since was ours: then earlier sessions are
+     * fenced, and there is no later one. A session is closed before the lane is acquired anew.
      */
     boolean lastSessionWasOurs() {
         return lastSessionWasOurs;
@@ -61,9 +61,8 @@ class LaneAcquisition {
     /**
      * Acquires the lane.
      *
-     * @param unsettled jobs of the lane that Kafka has acknowledged to this process, whose rows may still be there
-     * @throws ExternalFailureException if a store does not do its part; the lane may be ours then, under a newer
-     *     generation
+     * @param unsettled jobs of the lane that Kafka has acknowledged to this process and whose rows may still be there
+     * @throws ExternalFailureException if a store fails; the lane may then be ours, under a newer generation
      */
     Result acquire(List<Row> unsettled) {
         if (!take()) {
@@ -97,7 +96,7 @@ class LaneAcquisition {
         }
     }
 
-    /** A generation that is not one more than the last one known was preceded by somebody else's. */
+    /** If a generation is not one more than our last one, another enqueuer owned the lane in between. */
     private boolean take() {
         Optional<Taken> taken = ports.lanes().take(lane);
         long before = generation;
@@ -112,9 +111,9 @@ class LaneAcquisition {
     }
 
     /**
-     * Compares with what Kafka has committed so far, and changes nothing: a copy of a database that is found out here
-     * has not disturbed the original. Kafka answers a commit before a reader can see it, and the owner before us may
-     * have settled that batch already: one batch too few in Kafka proves nothing before the fencing.
+     * Compares with Kafka's progress so far, and changes nothing: a copy of a database that is detected here has not
+     * disturbed the original. Kafka answers a commit before a reader can see it, and the earlier owner may already have
+     * settled that batch: if Kafka is one batch behind, that proves nothing before the fencing.
      */
     private Optional<Step> compareWithoutFencing() {
         Optional<Progress> progress = ports.publisher().peek(lane);
@@ -135,11 +134,11 @@ class LaneAcquisition {
     }
 
     /**
-     * Settles what Kafka has decided, and writes down the next channel. Nobody may be able to begin another transaction
-     * under this one: not whoever has published the batch that the database does not know, for it had to settle that
-     * before; nor we, if the last session was ours.
+     * Settles Kafka's decided batch, and writes the next channel. This requires that nobody can begin another
+     * transaction under the current channel. The publisher of a batch that the database does not know cannot, because
+     * it would have to settle that batch first; nor can we, if the last session was ours.
      *
-     * @throws ExternalFailureException if somebody may: then Kafka is waited for
+     * @throws ExternalFailureException if somebody could: then the lane waits for Kafka
      */
     private Optional<Step> goOn(Publisher.Decided decided) {
         Optional<LaneTransaction> begun = ports.lanes().begin(lane, generation);
@@ -167,7 +166,7 @@ class LaneAcquisition {
         return Optional.empty();
     }
 
-    /** Compares with what Kafka has committed for good, and deletes the rows of a batch that only Kafka knew. */
+    /** Compares with Kafka's final progress, and deletes the rows of a batch that only Kafka knew. */
     private Result reconcile(Publisher.Session session, List<Row> unsettled) {
         Optional<Progress> progress = session.progress();
         Optional<LaneTransaction> begun = ports.lanes().begin(lane, generation);
@@ -181,8 +180,8 @@ class LaneAcquisition {
                 return Result.of(Step.halted(contradiction.get()));
             }
             SetAside aside = new SetAside(transaction.aside(), shared.limits(), shared.heldTopics(), shared.nanoTime());
-            // Written in any case, so that this commit waits for a standby that is waited for: what is visible here may
-            // be a deletion whose own wait was ended.
+            // Always writes, so that this commit waits for a synchronous standby: a deletion that is visible here may
+            // not have waited for it, if its own wait was cut short.
             transaction.writeToLog();
             transaction.commit();
             LaneReader reader = new LaneReader(
@@ -207,14 +206,14 @@ class LaneAcquisition {
         return deleteAll(transaction, left, progress.batch());
     }
 
-    /** Deletes rows wherever they lie. */
+    /** Deletes rows from either table. */
     private static Optional<String> deleteAll(LaneTransaction transaction, List<Row> rows, long batch) {
         int aside = rows.isEmpty() ? 0 : transaction.deleteAside(rows);
         Deleted deleted = transaction.delete(rows, batch);
         return transaction.stillThere(rows, new Deleted(aside + deleted.rows(), deleted.at()));
     }
 
-    /** What of the last batch in Kafka is still in the lane. */
+    /** The jobs of Kafka's last batch that are still in the lane. */
     private static List<Row> present(LaneTransaction transaction, Progress progress) {
         return transaction.present(progress.jobs().stream().map(JobRef::id).toList());
     }

@@ -11,8 +11,8 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * One ownership of a lane: claims, publishes and settles batch after batch. It ends with the first step that fails, and
- * what it knows of the lane ends with it. One thread.
+ * One ownership of a lane: claims, publishes and settles batch after batch. It ends with the first step that fails,
+ * together with all its knowledge of the lane. One thread.
  */
 final class LaneOwnership implements AutoCloseable {
 
@@ -25,7 +25,7 @@ final class LaneOwnership implements AutoCloseable {
     private long lastBatch;
     private List<Row> unsettled = List.of();
 
-    /** @param progress what Kafka and the database agree on; empty if the delivery mode keeps none */
+    /** @param progress the progress on which Kafka and the database agree; empty if the delivery mode keeps none */
     LaneOwnership(
             Publisher publisher,
             Publisher.Session session,
@@ -41,8 +41,8 @@ final class LaneOwnership implements AutoCloseable {
     }
 
     /**
-     * Jobs that Kafka has acknowledged and whose rows may still be there, since no commit of their deletion was seen.
-     * Empty where Kafka keeps the progress: there the next owner finds out.
+     * Jobs that Kafka has acknowledged and whose rows may still be there, because their deletion was not confirmed.
+     * Empty if Kafka keeps the progress: then the next owner finds out.
      */
     List<Row> unsettled() {
         return keepsProgress ? List.of() : unsettled;
@@ -51,7 +51,7 @@ final class LaneOwnership implements AutoCloseable {
     /**
      * Moves one batch.
      *
-     * @param paused what an operator has paused, by topic
+     * @param paused the topics that an operator has paused
      * @param limits of this batch
      */
     Step step(Map<String, Refusal> paused, BatchLimits limits) {
@@ -72,7 +72,7 @@ final class LaneOwnership implements AutoCloseable {
                 return Step.of(claim.state() == Claim.State.NOTHING_WAITS ? Kind.IDLE : Kind.SUPERSEDED);
             }
             if (keepsProgress && transaction.lastBatchWhenLocked() != lastBatch) {
-                return Step.of(Kind.SUPERSEDED); // the database was put back under a server that went on running
+                return Step.of(Kind.SUPERSEDED); // the database was restored under a running server
             }
             List<Job> jobs = claim.read().jobs();
             if (jobs.isEmpty()) {
@@ -94,13 +94,13 @@ final class LaneOwnership implements AutoCloseable {
         return jobs.stream().map(Row::of).toList();
     }
 
-    /** Deletes what Kafka holds, moves aside what it refuses, and commits both. */
+    /** Deletes the published jobs, sets the refused ones aside, and commits both. */
     private Step settle(
             LaneTransaction transaction, LaneTransaction.Read read, Batch batch, List<Row> rows, Outcome outcome) {
         List<Moved> moved = outcome.toMoveAside(batch.jobs());
         List<Job> left = outcome.left(batch.jobs(), moved);
         if (outcome.published().size() < batch.jobs().size()) {
-            reader.forgetAhead(); // it may overtake what is left, or follow what is moved aside
+            reader.forgetAhead(); // its jobs may overtake remaining ones, or follow ones that are set aside
         }
         if (left.size() == batch.jobs().size()) {
             reader.passed(read, left);
@@ -129,7 +129,7 @@ final class LaneOwnership implements AutoCloseable {
                 : Step.unpublished(batch.jobs().size(), settled, outcome.failure());
     }
 
-    /** Deletes what Kafka holds of the batch; in a backlog that began while Kafka had it. */
+    /** Deletes the batch's published jobs; in a backlog the deletion began while Kafka had the batch. */
     private Deleted delete(LaneTransaction transaction, LaneTransaction.Read read, Batch batch) {
         if (read.full()) {
             if (unsettled.size() == batch.jobs().size()) {
@@ -141,9 +141,9 @@ final class LaneOwnership implements AutoCloseable {
     }
 
     /**
-     * Returns held jobs of topics that take them again, and moves blocked ones aside, in a transaction of its own.
+     * Puts back held jobs of topics that take jobs again, and sets blocked ones aside, in a transaction of its own.
      *
-     * @return how many jobs were moved; empty if the lane has to be acquired anew
+     * @return the number of moved jobs; empty if the lane must be acquired anew
      */
     private Optional<Integer> tend() {
         Set<String> topics = aside.toLookAt();
@@ -153,7 +153,7 @@ final class LaneOwnership implements AutoCloseable {
         if (!aside.needsTending(reader.waits())) {
             return Optional.of(0);
         }
-        reader.forgetAhead(); // what comes back may have to go first
+        reader.forgetAhead(); // jobs that return may have to go first
         CommitHorizon.View horizon = reader.horizon();
         Optional<LaneTransaction> begun = reader.begin();
         if (begun.isEmpty()) {
@@ -166,7 +166,7 @@ final class LaneOwnership implements AutoCloseable {
         }
     }
 
-    /** Waits until nothing of this ownership can reach Kafka any more; never throws. */
+    /** Waits until no record of this ownership can reach Kafka any more; never throws. */
     @Override
     public void close() {
         session.close();

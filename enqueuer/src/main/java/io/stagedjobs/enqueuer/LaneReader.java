@@ -11,26 +11,26 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Reads the jobs of one lane for its owner: where reads begin, and the next batch while Kafka has this one. One lane's
- * thread, one ownership.
+ * Reads the jobs of one lane for its owner: knows where reads begin, and reads the next batch while Kafka has this one.
+ * For the lane's thread and one ownership.
  *
- * <p>Reading ahead does not go on where the batch in hand ends: a job that commits meanwhile may have a lower id than a
- * later job of its key. It begins where the batch in hand began and leaves out exactly that batch's jobs, in one
- * statement, so that it holds every job that had become visible before any of its own. It is used under the next lock
- * of the lane only, after the generation was checked, and only if the batch in hand was published as a whole.
+ * <p>Reading ahead does not begin at the end of the batch in hand: a job that commits meanwhile may have a lower id
+ * than a later job of its key. It begins where the batch in hand began and leaves out exactly that batch's jobs, in one
+ * statement, so that it contains every job that was visible before any of its own jobs. Its result is used only under
+ * the next lock of the lane, after the check of the generation, and only if the batch in hand was published completely.
  */
 final class LaneReader {
 
     private static final Logger log = LoggerFactory.getLogger(LaneReader.class);
 
-    /** Runs something beside the lane's thread. */
+    /** Runs a task outside the lane's thread. */
     interface Background {
 
-        /** Starts {@code task}; the answer waits for its result, or throws what it threw. */
+        /** Starts {@code task}; the returned object waits for its result, or rethrows its exception. */
         <T> Supplier<T> start(Supplier<T> task);
     }
 
-    /** What was asked of PostgreSQL, and what was known before. */
+    /** A selection, and the view before it. */
     private record Question(Selection selection, CommitHorizon.View horizon) {}
 
     private record Ahead(Question question, Supplier<Optional<Read>> answer) {}
@@ -56,12 +56,12 @@ final class LaneReader {
         this.asked = new Question(position.select(Blocked.NOTHING, new BatchLimits(1, 1)), CommitHorizon.View.NOTHING);
     }
 
-    /** Whether a job of the lane waits, as far as the last claim tells. */
+    /** Whether a job of the lane waits, according to the last claim. */
     boolean waits() {
         return waits;
     }
 
-    /** What is known now of the ids that can still be committed; looked at anew only while jobs wait. */
+    /** The current view of ids that can still be committed; looks again only while jobs wait. */
     CommitHorizon.View horizon() {
         return waits ? horizon.look() : horizon.known();
     }
@@ -70,9 +70,7 @@ final class LaneReader {
         return position;
     }
 
-    /**
-     * Begins a transaction in which all that is known of the lane is true; empty if the lane has to be acquired anew.
-     */
+    /** Begins a transaction in which all knowledge of the lane is true; empty if the lane must be acquired anew. */
     Optional<LaneTransaction> begin() {
         return lanes.begin(lane, generation).flatMap(this::inThisEra);
     }
@@ -86,7 +84,10 @@ final class LaneReader {
         return Optional.empty();
     }
 
-    /** Claims the lane with its next jobs. {@link Claim.State#SUPERSEDED} also where the server was started since. */
+    /**
+     * Claims the lane with its next jobs. The result is {@link Claim.State#SUPERSEDED} also after a restart of the
+     * server.
+     */
     Claim claim(Blocked blocked, BatchLimits limits) {
         Ahead readAhead = ahead;
         ahead = null;
@@ -98,7 +99,7 @@ final class LaneReader {
     private Claim claimAndRead(Blocked blocked, BatchLimits limits) {
         asked = new Question(position.select(blocked, limits), horizon());
         Claim claim = lanes.claim(lane, generation, position.era(), asked.selection);
-        if (claim.state() == Claim.State.NOTHING_WAITS) { // nothing that is blocked either
+        if (claim.state() == Claim.State.NOTHING_WAITS) { // no blocked job either
             position.passed(Long.MAX_VALUE, asked.selection.withNothingBlocked(), asked.horizon);
         }
         LaneTransaction transaction = claim.transaction();
@@ -109,7 +110,7 @@ final class LaneReader {
                         .orElse(Claim.SUPERSEDED);
     }
 
-    /** What an old transaction has committed at last lies below the start of the read. */
+    /** An old transaction has committed: its jobs are below the start of the read. */
     private Claim unlessExceptionIsOver(LaneTransaction transaction, Read read, Blocked blocked, BatchLimits limits) {
         try {
             if (asked.selection.exceptions().isEmpty() || !transaction.anyOver(asked.selection.exceptions())) {
@@ -135,7 +136,7 @@ final class LaneReader {
         return begin().map(open -> Claim.of(open, read.get())).orElse(Claim.SUPERSEDED);
     }
 
-    /** What fails beside the lane's thread costs the lane nothing: it reads once more. */
+    /** A failure of reading ahead does not affect the lane: it reads again. */
     private Optional<Read> answer(Ahead readAhead) {
         try {
             return readAhead.answer.get();
@@ -146,8 +147,8 @@ final class LaneReader {
     }
 
     /**
-     * Begins to read what follows, if more waits than the jobs in hand. Nothing is blocked then: what is blocked may
-     * change with the outcome of this batch.
+     * Begins to read the next jobs, if more jobs wait than those in hand. Only while no job is blocked, because the
+     * outcome of this batch may change which jobs are blocked.
      */
     void readAhead(Read inHand, BatchLimits limits) {
         if (!inHand.full() || !asked.selection.blocked().equals(Blocked.NOTHING)) {
@@ -159,15 +160,15 @@ final class LaneReader {
                 question, background.start(() -> lanes.readAhead(lane, position.era(), question.selection, without)));
     }
 
-    /** The batch in hand was not published as a whole: what was read ahead of it may overtake what is left. */
+    /** The batch in hand was not published completely: jobs read ahead could overtake the remaining ones. */
     void forgetAhead() {
         ahead = null;
     }
 
     /**
-     * Raises the floor over what was read and is gone.
+     * Raises the floor above the jobs that were read and are gone.
      *
-     * @param left the jobs of the read that stay where they are
+     * @param left the jobs of the read that stay in the lane
      */
     void passed(Read read, List<Job> left) {
         long through = Long.MAX_VALUE;

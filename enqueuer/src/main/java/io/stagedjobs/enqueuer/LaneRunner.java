@@ -13,23 +13,24 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Moves one lane step by step, until it is told to stop or another enqueuer owns the lane. The package description
- * tells the protocol; {@link LaneAcquisition} and {@link LaneOwnership} are it. Here is what surrounds a step, and what
- * follows from it. {@link #runOnce} is one step and belongs to one thread; {@link #stop} and {@link #wake} may be
- * called from any.
+ * Moves one lane step by step, until {@link #stop} or until another enqueuer owns the lane. The package description
+ * explains the protocol; {@link LaneAcquisition} and {@link LaneOwnership} implement it. This class runs the steps and
+ * acts on their results. {@link #runOnce} is one step and belongs to one thread; {@link #stop} and {@link #wake} are
+ * thread-safe.
  */
 final class LaneRunner implements Runnable {
 
     private static final Logger log = LoggerFactory.getLogger(LaneRunner.class);
 
     /**
-     * Warns of the first two failures, since the second one has connected anew and may know more; then now and then.
+     * Warns of the first two failures, since the second one comes after a new connection and may say more; then only
+     * now and then.
      */
     private static final int WARN_OF_FIRST = 2;
 
     private static final int WARN_EVERY = 20;
 
-    /** A producer of bad jobs makes many of them. */
+    /** An application that makes bad jobs makes many of them. */
     private static final int WARN_EVERY_PARKED = 100;
 
     private final int lane;
@@ -71,14 +72,14 @@ final class LaneRunner implements Runnable {
         letGo();
     }
 
-    /** Ends {@link #run} after the batch in hand; the lane is given back then. */
+    /** Ends {@link #run} after the batch in hand, and gives the lane back. */
     void stop() {
         rest.end();
     }
 
     /**
-     * Jobs were committed: ends the rest of a lane in which nothing waited. A lane that rests after a failure goes on
-     * resting.
+     * Call this after jobs were committed: ends the rest of a lane in which no job waited. A rest after a failure goes
+     * on.
      */
     void wake() {
         rest.wake();
@@ -114,12 +115,12 @@ final class LaneRunner implements Runnable {
         } catch (LaneHaltedException e) {
             return Step.halted(String.valueOf(e.getMessage()));
         } catch (RuntimeException bug) {
-            log.error("lane {} met an unexpected failure; what it had not committed is taken back", lane, bug);
+            log.error("lane {} met an unexpected failure; its uncommitted work is rolled back", lane, bug);
             return Step.failed(Origin.ENQUEUER, String.valueOf(bug));
         }
     }
 
-    /** What follows from a step, beside the pause after it. */
+    /** Acts on a step, except for the rest after it. */
     private void act(Step step) {
         if (step.settled() != null) {
             observers.meters().settled(step.settled());
@@ -206,7 +207,7 @@ final class LaneRunner implements Runnable {
 
     private void letGo() {
         endOwnership();
-        observers.health().laneWorks(lane); // whoever owns it now tells
+        observers.health().laneWorks(lane); // its present owner reports it
         try {
             lanes.giveBack(lane, acquisition.generation());
         } catch (ExternalFailureException e) {

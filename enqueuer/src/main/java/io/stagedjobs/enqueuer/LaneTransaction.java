@@ -10,31 +10,31 @@ import java.util.Set;
 import java.util.UUID;
 
 /**
- * One open transaction that holds the lock of one lane, so that nobody else moves, deletes or returns its jobs. It
- * belongs to one thread. Closing without {@link #commit} takes everything back. All methods throw
- * {@link ExternalFailureException}; the transaction is then not used any more.
+ * One open transaction that holds the lock of one lane, so that nobody else moves or deletes its jobs. It belongs to
+ * one thread. Closing without {@link #commit} rolls everything back. All methods throw {@link
+ * ExternalFailureException}; after that, do not use the transaction any more.
  */
 public interface LaneTransaction extends AutoCloseable {
 
-    /** The number of the lane's last batch whose jobs were deleted, 0 if there was none. */
+    /** The number of the lane's last settled batch, 0 if there is none. */
     long lastBatch();
 
     /**
-     * As {@link #lastBatch}, as of the statement that locked the lane: no question of its own, and older if that one
-     * waited.
+     * As {@link #lastBatch}, but read by the statement that locked the lane: it costs no further statement, and may be
+     * older if that one waited.
      */
     long lastBatchWhenLocked();
 
     /**
-     * Makes this transaction write, so that its commit waits for whatever PostgreSQL makes commits wait for, and then
-     * holds for all that was visible in it.
+     * Makes this transaction write, so that its commit waits for the disk and for synchronous standbys, and so secures
+     * everything that was visible in it.
      */
     void writeToLog();
 
-    /** Those of the ids that are still in the lane, or moved aside. */
+    /** The ids whose jobs are still in the lane, or set aside. */
     List<Row> present(Collection<Long> ids);
 
-    /** Deletes exactly these where they are moved aside. */
+    /** Deletes exactly these from the jobs that are set aside. */
     int deleteAside(Collection<Row> rows);
 
     /** As {@link Lanes.Reading#era}. */
@@ -43,40 +43,40 @@ public interface LaneTransaction extends AutoCloseable {
     /**
      * Reads the lane's next jobs in id order, in one statement.
      *
-     * @return the jobs, and whether the read stopped at a bound; what was read is on PostgreSQL's disk
+     * @return the jobs, all on PostgreSQL's disk, and whether the read stopped at a limit
      */
     Read read(Selection selection);
 
     /**
-     * Whether any of these transactions may have been over when the statement before this one began: not just whether
-     * it has given up its locks, which it does after others can see its rows.
+     * Whether any of these transactions may have been over when the previous statement began. Released locks alone do
+     * not show that, because a transaction releases them after others can see its rows.
      */
     boolean anyOver(Set<String> writers);
 
     /**
      * Deletes exactly these, where both halves match.
      *
-     * @param batch whose jobs they are: its number is written down in place of the one before it; 0 if it has none
+     * @param batch the number of their batch, which replaces the previous one; 0 if it has none
      */
     Deleted delete(Collection<Row> rows, long batch);
 
     /**
-     * Begins {@link #delete} on a thread of its own, and returns at once. Whatever is asked next of this transaction
-     * waits until it is done, and fails if it failed.
+     * Begins {@link #delete} on a thread of its own, and returns at once. The next call on this transaction waits until
+     * it is done, and fails if it failed.
      */
     void deleteMeanwhile(Collection<Row> rows, long batch);
 
-    /** What {@link #deleteMeanwhile} has deleted, once it is done. */
+    /** The result of {@link #deleteMeanwhile}; waits until it is done. */
     Deleted deletedMeanwhile();
 
-    /** Takes back {@link #deleteMeanwhile}, and nothing else: the lane stays locked. */
+    /** Rolls back only {@link #deleteMeanwhile}: the lane stays locked. */
     void takeBackDeletion();
 
     /**
-     * Looks whether rows are still there after they were to be deleted.
+     * Checks whether rows are still there after their DELETE.
      *
-     * @return what to tell a person if some are, since the database keeps them; empty if somebody else has deleted the
-     *     missing
+     * @return a message for a person if the database keeps some of them; empty if somebody else has deleted the missing
+     *     rows
      */
     default Optional<String> stillThere(Collection<Row> rows, Deleted deleted) {
         if (deleted.rows() >= rows.size()) {
@@ -93,26 +93,26 @@ public interface LaneTransaction extends AutoCloseable {
                         + " role from deleting them. Remove it, or let the enqueuer's role pass it");
     }
 
-    /** What of the lane is moved aside at this moment. */
+    /** The lane's jobs that are set aside now. */
     Stored aside();
 
-    /** Moves exactly these jobs aside. */
+    /** Sets exactly these jobs aside. */
     void moveAside(Collection<Moved> jobs);
 
     /**
-     * Moves aside what is blocked among the lane's first jobs: held where the topic refuses, parked where an earlier
-     * job of the key is.
+     * Sets aside the blocked ones among the lane's first jobs: holds those of refused topics, and parks those that
+     * follow a parked job of their key.
      *
-     * @param refused the topics whose jobs are to be held
-     * @param limits {@code rowsMax} of the jobs that are looked at, {@code bytesMax} of those that are moved
+     * @param refused the topics whose jobs it holds
+     * @param limits {@code rowsMax} limits the jobs that it checks, {@code bytesMax} those that it moves
      * @param after only jobs with a higher id
      */
     Swept sweep(Map<String, Refusal> refused, BatchLimits limits, long after);
 
-    /** Puts the first held jobs of a topic back into the lane, with id, identity and time as they were. */
+    /** Puts the first held jobs of a topic back into the lane, with unchanged id, identity and time. */
     PutBack putBack(String topic, BatchLimits limits);
 
-    /** Writes down under which channel the lane publishes from this commit on. */
+    /** Writes the channel under which the lane publishes from this commit on. */
     void useChannel(int channel);
 
     /** Commits; if this throws, whether it took effect is unknown. */
@@ -125,7 +125,7 @@ public interface LaneTransaction extends AutoCloseable {
     /** A job by its position and its identity. */
     record Row(long id, UUID jobId) {
 
-        /** Where a job is. */
+        /** The position of a job. */
         public static Row of(Job job) {
             return new Row(job.id(), job.jobId());
         }
@@ -134,58 +134,58 @@ public interface LaneTransaction extends AutoCloseable {
     /** See {@link #read}. */
     record Read(List<Job> jobs, boolean full) {
 
-        /** Nothing was read. */
+        /** No job was read. */
         public static final Read NOTHING = new Read(List.of(), false);
     }
 
     /**
-     * What was deleted.
+     * The result of a deletion.
      *
-     * @param rows fewer than asked if somebody else deleted some
-     * @param at when that was known, by the database's clock
+     * @param rows the number of deleted rows; lower than requested if somebody else deleted some
+     * @param at the time of the deletion by the database's clock
      */
     record Deleted(int rows, Instant at) {}
 
     /**
-     * A job to move aside.
+     * A job to set aside.
      *
      * @param held whether it returns by itself; else a person decides
      */
     record Moved(Row row, boolean held, Refusal why) {}
 
     /**
-     * What is moved aside of a lane.
+     * The jobs of a lane that are set aside.
      *
-     * @param heldTopics topics of which jobs are held
+     * @param heldTopics topics with held jobs
      * @param anyParked whether any job is parked
      */
     record Stored(Set<String> heldTopics, boolean anyParked) {}
 
     /**
-     * What a sweep did.
+     * The result of a sweep.
      *
-     * @param moved how many were moved
-     * @param through up to this id none is left that is blocked
+     * @param moved the number of moved jobs
+     * @param through no blocked job is left up to this id
      */
     record Swept(int moved, long through) {}
 
     /**
-     * What was put back.
+     * The result of putting jobs back.
      *
      * @param nextHeld the lowest id of the topic that is still held, empty if none is
      */
     record PutBack(int rows, OptionalLong nextHeld) {}
 
     /**
-     * What a read leaves out.
+     * The jobs that a read leaves out.
      *
-     * @param topics that take nothing: all of their jobs
-     * @param from by topic, the id from which on its jobs wait, because earlier ones are held
-     * @param followers whether jobs may follow a parked one of their key: those are left out
+     * @param topics topics that take no jobs: all of their jobs
+     * @param from by topic, the id from which on its jobs must wait, because earlier ones are held
+     * @param followers whether there may be jobs that follow a parked one of their key; the read leaves those out
      */
     record Blocked(Set<String> topics, Map<String, Long> from, boolean followers) {
 
-        /** Nothing is left out. */
+        /** Leaves nothing out. */
         public static final Blocked NOTHING = new Blocked(Set.of(), Map.of(), false);
 
         public boolean isNothing() {

@@ -11,42 +11,45 @@ import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The port to the enqueuers that share the lanes: who of them lives, and what all lanes have in common. Each method is
- * one transaction of its own. All throw {@link ExternalFailureException} when the database does not answer or refuses.
- * Safe for use by many threads.
+ * The port to the enqueuers that share the lanes: which of them are alive, and the data that all lanes share. Each
+ * method is one transaction of its own. All throw {@link ExternalFailureException} if the database does not answer or
+ * refuses. Thread-safe.
  */
 public interface Membership {
 
-    /** Stands for every topic where topics are paused; no topic has this name. */
+    /** Stands for all topics in a pause; no topic has this name. */
     String ALL_TOPICS = "*";
 
-    /** Renews this enqueuer's row, forgets long dead ones, and says who lives, who owns what and what is paused. */
+    /**
+     * Renews this enqueuer's row, deletes those of long-dead ones, and returns the live enqueuers, the owners and the
+     * pauses.
+     */
     Census beat();
 
-    /** Frees those of the lanes that are ours, whichever generation they have. */
+    /** Frees those of the lanes that we own, whatever their generation. */
     void giveBackStrays(Set<Integer> lanes);
 
-    /** How much waits, cheaply: counts are exact up to a bound and an estimate beyond it. */
+    /** Measures the backlog cheaply: counts are exact up to a limit and an estimate beyond it. */
     Backlog backlog();
 
     /** Frees all our lanes and removes our row. */
     void leave();
 
     /**
-     * What waits in all lanes. Counts are exact up to 100 000, beyond that what PostgreSQL estimates.
+     * The backlog of all lanes. Counts are exact up to 100 000, and PostgreSQL's estimate beyond that.
      *
-     * @param jobs that are staged
-     * @param oldestAge since the oldest of them was staged, by the database's clock; zero if nothing waits
-     * @param aside jobs that were moved aside, held and parked ones
+     * @param jobs the number of staged jobs
+     * @param oldestAge the age of the oldest of them by the database's clock; zero if no job waits
+     * @param aside the number of jobs that are set aside, held or parked
      */
     record Backlog(long jobs, Duration oldestAge, long aside) {}
 
     /**
-     * Who lives and who owns what.
+     * The live enqueuers and the owners of the lanes.
      *
      * @param me this enqueuer
-     * @param owners one entry a lane, by lane number; null where no live enqueuer owns it
-     * @param enqueuers the live ones, ordered by id, this one among them
+     * @param owners one entry per lane, by lane number; null if no live enqueuer owns the lane
+     * @param enqueuers the live ones, ordered by id, including this one
      * @param pauses topics that an operator has paused, {@link #ALL_TOPICS} for all of them
      */
     record Census(UUID me, List<@Nullable UUID> owners, List<UUID> enqueuers, Set<String> pauses) {

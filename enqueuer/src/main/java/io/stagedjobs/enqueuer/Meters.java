@@ -14,10 +14,12 @@ import java.util.function.Supplier;
 /** The meters {@code staged.jobs.*}; docs/configuration.md lists them. Label values come from fixed sets only. */
 final class Meters implements AutoCloseable {
 
-    /** A timer costs as much as publishing a job does; those of one batch are published at one moment. */
+    /**
+     * Recording a timer costs as much as publishing a job, and all jobs of a batch are published at the same moment.
+     */
     private static final int LAGS_PER_BATCH_MAX = 100;
 
-    /** Far from what a timer can count up. */
+    /** Far below the overflow of a timer's sum. */
     private static final Duration LAG_MAX = Duration.ofDays(30);
 
     private final MeterRegistry registry;
@@ -35,16 +37,15 @@ final class Meters implements AutoCloseable {
                 .description("Jobs that Kafka acknowledged and that were deleted")
                 .register(registry);
         unacknowledged = Counter.builder("staged.jobs.unacknowledged")
-                .description("Jobs of batches that Kafka did not acknowledge; they are tried again")
+                .description("Jobs of batches that Kafka did not acknowledge; the enqueuer retries them")
                 .register(registry);
         batchSize = DistributionSummary.builder("staged.jobs.batch.size")
                 .description("Jobs in a batch")
                 .baseUnit("jobs")
                 .register(registry);
         lag = Timer.builder("staged.jobs.lag")
-                .description(
-                        "From staging to the deletion that follows Kafka's acknowledgement, by the database's clock; of"
-                                + " large batches a hundred jobs, evenly chosen")
+                .description("From staging to the deletion after Kafka's acknowledgement, by the database's clock; for"
+                        + " large batches, a hundred evenly chosen jobs")
                 .publishPercentileHistogram()
                 .minimumExpectedValue(Duration.ofMillis(1))
                 .maximumExpectedValue(Duration.ofHours(1))
@@ -66,7 +67,7 @@ final class Meters implements AutoCloseable {
                         .description("Lanes that this enqueuer moves")
                         .register(registry),
                 Gauge.builder("staged.jobs.aside", () -> backlog.aside())
-                        .description("Jobs that were moved aside, held or parked; an estimate beyond 100 000")
+                        .description("Jobs that are set aside, held or parked; an estimate beyond 100 000")
                         .register(registry));
     }
 
@@ -85,7 +86,7 @@ final class Meters implements AutoCloseable {
         }
     }
 
-    /** Whoever inserts a job may give it any time, and the database's clock may be set back. */
+    /** An insert may give a job any time, and the database's clock may be set back. */
     private static Duration bounded(Duration since) {
         return since.isNegative() ? Duration.ZERO : since.compareTo(LAG_MAX) > 0 ? LAG_MAX : since;
     }
@@ -106,7 +107,7 @@ final class Meters implements AutoCloseable {
         backlog = measured;
     }
 
-    /** A registry that outlives this enqueuer would go on showing its last figures. What was counted stays. */
+    /** Otherwise a registry that outlives this enqueuer would keep its last gauges. Counters stay. */
     @Override
     public void close() {
         gauges.forEach(registry::remove);
@@ -114,7 +115,7 @@ final class Meters implements AutoCloseable {
 
     private Counter failures(Origin origin) {
         return Counter.builder("staged.jobs.failures")
-                .description("Steps that failed and were taken back")
+                .description("Steps that failed and were rolled back")
                 .tag("cause", origin.label())
                 .register(registry);
     }

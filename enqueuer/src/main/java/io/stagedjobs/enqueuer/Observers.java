@@ -1,4 +1,4 @@
 package io.stagedjobs.enqueuer;
 
-/** Who is told what the lanes of a process do; safe for use by all their threads. */
+/** The receivers of what the lanes of a process do. Thread-safe. */
 record Observers(Health health, Meters meters) {}

@@ -11,10 +11,10 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What became of a batch. Jobs that appear nowhere here were not published and are free to try again.
+ * The result of publishing a batch. Jobs that do not appear here were not published and can be retried.
  *
  * @param published the jobs that Kafka acknowledged, in id order
- * @param refusedTopics topic by topic, why Kafka takes none of its jobs now
+ * @param refusedTopics by topic, why Kafka takes none of its jobs now
  * @param refusedJobs by id, why Kafka does not take that one job; it was not published
  * @param failure why the batch could not be finished, null if it was; the session is then not used again
  */
@@ -28,14 +28,14 @@ public record Outcome(
         return new Outcome(List.of(), Map.of(), Map.of(), failure);
     }
 
-    /** Nothing was tried, since these topics take nothing. */
+    /** Nothing was sent, since these topics take no jobs. */
     public static Outcome refused(Map<String, Refusal> topics) {
         return new Outcome(List.of(), topics, Map.of(), null);
     }
 
     /**
-     * Which jobs of the batch are to be moved aside after this outcome: those that were refused, and what follows of
-     * the same key. All others were published or are free to try again.
+     * The jobs of the batch to set aside after this outcome: the refused ones, and later jobs of their keys. All others
+     * were published or can be retried.
      */
     List<Moved> toMoveAside(List<Job> jobs) {
         if (published.size() == jobs.size()) {
@@ -65,7 +65,7 @@ public record Outcome(
         return moved;
     }
 
-    /** The jobs of the batch that stay where they are: neither published nor moved aside. */
+    /** The jobs of the batch that stay in the lane: neither published nor set aside. */
     List<Job> left(List<Job> jobs, List<Moved> moved) {
         if (published.size() + moved.size() == jobs.size()) {
             return List.of();

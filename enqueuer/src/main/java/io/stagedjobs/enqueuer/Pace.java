@@ -6,9 +6,9 @@ import java.util.function.LongSupplier;
 import java.util.random.RandomGenerator;
 
 /**
- * How long a lane rests after a step: not at all while a backlog waits; until its interval is over and twice as long as
- * the batch took while few jobs come, so that a batch grows with the rate; longer and longer while nothing comes, and
- * while steps fail. One thread.
+ * Decides how long a lane rests after a step. In a backlog it does not rest. While few jobs come, it rests until its
+ * interval is over and twice as long as the batch took, so that a batch grows with the rate. While no jobs come, or
+ * steps fail, it rests longer and longer. One thread.
  */
 final class Pace {
 
@@ -16,20 +16,20 @@ final class Pace {
 
     private static final Duration HALTED_LOOK_EVERY = Duration.ofSeconds(10);
 
-    /** A rest is so many times as long as the batch took: decision 0032. */
+    /** A rest is this many times as long as the batch took: decision 0032. */
     private static final int RESTS_PER_BATCH = 2;
 
-    /** It is no longer than so many intervals, which bounds what it delays a job. */
+    /** It is at most this many intervals, which limits the delay of a job. */
     private static final int INTERVALS_MAX = 3;
 
-    /** A rest is this part of the time since jobs came last: the delay that it adds is small beside that. */
+    /** While no jobs come, a rest is this fraction of the time since the last jobs, so it adds little delay. */
     private static final int PART_OF_SILENCE = 4;
 
     /**
-     * The durations that shape it.
+     * Its durations.
      *
-     * @param batchInterval least time from the beginning of one batch to that of the next, while no backlog waits
-     * @param lookMax longest time between two looks while nothing waits
+     * @param batchInterval least time between the beginnings of two batches while no backlog waits
+     * @param lookMax longest time between two looks while no job waits
      */
     record Intervals(Duration batchInterval, Duration lookMax) {}
 
@@ -52,12 +52,12 @@ final class Pace {
         stepBegan = nanoTime.getAsLong();
     }
 
-    /** How many steps failed since the last one that did not. */
+    /** The number of failed steps since the last successful one. */
     int failures() {
         return failures;
     }
 
-    /** Takes note of a step, and says how long to rest. */
+    /** Records a step, and returns how long to rest. */
     Duration after(Step step) {
         failures = switch (step.kind()) {
             case FAILED -> failures + 1;
@@ -68,9 +68,9 @@ final class Pace {
             case MOVED -> afterMoved(step);
             case IDLE -> atMost(intervals.lookMax, longer(leftOfInterval(), silence()));
             case BLOCKED -> intervals.lookMax;
-            case SUPERSEDED -> FAILURES.after(1, random); // so that owners do not chase each other
+            case SUPERSEDED -> FAILURES.after(1, random); // so that owners do not take the lane from each other in turn
             case FAILED -> FAILURES.after(failures, random);
-            case HALTED -> HALTED_LOOK_EVERY; // a person's repair needs no restart
+            case HALTED -> HALTED_LOOK_EVERY; // so that a repair needs no restart
             case NOT_OURS -> Duration.ZERO;
         };
     }
@@ -84,12 +84,12 @@ final class Pace {
         return longer(leftOfInterval(), atMost(longest, took().multipliedBy(RESTS_PER_BATCH)));
     }
 
-    /** How long ago the step began. */
+    /** The time since the step began. */
     Duration took() {
         return Duration.ofNanos(nanoTime.getAsLong() - stepBegan);
     }
 
-    /** What is left of the interval. */
+    /** The rest of the interval. */
     private Duration leftOfInterval() {
         Duration left = intervals.batchInterval.minus(took());
         return left.isNegative() ? Duration.ZERO : left;

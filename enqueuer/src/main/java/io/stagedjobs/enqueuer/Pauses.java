@@ -4,7 +4,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 
-/** What an operator has paused, as the last heartbeat saw it. Safe for use by many threads. */
+/** The operator's pauses, as of the last heartbeat. Thread-safe. */
 final class Pauses {
 
     private static final Refusal PAUSED =
@@ -16,12 +16,12 @@ final class Pauses {
         this.topics = Set.copyOf(topics);
     }
 
-    /** Whether nothing at all is to be published now. */
+    /** Whether everything is paused. */
     boolean everything() {
         return topics.contains(Membership.ALL_TOPICS);
     }
 
-    /** The paused topics, each with the reason for its jobs. */
+    /** The paused topics, each with the refusal for its jobs. */
     Map<String, Refusal> refusals() {
         return topics.stream().collect(Collectors.toUnmodifiableMap(topic -> topic, topic -> PAUSED));
     }

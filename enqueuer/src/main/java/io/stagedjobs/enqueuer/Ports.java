@@ -1,4 +1,4 @@
 package io.stagedjobs.enqueuer;
 
-/** The two stores that a lane moves jobs between. */
+/** The two stores between which a lane moves jobs. */
 record Ports(Lanes lanes, Publisher publisher) {}

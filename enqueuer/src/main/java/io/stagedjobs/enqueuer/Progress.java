@@ -5,10 +5,10 @@ import java.util.List;
 import java.util.UUID;
 
 /**
- * What Kafka last committed for a lane: written into the same Kafka transaction as the records of the batch, so that it
- * is there if and only if they are.
+ * The last batch of a lane that Kafka committed. It is in the same Kafka transaction as the batch's records, so it
+ * exists if and only if they do.
  *
- * @param channel under which it was written
+ * @param channel the channel under which it was written
  * @param batch the number of the lane's last batch in Kafka; 0 if there was none
  * @param jobs the jobs of that batch, by id
  */
@@ -17,7 +17,7 @@ public record Progress(int channel, long batch, List<JobRef> jobs) {
     /** Kafka has committed nothing of the lane. */
     public static final Progress NONE = new Progress(0, 0, List.of());
 
-    /** The progress with which these jobs are published. */
+    /** The progress to publish with these jobs. */
     public static Progress of(int channel, long batch, Collection<Job> jobs) {
         return new Progress(
                 channel,
@@ -31,7 +31,7 @@ public record Progress(int channel, long batch, List<JobRef> jobs) {
     }
 
     /**
-     * A job by its position and a digest of its identity: both must match before a row may go.
+     * A job by its position and a digest of its identity: a row is deleted only if both match.
      *
      * @param digest see {@link #digest}
      */
@@ -43,7 +43,8 @@ public record Progress(int channel, long batch, List<JobRef> jobs) {
         }
 
         /**
-         * 64 bits of a job's id: enough to tell a restored or cloned database's job from the one that was published.
+         * 64 bits of a job's identity: enough to distinguish a job of a restored or copied database from the published
+         * one.
          */
         public static long digest(UUID jobId) {
             return jobId.getMostSignificantBits() ^ jobId.getLeastSignificantBits();

@@ -4,39 +4,39 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
-/** The port to Kafka: a batch in, an outcome out. Safe for use by many threads; a session belongs to one. */
+/** The port to Kafka: takes a batch, returns an outcome. Thread-safe; a session belongs to one thread. */
 public interface Publisher extends AutoCloseable {
 
     /**
-     * Asks the cluster whether it can do what this delivery mode needs; creates what is ours to create.
+     * Checks that the cluster can do what this delivery mode needs; creates our own topic.
      *
-     * @param lanes how many there are
+     * @param lanes the number of lanes
      * @throws ExternalFailureException if it cannot, or does not answer in time
      */
     void check(int lanes);
 
     /**
-     * What Kafka has committed of a lane, read without disturbing anybody.
+     * The lane's progress in Kafka, read without disturbing anybody.
      *
      * @return empty if this delivery mode keeps no progress in Kafka
      * @throws ExternalFailureException if Kafka cannot be reached in time
-     * @throws LaneHaltedException if what Kafka holds is no progress
+     * @throws LaneHaltedException if Kafka's record is not progress of this lane
      */
     Optional<Progress> peek(int lane);
 
     /**
-     * Starts publishing for one ownership of a lane. In a delivery mode that can fence, no record that an earlier owner
-     * publishes under this channel becomes visible after a session is returned, and the progress names the channel.
+     * Starts publishing for one ownership of a lane. In a delivery mode that can fence, once a session is returned, no
+     * further record of an earlier owner under this channel becomes visible, and the progress names the channel.
      *
-     * @param channel under which the lane publishes, by the database; each is an owner of its own for Kafka
-     * @return a session, or what Kafka has decided where none can be opened
+     * @param channel the lane's channel in the database; to Kafka each channel is a separate owner
+     * @return a session, or Kafka's decision if no session can be opened
      * @throws ExternalFailureException if Kafka cannot be reached in time, or has not decided
-     * @throws LaneHaltedException if what Kafka holds is no progress
+     * @throws LaneHaltedException if Kafka's record is not progress of this lane
      */
     Opened open(int lane, long generation, int channel);
 
     /**
-     * Which of the topics cannot be written to now, and why; the others are left out.
+     * The topics that cannot be written to now, and why; without the others.
      *
      * @throws ExternalFailureException if Kafka does not answer in time: a share of the publish timeout
      */
@@ -45,7 +45,7 @@ public interface Publisher extends AutoCloseable {
     @Override
     void close();
 
-    /** What {@link #open} comes to. */
+    /** The result of {@link #open}. */
     sealed interface Opened permits Session, Decided {
 
         /**
@@ -57,11 +57,10 @@ public interface Publisher extends AutoCloseable {
     }
 
     /**
-     * The lane's last transaction under the channel cannot be ended everywhere, so that no session can be opened and
-     * nobody is fenced; but what becomes of it is decided. Whether its owner can begin another one is for the caller to
-     * know.
+     * The lane's last transaction under the channel cannot be ended everywhere, so no session can be opened and nobody
+     * is fenced; but its outcome is decided. The caller must know whether its owner can begin another one.
      *
-     * @param progress what Kafka holds of the lane, that transaction included
+     * @param progress the lane's progress in Kafka, including that transaction
      * @param failure why there is no session
      */
     record Decided(Progress progress, ExternalFailureException failure) implements Opened {
@@ -81,20 +80,19 @@ public interface Publisher extends AutoCloseable {
         }
 
         /**
-         * What Kafka has committed of this lane before the session was opened; empty if this delivery mode keeps no
-         * progress in Kafka. No earlier owner can add to it any more.
+         * The lane's progress in Kafka before the session was opened; empty if this delivery mode keeps none. No
+         * earlier owner can add to it any more.
          */
         Optional<Progress> progress();
 
         /**
-         * Publishes the first jobs of a batch in their order, most often all of them, and waits until each is
-         * acknowledged or failed, at most the publish timeout in all. Throws nothing for what Kafka answers: that is
-         * the outcome.
+         * Publishes the first jobs of a batch in their order, usually all of them, and waits until each is acknowledged
+         * or failed, at most the publish timeout in all. It does not throw for Kafka's errors: they are in the outcome.
          */
         Outcome publish(Batch batch);
 
         /**
-         * Waits until nothing of this session can reach Kafka any more, at most about the publish timeout; never
+         * Waits until no record of this session can reach Kafka any more, at most about the publish timeout; never
          * throws.
          */
         @Override

@@ -4,12 +4,12 @@ import io.stagedjobs.enqueuer.LaneTransaction.Blocked;
 import java.util.Set;
 
 /**
- * Where the reads of one lane begin. PostgreSQL's index keeps entries of deleted rows for as long as any old snapshot
- * might want them, and a read from the lane's start walks over all of them. Below the <em>floor</em> no job is left and
- * none can appear ({@link CommitHorizon} says why), so that reads begin there. Jobs that come back from
- * {@code parked_jobs} lie below the floor: then it starts anew ({@link #reset}).
+ * Where the reads of one lane begin. PostgreSQL's index keeps entries of deleted rows while an old snapshot might need
+ * them, and a read from the lane's start would walk over all of them. Below the <em>floor</em> no job is left and none
+ * can appear ({@link CommitHorizon} says why), so reads begin there. Jobs that return from {@code parked_jobs} are
+ * below the floor: then the floor starts anew ({@link #reset}).
  *
- * <p>An example. Writer X is open and will use id 3; ids 1 to 5 are drawn, 1, 2, 4 and 5 are committed and published.
+ * <p>An example: writer X is open and will use id 3; ids 1 to 5 are drawn; 1, 2, 4 and 5 are committed and published.
  *
  * <pre>
  *   id          1   2   3   4   5
@@ -18,11 +18,11 @@ import java.util.Set;
  *   start                       ^   safe but for X: reads may begin behind 5 for as long as X is open
  * </pre>
  *
- * <p>X becomes an exception when it is old. Each read that began above the floor has to ask afterwards whether one of
- * the exceptions is over. If so, the lane is read again from the floor ({@link #backToFloor}), and id 3 is found.
+ * <p>X becomes an exception when it is old. After each read that began above the floor, the owner must check whether
+ * one of the exceptions is over. If so, it reads the lane again from the floor ({@link #backToFloor}), and finds id 3.
  *
- * <p>While some jobs of the lane are blocked, reads leave them out. The floor then rises only as far as a sweep has
- * moved blocked jobs aside ({@link #swept}). One lane's thread, one ownership.
+ * <p>Reads leave out blocked jobs. While there are any, the floor rises only as far as a sweep has set blocked jobs
+ * aside ({@link #swept}). For the lane's thread and one ownership.
  */
 final class ReadPosition {
 
@@ -33,7 +33,7 @@ final class ReadPosition {
     private long start;
     private Set<String> exceptions = Set.of();
 
-    /** @param era of the server on which the lane was acquired; in another era nothing here is true */
+    /** @param era the era in which the lane was acquired; in another era nothing here is true */
     ReadPosition(String era) {
         this.era = era;
     }
@@ -46,7 +46,7 @@ final class ReadPosition {
         return era.equals(this.era);
     }
 
-    /** What the next read takes. */
+    /** The selection of the next read. */
     Selection select(Blocked blocked, BatchLimits limits) {
         block(blocked);
         return new Selection(start, exceptions, blocked, limits);
@@ -57,7 +57,7 @@ final class ReadPosition {
         return floor;
     }
 
-    /** Takes note of what is blocked now; if that is news, no sweep has cleared the lane of it. */
+    /** Records which jobs are blocked now; if that changes, no sweep has covered them yet. */
     void block(Blocked blocked) {
         if (!blocked.equals(this.blocked)) {
             this.blocked = blocked;
@@ -65,31 +65,31 @@ final class ReadPosition {
         }
     }
 
-    /** One of the exceptions is over: what it has committed lies above the floor. */
+    /** One of the exceptions is over: the jobs that it committed are above the floor. */
     void backToFloor() {
         start = floor;
         exceptions = Set.of();
     }
 
     /**
-     * Up to that id no blocked job was left of what the last sweep could see.
+     * The last sweep left no blocked job that it could see up to this id.
      *
-     * @param before what was known before the sweep began
+     * @param before the view before the sweep began
      */
     void swept(long through, CommitHorizon.View before) {
         cleared = Math.max(cleared, Math.min(through, ofThisEra(before).safeUpTo()));
     }
 
-    /** Other jobs are blocked than the last sweep knew. */
+    /** Other jobs are blocked than at the last sweep. */
     void notCleared() {
         cleared = 0;
     }
 
     /**
-     * Nothing up to that id, but for what is blocked, is left of what a read could see.
+     * Of the jobs that a read could see, only blocked ones are left up to this id.
      *
-     * @param read what that read was asked for
-     * @param view what was known before the read began
+     * @param read the selection of that read
+     * @param view the view before the read began
      */
     void passed(long through, Selection read, CommitHorizon.View view) {
         CommitHorizon.View before = ofThisEra(view);
@@ -105,7 +105,7 @@ final class ReadPosition {
         start = Math.max(start, floor);
     }
 
-    /** Jobs came back, wherever they lie. */
+    /** Jobs have returned, at any position. */
     void reset() {
         floor = 0;
         cleared = 0;

@@ -4,21 +4,24 @@ import io.stagedjobs.enqueuer.Progress.JobRef;
 import java.util.Map;
 import java.util.Optional;
 
-/** What a lane's new owner finds when it compares what the database has settled with what Kafka has committed. */
+/**
+ * Compares, for a lane's new owner, the last batch that the database settled with the last one that Kafka committed.
+ */
 final class Reconciliation {
 
     private Reconciliation() {}
 
     /**
-     * Compares. The database writes a batch's number with the deletion of its rows, after Kafka committed them: Kafka
-     * may be one batch ahead, and nothing else. Then the rows of that batch that are still there are to be deleted.
+     * Compares the two. The database writes a batch's number with the deletion of its rows, after Kafka committed them.
+     * So Kafka may be one batch ahead; any other difference is a contradiction. If it is one ahead, the owner must
+     * delete the batch's remaining rows.
      *
-     * @param channel under which the lane publishes, by the database, which is told before Kafka is
+     * @param channel the lane's channel in the database, which gets a new one before Kafka does
      * @param settled number of the last batch that the database has deleted, 0 if none
      * @param kafka what Kafka committed last
      * @param present digests of those rows of {@code kafka} that are still in the table, by id
-     * @return what cannot be true with both stores intact, in one line; empty if they agree. Where it is present,
-     *     nothing may be published or deleted before a person has looked
+     * @return the contradiction, in one line; empty if the stores agree. If it is present, the owner must not publish
+     *     or delete anything until a person has acted
      */
     static Optional<String> compare(int channel, long settled, Progress kafka, Map<Long, Long> present) {
         if (kafka.channel() > channel) {
@@ -43,14 +46,14 @@ final class Reconciliation {
         for (JobRef job : kafka.jobs()) {
             Long digest = present.get(job.id());
             if (digest == null) {
-                continue; // deleted by its batch, or by somebody's hand
+                continue; // deleted by its batch, or by hand
             }
             boolean same = digest == job.digest();
             if (kafka.batch() == settled && same) {
                 return Optional.of("the job with id " + job.id() + " waits again although its batch " + settled
                         + " was settled: the database was put back to an earlier state");
             }
-            // Once its batch is settled, a published id may be given out anew (TRUNCATE ... RESTART IDENTITY).
+            // Once its batch is settled, a published id may be reused (TRUNCATE ... RESTART IDENTITY).
             if (kafka.batch() > settled && !same) {
                 return Optional.of(
                         "the job with id " + job.id() + " is another one than Kafka holds under that id in batch "

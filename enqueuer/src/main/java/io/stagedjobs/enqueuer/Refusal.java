@@ -8,16 +8,16 @@ package io.stagedjobs.enqueuer;
  */
 public record Refusal(Reason reason, String detail) {
 
-    /** The refusal of whatever comes after a job that is parked, under its key. */
+    /** The refusal of later jobs of a parked job's key. */
     public static Refusal follows(long id) {
         return new Refusal(Reason.FOLLOWS, "follows the job with id " + id + " of the same key, which is parked");
     }
 
-    /** The kinds of reasons. Some pass when the topic changes, the others wait for a person. */
+    /** The kinds of reasons. Some end when the topic changes, the others wait for a person. */
     public enum Reason {
         TOPIC_MISSING("topic missing"),
         TOPIC_FORBIDDEN("topic forbidden"),
-        /** The topic exists, and its brokers cannot write to it now. */
+        /** The topic exists, but its brokers cannot write to it now. */
         TOPIC_UNAVAILABLE("topic unavailable"),
         TOPIC_REFUSED("topic refused"),
         TOPIC_PAUSED("topic paused"),
@@ -26,7 +26,7 @@ public record Refusal(Reason reason, String detail) {
         /** Nothing is wrong with the job itself: an earlier one of its key is parked. */
         FOLLOWS("follows");
 
-        /** Whether it passes by itself when the topic changes; else a person decides. */
+        /** Whether it ends by itself when the topic changes; else a person decides. */
         public boolean passes() {
             return this == TOPIC_MISSING
                     || this == TOPIC_FORBIDDEN
@@ -40,7 +40,7 @@ public record Refusal(Reason reason, String detail) {
             this.label = label;
         }
 
-        /** As it stands in column {@code reason} of {@code parked_jobs}. */
+        /** Its value in column {@code reason} of {@code parked_jobs}. */
         public String label() {
             return label;
         }

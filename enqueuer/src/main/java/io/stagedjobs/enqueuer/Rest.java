@@ -5,8 +5,8 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * How one thread rests, and what others may say to it meanwhile: that it has to end, or that there may be something to
- * do. An interrupt counts as a request to end.
+ * The rests of one thread. Other threads may end the thread, or wake it because there may be work. An interrupt counts
+ * as a request to end.
  */
 final class Rest {
 
@@ -15,15 +15,12 @@ final class Rest {
     private boolean ended;
     private boolean woken;
 
-    /** Ends this rest and all that would follow. */
+    /** Ends this rest and all later ones. */
     void end() {
         say(() -> ended = true);
     }
 
-    /**
-     * Ends a light rest: the one under way, else the next one, since what it is about may have come after the last
-     * look.
-     */
+    /** Ends a light rest: the current one, else the next one, since the new work may have come after the last look. */
     void wake() {
         say(() -> woken = true);
     }
@@ -38,16 +35,16 @@ final class Rest {
         }
     }
 
-    /** As {@link #take(Duration, boolean)}, not to be woken. */
+    /** As {@link #take(Duration, boolean)}, but cannot be woken. */
     boolean take(Duration duration) {
         return take(duration, false);
     }
 
     /**
-     * Rests for that long.
+     * Rests for this time.
      *
      * @param light whether {@link #wake} ends it
-     * @return false, at once, if the thread is to end
+     * @return false, at once, if the thread must end
      */
     boolean take(Duration duration, boolean light) {
         long left = duration.toNanos();

@@ -4,11 +4,11 @@ import io.stagedjobs.enqueuer.LaneTransaction.Blocked;
 import java.util.Set;
 
 /**
- * Which jobs of a lane a read takes.
+ * The jobs of a lane that a read takes.
  *
  * @param after only jobs with a higher id
  * @param exceptions open transactions whose end would let jobs appear at or below {@code after}
- * @param blocked what to leave out
+ * @param blocked the jobs to leave out
  */
 public record Selection(long after, Set<String> exceptions, Blocked blocked, BatchLimits limits) {
 

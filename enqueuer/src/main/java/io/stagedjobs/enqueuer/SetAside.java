@@ -14,21 +14,22 @@ import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
 
 /**
- * What of one lane is set aside, as the lane's owner knows it, and what to move next. Held jobs belong to topics that
- * take nothing now, and return by themselves. Parked jobs wait for a person, and so does what follows of their keys.
+ * The owner's knowledge of the jobs of a lane that are set aside; decides which to move next. Held jobs belong to
+ * topics that take no jobs now, and return by themselves. Parked jobs wait for a person, and so do later jobs of their
+ * keys.
  *
- * <p>It stays true for one ownership: whoever else moves jobs of the lane takes a new generation. After a failure it is
- * thrown away with the ownership. It belongs to the lane's thread.
+ * <p>It stays true for one ownership, because anybody else who moves jobs of the lane takes a new generation. After a
+ * failure it is discarded with the ownership. It belongs to the lane's thread.
  */
 final class SetAside {
 
-    /** A missing or forbidden topic is looked at again soon: a person may have just created it. */
+    /** How often to look at a missing or forbidden topic again: a person may have just created it. */
     static final Duration LOOK_EVERY = Duration.ofSeconds(5);
 
-    /** Blocked jobs cost each read a little, so the head of the lane is cleared of them now and then. */
+    /** Blocked jobs cost each read a little, so a sweep clears the head of the lane now and then. */
     private static final Duration SWEEP_EVERY = Duration.ofMillis(250);
 
-    /** A long stretch of blocked jobs is cleared in larger and larger pieces, up to this many batches at once. */
+    /** Sweeps of a long stretch of blocked jobs grow, up to this many batches at once. */
     private static final int SWEEP_BATCHES_MAX = 8;
 
     private final BatchLimits limits;
@@ -45,7 +46,7 @@ final class SetAside {
     private long sweepAt;
     private int sweepBatches = 1;
 
-    /** Starts from what is stored; {@link #looked} is due before anything is read. */
+    /** Starts from the stored jobs; call {@link #looked} before the first read. */
     SetAside(LaneTransaction.Stored stored, BatchLimits limits, HeldTopics heldTopics, LongSupplier nanoTime) {
         this.limits = limits;
         this.heldTopics = heldTopics;
@@ -56,7 +57,7 @@ final class SetAside {
         this.sweepAt = lookAt;
     }
 
-    /** What an operator has paused, by topic; true for the step that begins now. */
+    /** Sets the topics that an operator has paused, for the step that begins now. */
     void pause(Map<String, Refusal> topics) {
         paused = topics;
     }
@@ -66,7 +67,7 @@ final class SetAside {
         return held.isEmpty() || nanoTime.getAsLong() - lookAt < 0 ? Set.of() : Set.copyOf(held);
     }
 
-    /** Takes note of which topics take nothing, out of those that were asked about. */
+    /** Records which of the topics asked about take no jobs. */
     void looked(Map<String, Refusal> refusedNow) {
         held.stream()
                 .filter(topic -> refused.containsKey(topic) && !refusedNow.containsKey(topic))
@@ -85,10 +86,11 @@ final class SetAside {
     }
 
     /**
-     * Puts back what may flow again, and sets aside what blocks the lane's head; returns how many jobs that were.
+     * Puts back jobs that may flow again, and sets aside blocked jobs at the lane's head; returns the number of moved
+     * jobs.
      *
-     * @param position learns what came back and what was cleared
-     * @param horizon what was known before the transaction began
+     * @param position is updated for returned jobs and for the sweep
+     * @param horizon the view before the transaction began
      */
     int tend(LaneTransaction transaction, ReadPosition position, CommitHorizon.View horizon) {
         int moved = 0;
@@ -96,7 +98,7 @@ final class SetAside {
         for (String topic : returning()) {
             PutBack back = transaction.putBack(topic, limits);
             moved += back.rows();
-            position.reset(); // they lie below the floor
+            position.reset(); // they are below the floor
             if (back.nextHeld().isPresent()) {
                 returningFrom.put(topic, back.nextHeld().getAsLong());
             } else {
@@ -112,7 +114,7 @@ final class SetAside {
         int rowsMax = limits.rowsMax() * sweepBatches;
         Swept swept =
                 transaction.sweep(closed, new BatchLimits(rowsMax, limits.bytesMax() * sweepBatches), position.floor());
-        if (returningFrom.isEmpty()) { // else more is blocked than a sweep moves
+        if (returningFrom.isEmpty()) { // otherwise more jobs are blocked than a sweep moves
             position.swept(swept.through(), horizon);
         }
         int moved = swept.moved();
@@ -140,12 +142,12 @@ final class SetAside {
         return closed;
     }
 
-    /** What the next read has to leave out, so that no job overtakes an earlier one of its key. */
+    /** The jobs that the next read must leave out, so that no job overtakes an earlier one of its key. */
     Blocked blocked() {
         return new Blocked(closed().keySet(), Map.copyOf(returningFrom), parked);
     }
 
-    /** Takes note of what was moved aside, and of the topics that refused. */
+    /** Records the jobs that were set aside, and the refused topics. */
     void moved(List<Moved> jobs, Outcome outcome) {
         if (jobs.isEmpty()) {
             return;

@@ -4,9 +4,9 @@ import java.time.Duration;
 import java.util.function.LongSupplier;
 
 /**
- * What the lanes of one process share; safe for use by all their threads.
+ * The objects that the lanes of one process share. Thread-safe.
  *
- * @param limits of a batch while Kafka takes batches in time
+ * @param limits the limits of a batch while Kafka takes batches in time
  * @param publishTimeout how long a batch may wait for Kafka
  * @param background reads the next batch while Kafka has one
  * @param nanoTime the process's monotonic clock

@@ -6,11 +6,11 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What one step of a lane did. {@link LaneRunner} acts on it, and nobody else: log, meters, health and pace.
+ * The result of one step of a lane. Only {@link LaneRunner} acts on it: log, meters, health and pace.
  *
- * @param claimed how many jobs were handed to Kafka, published or not
- * @param settled the batch that was settled, null if none was; a step that failed may have settled a part of its batch
- * @param origin of the failure, null unless the step failed
+ * @param claimed the number of jobs sent to Kafka, published or not
+ * @param settled the settled batch, null if there is none; a failed step may have settled a part of its batch
+ * @param origin the origin of the failure, null unless the step failed
  * @param reason why the step failed or the lane halted, one line; empty otherwise
  */
 record Step(
@@ -20,28 +20,28 @@ record Step(
         @Nullable Origin origin,
         String reason) {
 
-    /** What a step comes to. */
+    /** The kinds of results. */
     enum Kind {
-        /** Jobs were published or moved aside. */
+        /** Jobs were published or set aside. */
         MOVED,
         /** No job waits. */
         IDLE,
         /** Jobs wait, but none of them may be published now. */
         BLOCKED,
-        /** The lane has another generation, or the server was started since: acquire the lane anew. */
+        /** The lane has another generation, or the server was restarted: acquire the lane anew. */
         SUPERSEDED,
         /** Another live enqueuer owns the lane. */
         NOT_OURS,
-        /** PostgreSQL or Kafka did not do its part: the step was taken back. */
+        /** PostgreSQL or Kafka failed: the step was rolled back. */
         FAILED,
-        /** The two stores contradict each other: nothing moves before a person has looked. */
+        /** The two stores contradict each other: no job moves until a person has acted. */
         HALTED
     }
 
     /**
-     * A batch and what became of it.
+     * A batch and its outcome.
      *
-     * @param aside the jobs that were moved aside
+     * @param aside the jobs that were set aside
      * @param moreWaits whether more jobs of the lane are known to wait
      */
     record Settled(Batch batch, Outcome outcome, List<Moved> aside, Deleted deleted, boolean moreWaits) {}
@@ -54,12 +54,12 @@ record Step(
         return new Step(Kind.MOVED, settled.batch.jobs().size(), settled, null, "");
     }
 
-    /** Nothing was published, and nothing of it stays done. */
+    /** Nothing was published, and everything was rolled back. */
     static Step failed(Origin origin, String reason) {
         return new Step(Kind.FAILED, 0, null, origin, reason);
     }
 
-    /** Kafka did not take the batch as a whole. */
+    /** Kafka did not take the whole batch. */
     static Step unpublished(int claimed, @Nullable Settled settled, String reason) {
         return new Step(Kind.FAILED, claimed, settled, Origin.KAFKA, reason);
     }
@@ -72,7 +72,7 @@ record Step(
         return kind == Kind.MOVED && (settled == null || settled.moreWaits);
     }
 
-    /** Whether the ownership of the lane is over with this step. */
+    /** Whether the ownership of the lane ends with this step. */
     boolean endsOwnership() {
         return kind == Kind.SUPERSEDED || kind == Kind.FAILED || kind == Kind.HALTED;
     }

@@ -1,46 +1,54 @@
 /**
- * Moves committed jobs from PostgreSQL to Kafka. This page is the protocol's one telling; other pages link to it.
+ * Moves committed jobs from PostgreSQL to Kafka. This page has the glossary and describes the protocol; other pages
+ * link to it.
  *
  * <h2>Glossary</h2>
  *
  * <dl>
+ *   <dt>enqueuer
+ *   <dd>The process, or the part of an application, that moves jobs to Kafka: {@link Enqueuer}.
  *   <dt>job
- *   <dd>A row of {@code staged_jobs}, which a business transaction has inserted: {@link Job}.
+ *   <dd>A row of {@code staged_jobs}, inserted by a business transaction: {@link Job}.
  *   <dt>lane
  *   <dd>An ordered share of the jobs. All jobs of one topic and key share a lane. The database says how many lanes
  *       there are; there is one unless an operator asks for more.
  *   <dt>owner, standby
- *   <dd>Each lane has one owner at a time. An enqueuer that owns no lane stands by.
+ *   <dd>The owner is the one enqueuer that moves a lane now. An enqueuer that owns no lane stands by.
  *   <dt>generation
- *   <dd>Counts the ownerships of a lane. Whoever meets a newer generation than its own lets go.
+ *   <dd>Counts the ownerships of a lane. An owner that finds a newer generation than its own lets go.
  *   <dt>channel
- *   <dd>Under which of its names for Kafka a lane publishes. It grows when Kafka cannot end the lane's last transaction
- *       there.
+ *   <dd>The number of a lane's transactional id in Kafka. It grows when Kafka cannot end the lane's last transaction
+ *       under the old one.
  *   <dt>claim
- *   <dd>To lock a lane and read its next jobs: the {@link Batch}.
+ *   <dd>To lock a lane and read its next jobs, a {@link Batch}.
  *   <dt>publish
- *   <dd>To hand a batch to Kafka and wait until it is acknowledged: the {@link Outcome}.
+ *   <dd>To send a batch to Kafka and await the acknowledgements, with an {@link Outcome}.
  *   <dt>settle
- *   <dd>To delete what Kafka holds, to move aside what it refuses, and to commit both.
+ *   <dd>To delete the published jobs of a batch, to set aside the refused ones, and to commit both.
  *   <dt>progress
- *   <dd>What Kafka has committed last of a lane: {@link Progress}. Kept in delivery mode {@code exactly-once} only.
+ *   <dd>The last batch of a lane that Kafka committed: {@link Progress}. Only delivery mode {@code exactly-once} keeps
+ *       it.
  *   <dt>set aside: held, parked
- *   <dd>Moved to {@code parked_jobs}. A held job returns by itself when its topic takes jobs; a parked one waits for a
- *       person.
+ *   <dd>Moved to {@code parked_jobs}. A held job returns by itself when its topic takes jobs again; a parked one waits
+ *       for a person.
+ *   <dt>blocked
+ *   <dd>Must not be published now: jobs of a topic that takes no jobs, later ones of a topic whose held jobs still
+ *       return, and later jobs of a parked job's key.
  *   <dt>floor
  *   <dd>The id below which no job of a lane is left and none can appear: {@link ReadPosition}.
  *   <dt>era
- *   <dd>One life of a running server and of the sequence of ids. What is remembered of another era is not true.
+ *   <dd>The time from one start of the database server to the next, with one sequence of ids. Knowledge from another
+ *       era is worthless.
  *   <dt>halted
- *   <dd>A lane whose two stores contradict each other, or whose rows cannot be deleted. It moves nothing until a person
- *       has looked.
+ *   <dd>A lane whose two stores contradict each other, or whose rows cannot be deleted. It moves no job until a person
+ *       has acted.
  * </dl>
  *
  * <h2>A process</h2>
  *
- * <p>{@link Heartbeat} renews this process's row and sees which enqueuers live and who owns what. {@link FairShare}
- * says which lanes are ours, and {@link Enqueuer} keeps one {@link LaneRunner} for each. A runner takes step after
- * step; each step returns a {@link Step}, which says what happened, and the runner alone acts on it: log, meters,
+ * <p>{@link Heartbeat} renews this process's row and reads the live enqueuers and the owners of lanes. {@link
+ * FairShare} computes which lanes are ours, and {@link Enqueuer} runs one {@link LaneRunner} for each. A runner takes
+ * step after step. Each returns a {@link Step}, which says what happened, and only the runner acts on it: log, meters,
  * health, and how long to rest ({@link Pace}).
  *
  * <h2>A lane</h2>
@@ -49,83 +57,84 @@
  * acquire   transaction 1: write owner and generation, commit        {@link Lanes#take}
  *        *  look at the lane's progress in Kafka, fencing nobody     {@link Publisher#peek}
  *        *  transaction 2: compare it with the database, change      {@link LaneTransaction#present}
- *           nothing; halt the lane if they contradict each other
+ *           nothing; halt the lane if the two contradict each other
  *           open the publisher, outside any transaction;             {@link Publisher#open}
  *           this fences the lane's earlier producer (*)
- *        *  if that cannot be: transaction: compare with what is     {@link Publisher.Decided}
- *           decided, settle it, write the next channel; open that    {@link LaneTransaction#useChannel}
+ *        *  if it cannot open: transaction: compare with Kafka's     {@link Publisher.Decided}
+ *           decision, settle it, write the next channel; open that   {@link LaneTransaction#useChannel}
  *        *  read the progress to its end, now final                  {@link Publisher.Session#progress}
  *           transaction 3: compare again, delete the rows of a       {@link LaneTransaction#delete}
- *           batch that only Kafka knew, write its number (*); see    {@link LaneTransaction#aside}
+ *           batch that only Kafka knew, write its number (*); read   {@link LaneTransaction#aside}
  *           what is set aside; write and commit in any case
  * tend      ask whether topics of held jobs take jobs again          {@link Publisher#refused}
- *           begin; put held jobs back, move aside what is blocked    {@link LaneTransaction#putBack}
+ *           begin; put held jobs back, set aside blocked ones        {@link LaneTransaction#putBack}
  *           at the lane's head, commit                               {@link LaneTransaction#sweep}
  * claim     one message: begin; if a job waits, lock the lane,       {@link Lanes#claim}
- *           then read from the floor, without what is blocked;
- *           check the generation
+ *           then read unblocked jobs from the floor; check the
+ *           generation
  * publish   send, await the acknowledgements; records and            {@link Publisher.Session#publish}
  *           progress are one Kafka transaction (*); meanwhile, in
  *           a backlog, read ahead, and delete the batch's rows       {@link Lanes#readAhead}
  *           without committing it                                    {@link LaneTransaction#deleteMeanwhile}
- * settle    take that back if Kafka did not take all; one message:
- *           delete exactly what was published, write the batch's     {@link LaneTransaction#delete}
- *           number (*); move aside what was refused; commit          {@link LaneTransaction#moveAside}
+ * settle    undo that if Kafka did not take all; one message:
+ *           delete exactly the published rows, write the batch's     {@link LaneTransaction#delete}
+ *           number (*); set aside refused jobs; commit               {@link LaneTransaction#moveAside}
  * failure   roll back, close the publisher's session, rest, back to acquire
  * </pre>
  *
- * <p>{@link LaneAcquisition} acquires; {@link LaneOwnership} claims, publishes and settles. What is marked * happens in
- * delivery mode {@code exactly-once} only: there {@link Publisher#peek} has an answer, in {@code at-least-once} it has
- * none. Batches of a lane are numbered without gaps.
+ * <p>{@link LaneAcquisition} acquires; {@link LaneOwnership} claims, publishes and settles. Steps marked * happen only
+ * in delivery mode {@code exactly-once}: in {@code at-least-once}, {@link Publisher#peek} returns no progress. Batches
+ * of a lane are numbered without gaps.
  *
- * <p>Each transaction locks the lane and checks the generation. Who takes a lane's jobs out of {@code parked_jobs} by
- * hand makes a new generation. A server that was started since counts as one too, since it may have been given an
- * earlier state of the database; so does a database whose last batch is another one than the owner remembers.
+ * <p>Each transaction locks the lane and checks the generation. An operator's command that takes a lane's jobs out of
+ * {@code parked_jobs} makes a new generation. A restart of the server counts as one too, because the server may have
+ * been given an earlier state of the database; so does a database whose last batch differs from the owner's memory.
  *
  * <p>All decisions are plain code over three ports: {@link Lanes}, {@link LaneTransaction} and {@link Publisher}. So
- * models can take the place of both stores.
+ * models can replace both stores.
  *
  * <h2>Setting aside</h2>
  *
- * <p>{@link Outcome} says which topics take nothing and which jobs were refused, {@link Refusal} why. {@link SetAside}
- * knows what of the lane is set aside and keeps the order of keys. All jobs of a topic that takes nothing are held.
- * While they return in pieces, reads leave the topic out from the lowest id on that is still held. What follows of a
- * parked job's key is left out too, and parked. A job that its topic might refuse is published alone, so that in
- * {@code at-least-once} nothing that follows it was sent before.
+ * <p>{@link Outcome} says which topics take no jobs and which jobs were refused, {@link Refusal} why. {@link SetAside}
+ * knows which jobs of the lane are set aside, and keeps the order of keys. All jobs of a topic that takes no jobs are
+ * held. While they return in pieces, reads leave out the topic's jobs from its lowest held id on. Later jobs of a
+ * parked job's key are left out too, and parked. A job that its topic might refuse is published alone, so that in
+ * {@code at-least-once} no later job of its key is sent before.
  *
  * <h2>What holds under each failure</h2>
  *
- * <p>In both modes the deletion of a row is committed only after Kafka has its record, and a job is moved aside with
- * all that it has. So nothing is lost. A dead owner's transaction is rolled back by PostgreSQL, and its lanes are taken
- * when its heartbeat is older than {@code takeover.after}. The lock on the lane's row and the generation check keep two
+ * <p>In both modes the deletion of a row is committed only after Kafka has its record, and a job is set aside complete.
+ * So no job is lost. PostgreSQL rolls back a dead owner's transaction, and other enqueuers take its lanes when its
+ * heartbeat is older than {@code takeover.after}. The lock on the lane's row and the generation check keep two
  * processes from moving one lane at the same time, whatever their clocks say: all times that processes compare are the
- * database's. While Kafka or PostgreSQL is away, no transaction is open; a batch in hand waits for Kafka for
- * {@code publish.timeout} in all.
+ * database's. While Kafka or PostgreSQL is down, no transaction is open; a batch in hand waits for Kafka for {@code
+ * publish.timeout} in all.
  *
  * <p>{@code at-least-once}: a crash, or a lost answer, between Kafka's acknowledgement and our commit repeats at most
- * that batch. A process that goes on deletes the rows that it knows to be in Kafka before it publishes anything else.
+ * that batch. A process that goes on first deletes the rows that it knows to be in Kafka, before it publishes anything
+ * else.
  *
  * <p>{@code exactly-once}: Kafka's commit decides, the deletion only cleans up.
  *
  * <ul>
  *   <li>Before Kafka's commit: the Kafka transaction is aborted, by us, by the next owner's fencing or by its timeout.
  *       The rows are still there, and nobody has seen the records.
- *   <li>After Kafka's commit and before ours: the progress names the batch. The next owner finds it, deletes what is
- *       left of its rows and does not publish them again.
- *   <li>An answer that never came, from either side: never guessed. Acquiring finds out which of the two it was.
+ *   <li>After Kafka's commit and before ours: the progress names the batch. The next owner finds it, deletes the rows
+ *       that are still there and does not publish them again.
+ *   <li>A missing answer, from either store: never guessed. Acquiring finds out which of the two cases it was.
  *   <li>An owner that was stopped and wakes up: its producer is fenced, or its generation is old, or both.
- *   <li>A partition that cannot take the end of a transaction: nobody is fenced while it is away. The lane goes on
- *       under another channel if nobody can begin a transaction under the old one, because Kafka is one batch ahead, or
- *       because the last session there was this process's own; else it waits. Only after the commit of the channel is
- *       it used.
- *   <li>Numbers that cannot both be true, because a database was restored or copied, or Kafka lost something: the lane
- *       is halted ({@link Reconciliation}). Comparing comes before fencing, so that a copy found out this way has not
+ *   <li>A partition that cannot take the end of a transaction: the old producer cannot be fenced meanwhile. The lane
+ *       goes on under another channel if nobody can begin a transaction under the old one, because Kafka is one batch
+ *       ahead, or because the last session there was this process's own; else it waits. The lane uses the new channel
+ *       only after it is committed to the database.
+ *   <li>Numbers that contradict each other, because a database was restored or copied, or Kafka lost records: the lane
+ *       is halted ({@link Reconciliation}). The comparison comes before the fencing, so that a detected copy has not
  *       disturbed the original.
  * </ul>
  *
- * <p>The next Kafka transaction of a lane begins only after the rows of the last one are gone for good. That is why
- * Kafka is at most one batch ahead, and why one batch of progress is enough. Reading ahead changes nothing of that:
- * what was read is published under the next lock. {@code docs/guarantees.md} says what all this rests on.
+ * <p>The next Kafka transaction of a lane begins only after the rows of the last one are gone for good. So Kafka is at
+ * most one batch ahead, and one batch of progress is enough. Reading ahead does not change that: jobs read ahead are
+ * published under the next lock. {@code docs/guarantees.md} says what all this rests on.
  */
 @NullMarked
 package io.stagedjobs.enqueuer;

@@ -8,14 +8,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Aggregates lists of contracts in the background, one unit of work each: what fails leaves the others alone.
+ * Aggregates lists of contracts in the background, one unit of work each: a failure does not affect the others.
  *
  * <p>The work itself is staged. A list becomes one job {@code contract.aggregation-requested} for each contract, in one
  * transaction; {@link #run} does one of them. If that fails, it stages a job {@code contract.aggregation-failed} for a
  * later try, and after {@value #TRIES_MAX} tries {@code contract.aggregation-given-up}, for a person. So neither a
  * crash nor an outage forgets a contract.
  *
- * <p><b>Threads</b>: safe for use by many.
+ * <p><b>Threads</b>: thread-safe.
  */
 final class Aggregations {
 
@@ -31,7 +31,7 @@ final class Aggregations {
     /**
      * The payload of the three jobs.
      *
-     * @param triesFailed how often it was tried in vain
+     * @param triesFailed the number of failed attempts
      * @param reason of the last failure; null before the first
      */
     record Aggregation(
@@ -53,7 +53,7 @@ final class Aggregations {
         this.topics = topics;
     }
 
-    /** Has each of the contracts aggregated soon, all or none of them. */
+    /** Stages a job for each of the contracts, all or none. */
     void request(Set<String> contractIds) {
         requesting.run(work -> contractIds.stream()
                 .map(id -> job(topics.aggregations(), "contract.aggregation-requested", Aggregation.of(id)))
@@ -64,7 +64,7 @@ final class Aggregations {
      * Aggregates the contract that a job of one of our topics names, or stages it for later. Running a job again is
      * harmless.
      *
-     * @throws RuntimeException if neither could be done, because the database is away: the job is to be run again
+     * @throws RuntimeException if it could do neither, because the database is down: run the job again
      */
     void run(PublishedJob job) {
         @Nullable Aggregation due = job.payload(Aggregation.class);

@@ -24,11 +24,11 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The service over HTTP. {@link #routes} is the list of what it answers, and {@code GET /} shows that list; errors are
- * answered as {@link ErrorAnswers} says.
+ * The service over HTTP. {@link #routes} lists its endpoints, and {@code GET /} shows that list; {@link ErrorAnswers}
+ * answers errors.
  *
  * <p>With the header {@code Idempotency-Key}, completing an order again gets the first answer, byte for byte. The same
- * key with another request is a 422, and a 409 while the first one is at work.
+ * key with another request gets a 422, and a 409 while the first request is in progress.
  */
 final class Api {
 
@@ -39,9 +39,7 @@ final class Api {
 
     private static final String KEY_HEADER = "Idempotency-Key";
 
-    /**
-     * Whose keys they are. The sample's clients do not say who they are; a real service would name the account here.
-     */
+    /** The owner of the keys. The sample does not know its clients; a real service would name the account here. */
     private static final String KEY_SCOPE = "complete-order";
 
     private static final int IDS_MAX = 1_000;
@@ -111,7 +109,7 @@ final class Api {
     /**
      * A web server that is not started yet.
      *
-     * @param more what else it answers
+     * @param more further endpoints
      */
     Javalin server(List<Route> more) {
         List<Route> all = Stream.concat(routes().stream(), more.stream()).toList();
@@ -128,7 +126,7 @@ final class Api {
         });
     }
 
-    /** Goes on with the trace of the request, and says how to send it if it is wrong. */
+    /** Continues the request's trace, and explains a wrong request. */
     private static Handler answering(Route route) {
         Handler traced = Trace.continued(route.handler());
         return ctx -> {
@@ -173,7 +171,7 @@ final class Api {
         @Nullable String key = ctx.header(KEY_HEADER);
         Response response = key == null
                 ? completed(id, email)
-                // The order's unit of work joins that of the key: one transaction has both, or neither.
+                // The order's unit of work joins that of the key: one transaction stores both, or neither.
                 : services.keys().answer(request(ctx, key), work -> completed(id, email));
         ctx.status(response.status()).contentType("application/json").result(response.body());
     }
@@ -232,7 +230,7 @@ final class Api {
                 return body;
             }
         } catch (IOException otherShape) {
-            // told below, like the JSON value null
+            // reported below, like the JSON value null
         }
         throw new InvalidInputException("the body is not the JSON that was expected");
     }

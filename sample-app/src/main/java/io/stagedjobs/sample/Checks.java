@@ -3,10 +3,10 @@ package io.stagedjobs.sample;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
-/** Checks what comes from outside. The message of the exception is part of a sentence: what is wrong. */
+/** Checks input. The exception's message is the part of a sentence that says what is wrong. */
 final class Checks {
 
-    /** 64 characters, an @ and 255 more: what SMTP lets an address have. */
+    /** 64 characters, an @ and 255 more: the longest address in SMTP. */
     private static final int EMAIL_LENGTH_MAX = 320;
 
     /** Safe as a part of a path and as a key; it begins with a letter or digit, so that it is neither . nor .. */
@@ -20,16 +20,13 @@ final class Checks {
         }
     }
 
-    /**
-     * @return the text, which is not blank, of no more characters than allowed, and such that PostgreSQL keeps it as it
-     * is
-     */
+    /** @return the text: not blank, not longer than allowed, and stored unchanged by PostgreSQL */
     static String text(String what, @Nullable String text, int lengthMax) {
         if (text == null || text.isBlank()) {
             throw new InvalidInputException("expected " + what + ", got nothing");
         }
         require(text.chars().noneMatch(Character::isISOControl), what + " contains NUL or another control character");
-        // U+FFFD is what a decoder puts where bytes are not UTF-8: two different texts could become one.
+        // A decoder writes U+FFFD for bytes that are not UTF-8: two different texts could become one.
         require(
                 text.codePoints().noneMatch(c -> c == 0xFFFD || Character.getType(c) == Character.SURROGATE),
                 what + " is not valid UTF-8");

@@ -15,16 +15,18 @@ record Contract(String id, Versioned<Header> header, Versioned<List<Item>> items
     private static final long AMOUNT_CENTS_MAX = 1_000_000_000_000L;
     private static final Pattern CURRENCY = Pattern.compile("[A-Z]{3}");
 
-    /** A value together with the ETag it was read with over HTTP, quotes included; null if there was none. */
+    /** A value with the ETag of its HTTP response, quotes included; null if there was none. */
     record Versioned<T>(T value, @Nullable String etag) {}
 
-    /** What {@code GET /contracts/{id}} answers there; any field may be null until it is checked. */
+    /** The answer to {@code GET /contracts/{id}} there; any field may be null until it is checked. */
     record Header(
             @Nullable String id,
             @Nullable String customer,
             @Nullable String currency) {}
 
-    /** What {@code GET /contracts/{id}/items} answers there in a list; anything may be in it until it is checked. */
+    /**
+     * An item in the answer to {@code GET /contracts/{id}/items} there; it may contain anything until it is checked.
+     */
     record Item(int position, @Nullable String description, long amountCents) {}
 
     /** @throws BadRequestResponse if the data cannot be stored */
@@ -61,7 +63,7 @@ record Contract(String id, Versioned<Header> header, Versioned<List<Item>> items
         return items.value().stream().mapToLong(Item::amountCents).sum();
     }
 
-    /** What the other service has is missing or wrong: it has to be corrected there. */
+    /** The other service's data is missing or wrong: somebody must correct it there. */
     static BadRequestResponse unfit(String id, String problem) {
         return new BadRequestResponse("Cannot aggregate contract " + id + ": " + problem
                 + ". Nothing was stored, what was stored before stays."

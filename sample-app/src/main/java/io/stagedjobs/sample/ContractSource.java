@@ -28,13 +28,13 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The other service, which has the contracts: asked for a header and then for its items, each time only for news where
- * the last answer is known.
+ * Fetches contracts from the other service: a header, then its items. If it knows an earlier answer, it asks only for
+ * changes.
  *
- * <p><b>Transaction</b>: none may be open; this takes its time. <b>Threads</b>: safe for use by many. <b>Trace</b>: the
- * current one is sent along. <b>Failure</b>: {@link BadRequestResponse} if header or items are missing or no such JSON,
- * {@link GatewayTimeoutResponse} if an answer is not there in time, and {@link InternalServerErrorResponse} for
- * anything else.
+ * <p><b>Transaction</b>: none may be open, because this is slow. <b>Threads</b>: thread-safe. <b>Trace</b>: it sends
+ * the current one. <b>Failure</b>: {@link BadRequestResponse} if header or items are missing or not the expected JSON,
+ * {@link GatewayTimeoutResponse} if an answer does not come in time, and {@link InternalServerErrorResponse} for any
+ * other failure.
  */
 final class ContractSource {
 
@@ -58,7 +58,7 @@ final class ContractSource {
         this.timeout = timeout;
     }
 
-    /** @param known what was fetched last and need not be sent again; null if nothing was */
+    /** @param known the last fetched contract, whose parts need not be sent again; null if there is none */
     Contract fetch(String id, @Nullable Contract known) {
         Versioned<Header> header =
                 ask(id, "header", "", known == null ? null : known.header(), new TypeReference<Header>() {});
@@ -68,7 +68,7 @@ final class ContractSource {
                 "/items",
                 known == null ? null : known.items(),
                 new TypeReference<List<Item>>() {});
-        // By position, as they are stored: their order in the answer means nothing.
+        // Sorted by position, as they are stored: their order in the answer means nothing.
         List<Item> sorted = items.value().stream()
                 .sorted(Comparator.nullsFirst(Comparator.comparingInt(Item::position)))
                 .toList();

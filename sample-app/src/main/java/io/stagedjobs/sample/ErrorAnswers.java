@@ -18,10 +18,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What a client hears of each failure. The body is {@code {"error": "…"}} and says what happened, what was kept and
+ * The answers to a client after failures. The body is {@code {"error": "…"}} and says what happened, what was kept and
  * what to do. 4xx: the request is wrong, or comes at the wrong time. 503, and 409 while the first request with the same
- * key is at work, have Retry-After: the same request may work later, and repeating it is harmless. 500: neither, and
- * only the log says more.
+ * key is in progress, have Retry-After: the same request may work later, and repeating it is harmless. 500: any other
+ * failure; only the log says more.
  */
 final class ErrorAnswers {
 
@@ -99,7 +99,7 @@ final class ErrorAnswers {
         }
     }
 
-    /** No connection to be had in time, a lost one (class 08), or a server that stops, starts or is full. */
+    /** No free connection in time, a lost one (class 08), or a server that stops, starts or is full. */
     private static boolean isAway(Throwable failure) {
         for (@Nullable Throwable t = failure; t != null; t = t.getCause()) {
             if (t instanceof SQLTransientConnectionException) {

@@ -1,6 +1,6 @@
 package io.stagedjobs.sample;
 
-/** What came from outside is not what was expected; the message says what is wrong, as part of a sentence. */
+/** Some input is not as expected; the message is the part of a sentence that says what is wrong. */
 final class InvalidInputException extends RuntimeException {
 
     InvalidInputException(String problem) {

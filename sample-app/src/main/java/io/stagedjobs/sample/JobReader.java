@@ -27,11 +27,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Reads jobs in a thread of its own, as {@code read_committed}, and hands them to a handler, one after the other and
- * each in the trace in which it was staged. Creates topics that are missing first.
+ * Reads jobs in a thread of its own, as {@code read_committed}, and gives them to a handler one by one, each in the
+ * trace in which it was staged. First creates missing topics.
  *
- * <p>While Kafka is away it tries again and again. Offsets are committed after handling: after a crash, or when the
- * handler throws, the last jobs are handled once more.
+ * <p>While Kafka is down it keeps retrying. It commits offsets after handling: after a crash, or if the handler throws,
+ * it handles the last jobs once more.
  */
 final class JobReader implements AutoCloseable {
 
@@ -41,7 +41,9 @@ final class JobReader implements AutoCloseable {
     private static final Duration PAUSE_AFTER_FAILURE = Duration.ofSeconds(1);
     private static final Duration CLOSE_MAX = Duration.ofSeconds(5);
 
-    /** Handled before offsets are committed; few, because a job may wait for its time and for another service. */
+    /**
+     * The most jobs between two commits of offsets; few, because a job may wait for its time and for another service.
+     */
     private static final int JOBS_AT_ONCE_MAX = 50;
 
     private static final Logger LOG = LoggerFactory.getLogger(JobReader.class);
@@ -56,12 +58,12 @@ final class JobReader implements AutoCloseable {
     private volatile @Nullable KafkaConsumer<@Nullable String, byte @Nullable []> consumer;
 
     /**
-     * A reader that begins with {@link #start}.
+     * A reader that is not started yet.
      *
-     * @param group of Kafka; the thread is named after it
-     * @param delay between a job's staging and its handling, at least; the same for all, so that no job waits for one
-     *     that is due later
-     * @param handler is called by this reader's thread only
+     * @param group the consumer group; also names the thread
+     * @param delay the least time between a job's staging and its handling; the same for all, so that no job waits for
+     *     one that is due later
+     * @param handler called only by this reader's thread
      */
     JobReader(
             String bootstrapServers, String group, Set<String> topics, Duration delay, Consumer<PublishedJob> handler) {
@@ -77,7 +79,7 @@ final class JobReader implements AutoCloseable {
         thread.start();
     }
 
-    /** Stops reading; what was handled last may be handled again after the next start. */
+    /** Stops reading; the last handled jobs may be handled again after the next start. */
     @Override
     public void close() {
         stopping.countDown();
@@ -121,7 +123,7 @@ final class JobReader implements AutoCloseable {
         }
     }
 
-    /** The enqueuer creates no topics: whoever owns the data does. */
+    /** The enqueuer creates no topics: the owner of the data does. */
     private void createTopics() {
         List<NewTopic> wanted = topics.stream()
                 .map(topic -> new NewTopic(topic, Optional.of(PARTITIONS), Optional.empty()))
@@ -140,7 +142,7 @@ final class JobReader implements AutoCloseable {
         } catch (InterruptedException e) {
             throw new InterruptException(e);
         } finally {
-            admin.close(Duration.ZERO); // without a limit it would wait for the answer that did not come
+            admin.close(Duration.ZERO); // without a limit it would wait for the missing answer
         }
     }
 
@@ -177,7 +179,7 @@ final class JobReader implements AutoCloseable {
         if (delay.isZero() || stagedAt == null) {
             return Duration.ZERO;
         }
-        // A millisecond more, and not a part of one too early. Two clocks: nothing waits for longer than the delay.
+        // Rounded up by a millisecond, so that it is not too early. Clocks differ, so the wait is at most the delay.
         Duration left = Duration.between(Instant.now(), stagedAt.plus(delay)).plusMillis(1);
         return left.compareTo(delay) < 0 ? left : delay;
     }

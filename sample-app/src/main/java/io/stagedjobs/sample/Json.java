@@ -6,10 +6,10 @@ import com.fasterxml.jackson.databind.MapperFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 
-/** JSON that is read strictly: a field that is missing, or has another type, is an error and no default. */
+/** Reads JSON strictly: a field that is missing, or has another type, is an error; there are no defaults. */
 final class Json {
 
-    /** For requests: a field that nobody knows is a mistake the client should hear of. */
+    /** For requests: an unknown field is an error that the client should see. */
     static final ObjectMapper REQUESTS = JsonMapper.builder()
             .enable(
                     DeserializationFeature.FAIL_ON_MISSING_CREATOR_PROPERTIES,
@@ -19,7 +19,7 @@ final class Json {
             .disable(MapperFeature.ALLOW_COERCION_OF_SCALARS)
             .build();
 
-    /** For what other services say: they may say more than we read. */
+    /** For answers of other services: they may contain more fields than we read. */
     static final ObjectMapper SERVICES = REQUESTS.copy().disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES);
 
     private Json() {}

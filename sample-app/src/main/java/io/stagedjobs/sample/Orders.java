@@ -21,8 +21,8 @@ import org.jooq.impl.DSL;
  * The orders in PostgreSQL.
  *
  * <p><b>Transactions</b>: every method runs one of its own, or joins the unit of work that is open on the thread.
- * <b>Threads</b>: safe for use by many. <b>Failure</b>: as with {@link Users}, and an {@link HttpResponseException}
- * where a method says so; nothing was stored then.
+ * <b>Threads</b>: thread-safe. <b>Failure</b>: as with {@link Users}, and an {@link HttpResponseException} where a
+ * method says so; then nothing was stored.
  */
 final class Orders {
 
@@ -68,9 +68,9 @@ final class Orders {
     }
 
     /**
-     * Completes the order for the user with this address, who is created if there is none: the user with its job, the
-     * order and the job {@code order.completed}, all or nothing. If that user has completed it before, nothing more
-     * happens.
+     * Completes the order for the user with this address, and creates a missing user: stores the user with its job, the
+     * order and the job {@code order.completed}, all or nothing. If that user has already completed it, nothing
+     * changes.
      *
      * @throws NotFoundResponse if there is no such order
      * @throws ConflictResponse if another user has completed it

@@ -9,9 +9,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.header.Header;
 import org.jspecify.annotations.Nullable;
 
-/**
- * A job as a reader of Kafka sees it. Whoever can write to the topic decides what is in it: anything may be missing.
- */
+/** A job as a reader of Kafka sees it. Other writers to the topic may write anything: any part may be missing. */
 public record PublishedJob(ConsumerRecord<@Nullable String, byte @Nullable []> kafka) {
 
     private static final int SHOWN_MAX = 200;
@@ -40,7 +38,7 @@ public record PublishedJob(ConsumerRecord<@Nullable String, byte @Nullable []> k
         }
     }
 
-    /** The payload, if it is JSON of this shape; fields that the shape does not know are left out. */
+    /** The payload, if it is JSON of this shape; without fields that the shape does not know. */
     public <T> @Nullable T payload(Class<T> type) {
         byte @Nullable [] payload = kafka.value();
         try {
@@ -57,7 +55,7 @@ public record PublishedJob(ConsumerRecord<@Nullable String, byte @Nullable []> k
         return header == null || header.value() == null ? null : new String(header.value(), UTF_8);
     }
 
-    /** Where the record is: unique in its cluster. */
+    /** The record's position, unique in its cluster. */
     public String position() {
         return kafka.topic() + "/" + kafka.partition() + "@" + kafka.offset();
     }
@@ -74,7 +72,7 @@ public record PublishedJob(ConsumerRecord<@Nullable String, byte @Nullable []> k
                         shown(payload == null ? null : new String(payload, UTF_8)));
     }
 
-    /** It comes from anywhere: one line stays one line, and a short one. */
+    /** The text comes from anywhere: keeps it to one short line. */
     private static String shown(@Nullable String text) {
         if (text == null) {
             return "-";

@@ -6,7 +6,7 @@ import io.javalin.http.HandlerType;
 /**
  * A request that the service answers.
  *
- * @param usage how to send it, method and path included
+ * @param usage how to send it, including method and path
  * @param effect what it does, for the page at {@code /}
  */
 public record Route(HandlerType method, String path, String usage, String effect, Handler handler) {}

@@ -30,10 +30,10 @@ import org.slf4j.LoggerFactory;
 import picocli.CommandLine;
 import picocli.CommandLine.ExitCode;
 
-/** The running sample: the web service and its consumers, on a database and a Kafka that others started. */
+/** The running sample: the web service and its consumers, on an existing database and Kafka. */
 public final class SampleApp implements AutoCloseable {
 
-    /** Few connections: more of them at work at once mean more conflicts between serializable units, not more users. */
+    /** Few connections: more concurrent serializable units mean more conflicts, not more users. */
     private static final int CONNECTIONS_MAX = 8;
 
     private static final long CONNECTION_TIMEOUT_MILLIS = 3_000;
@@ -44,14 +44,14 @@ public final class SampleApp implements AutoCloseable {
     /** Between a failed aggregation and the next try. */
     private static final Duration RETRY_DELAY = Duration.ofSeconds(10);
 
-    /** For so long a client may send a request with an idempotency key again. */
+    /** How long a client may repeat a request with an idempotency key. */
     private static final Duration KEYS_KEPT = Duration.ofDays(1);
 
     private static final Logger LOG = LoggerFactory.getLogger(SampleApp.class);
 
     private final String url;
 
-    /** What runs, the newest first: the order in which it is stopped. */
+    /** The running parts, the newest first: they are stopped in this order. */
     private final Deque<Runnable> running;
 
     private SampleApp(String url, Deque<Runnable> running) {
@@ -86,7 +86,7 @@ public final class SampleApp implements AutoCloseable {
         }
     }
 
-    /** A clean stop is not a failure: without this the JVM would report the signal as its exit code. */
+    /** Ends with 0 after a clean stop: otherwise the JVM would report the signal as its exit code. */
     private static void stop(SampleApp app) {
         app.close();
         LOG.info("Stopped.");
@@ -96,10 +96,10 @@ public final class SampleApp implements AutoCloseable {
     /**
      * Starts service and consumers.
      *
-     * @param arrivals takes each job that arrives in Kafka, in a thread of its own
-     * @param more what else the service answers
+     * @param arrivals receives each job that arrives in Kafka, in a thread of its own
+     * @param more further endpoints of the service
      * @throws CannotStartException if the database does not answer or has no current schema of Staged Jobs, or the port
-     *     is taken; nothing is left running. Kafka need not answer: jobs are staged without it.
+     *     is in use; nothing is left running. Kafka need not answer: the sample stages jobs without it.
      */
     public static SampleApp start(
             SampleSettings settings, Topics topics, Consumer<PublishedJob> arrivals, List<Route> more) {
@@ -168,13 +168,13 @@ public final class SampleApp implements AutoCloseable {
         return url;
     }
 
-    /** Lets the consumers end, then requests, then the connections. */
+    /** Ends the consumers, then requests, then the connections. */
     @Override
     public void close() {
         running.forEach(Runnable::run);
     }
 
-    @SuppressWarnings("FutureReturnValueIgnored") // a run that fails is told where it fails
+    @SuppressWarnings("FutureReturnValueIgnored") // the run itself reports a failure
     private static void forgetOldKeysHourly(IdempotencyKeys keys, Deque<Runnable> running) {
         ScheduledExecutorService hourly = Executors.newSingleThreadScheduledExecutor();
         running.push(hourly::shutdownNow);
@@ -185,7 +185,7 @@ public final class SampleApp implements AutoCloseable {
         try {
             keys.prune(KEYS_KEPT);
         } catch (RuntimeException e) {
-            LOG.warn("Could not forget old idempotency keys; the next try is in an hour.", e);
+            LOG.warn("Could not delete old idempotency keys; the next attempt is in an hour.", e);
         }
     }
 
@@ -207,7 +207,7 @@ public final class SampleApp implements AutoCloseable {
         config.setPassword(settings.databasePassword);
         config.setMaximumPoolSize(CONNECTIONS_MAX);
         config.setConnectionTimeout(CONNECTION_TIMEOUT_MILLIS);
-        // The first look at the schema reports a database that is away better than the pool's own start would.
+        // The schema check below reports an unreachable database better than the pool's own start would.
         config.setInitializationFailTimeout(-1);
         return new HikariDataSource(config);
     }
@@ -255,7 +255,7 @@ public final class SampleApp implements AutoCloseable {
         return new CannotStartException("could not " + what + ": " + cause + ". Nothing was started. " + advice, e);
     }
 
-    /** The surroundings are not as the sample needs them; the message says what to do. */
+    /** The sample's environment is not suitable; the message says what to do. */
     static final class CannotStartException extends RuntimeException {
         CannotStartException(String message, Throwable cause) {
             super(message, cause);

@@ -5,7 +5,7 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** How the sample is run: options, or the environment variables that their descriptions name. */
+/** The sample's settings: options, or the environment variables that their descriptions name. */
 @Command(
         name = "sample",
         mixinStandardHelpOptions = true,
@@ -67,7 +67,7 @@ public final class SampleSettings {
     @Nullable
     String contractsUrl;
 
-    /** Settings from a command line; what it leaves out comes from the environment. */
+    /** Settings from a command line; the environment provides those it leaves out. */
     public static SampleSettings of(String... args) {
         SampleSettings settings = new SampleSettings();
         new CommandLine(settings).parseArgs(args);

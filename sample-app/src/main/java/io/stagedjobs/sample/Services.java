@@ -4,7 +4,7 @@ import io.stagedjobs.UnitOfWork;
 import io.stagedjobs.idempotency.IdempotencyKeys;
 import javax.sql.DataSource;
 
-/** What the service can do, whoever asks for it. */
+/** The sample's operations, independent of HTTP. */
 record Services(Users users, Orders orders, IdempotencyKeys keys, Contracts contracts, Aggregations aggregations) {
 
     /** Services on one database. */

@@ -18,7 +18,7 @@ import org.jooq.Table;
 import org.jooq.impl.DSL;
 import org.jooq.impl.SQLDataType;
 
-/** The sample's own tables, as {@code schema.sql} has them. An application with more of them has jOOQ generate this. */
+/** The sample's own tables, as {@code schema.sql} defines them. With more tables, let jOOQ generate this class. */
 final class Tables {
 
     static final Table<Record> USERS = table("users");
@@ -66,7 +66,7 @@ final class Tables {
     /** Creates the tables that are missing; many processes may do so at once. */
     static void create(DataSource dataSource) {
         DSLContext dsl = DSL.using(dataSource, SQLDialect.POSTGRES);
-        // Looking first lets a role that may not create anything use tables that somebody made for it.
+        // Checking first lets a role without the right to create objects use existing tables.
         if (dsl.fetchSingle(ALL_EXIST).into(boolean.class)) {
             return;
         }

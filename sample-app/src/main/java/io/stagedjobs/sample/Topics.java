@@ -3,7 +3,7 @@ package io.stagedjobs.sample;
 import java.util.Set;
 
 /**
- * Where the sample's jobs go, and from where it reads them.
+ * The topics that the sample writes and reads.
  *
  * @param prefix of all names, so that several samples can share a Kafka
  */
@@ -21,17 +21,17 @@ public record Topics(String prefix) {
         return prefix + "orders";
     }
 
-    /** Contracts that were stored, or given up. */
+    /** Contracts that were stored or given up. */
     String contracts() {
         return prefix + "contracts";
     }
 
-    /** Contracts that are to be aggregated. */
+    /** Contracts to be aggregated. */
     String aggregations() {
         return prefix + "contract-aggregations";
     }
 
-    /** Contracts whose aggregation failed and is to be tried again later. */
+    /** Contracts whose aggregation failed, to be retried later. */
     String retries() {
         return prefix + "contract-retries";
     }

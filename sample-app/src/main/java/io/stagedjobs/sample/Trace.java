@@ -9,8 +9,8 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Continues the trace that came with a request or a job: what is staged, and whom else is called, on this thread
- * meanwhile belongs to it. An application with an OpenTelemetry agent gets this from that.
+ * Continues the trace of a request or a job: jobs staged and calls made on this thread meanwhile belong to it. An
+ * OpenTelemetry agent does this for an application.
  */
 final class Trace {
 
@@ -28,7 +28,7 @@ final class Trace {
 
     private Trace() {}
 
-    /** @param headers gives a header's value, or null if there is none; headers that are wrong count as none */
+    /** @param headers gives a header's value, or null if there is none; invalid headers count as none */
     static Context of(Function<String, @Nullable String> headers) {
         return W3CTraceContextPropagator.getInstance().extract(Context.root(), headers, BY_NAME);
     }

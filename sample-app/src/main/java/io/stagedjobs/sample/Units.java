@@ -4,7 +4,7 @@ import io.stagedjobs.Isolation;
 import io.stagedjobs.UnitOfWork;
 import javax.sql.DataSource;
 
-/** How the sample runs its units of work: serializable, and patient with conflicts. */
+/** The sample's units of work: serializable, with many retries after conflicts. */
 final class Units {
 
     /**
@@ -16,7 +16,7 @@ final class Units {
 
     private Units() {}
 
-    /** The unit that all others are made of. Unique violations are retried: each block looks up before it inserts. */
+    /** The base of all other units. It retries unique violations, because each block looks up before it inserts. */
     static UnitOfWork on(DataSource dataSource) {
         return UnitOfWork.on(dataSource)
                 .isolation(Isolation.SERIALIZABLE)

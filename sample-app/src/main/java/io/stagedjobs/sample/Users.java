@@ -18,8 +18,8 @@ import org.jooq.impl.DSL;
  * The users in PostgreSQL, each stored together with a row in {@code user_actions} and a job.
  *
  * <p><b>Transactions</b>: every method runs one of its own; signing up joins the unit of work that is open on the
- * thread, if there is one. <b>Threads</b>: safe for use by many. <b>Failure</b>: what {@link UnitOfWork#call} and jOOQ
- * throw; then nothing was stored, unless the exception says otherwise.
+ * thread, if there is one. <b>Threads</b>: thread-safe. <b>Failure</b>: the exceptions of {@link UnitOfWork#call} and
+ * jOOQ; then nothing was stored, unless the exception says otherwise.
  */
 final class Users {
 
@@ -39,7 +39,7 @@ final class Users {
 
     /**
      * Returns the user with this address. If there is none, creates one, with the audit row and the job {@code
-     * user.created}. Of several calls at once for one address, one creates the user and the others return it.
+     * user.created}. Of several concurrent calls for one address, one creates the user and the others return it.
      */
     User signUp(String email) {
         return unit.call(work -> {
@@ -54,8 +54,8 @@ final class Users {
     }
 
     /**
-     * As {@link #signUp}, but fails when everything is written and nothing committed: a failure at the worst moment, to
-     * show that it leaves no trace.
+     * As {@link #signUp}, but fails after everything is written and before it is committed, to show that even this
+     * failure leaves nothing behind.
      *
      * @throws InternalServerErrorResponse always
      */
@@ -63,7 +63,8 @@ final class Users {
         unit.run(work -> {
             if (find(work.dsl(), email).isEmpty()) {
                 User user = insert(work.dsl(), email);
-                // Work.stage would write the job only after this block; here it is to be in the table when it fails.
+                // Work.stage would write the job only after this block; here it must be in the table before the
+                // failure.
                 stagedJobs.stage(work.dsl(), userCreated(work, user));
             }
             throw new InternalServerErrorResponse("Failed after staging, as " + Api.FAIL_HEADER
@@ -95,7 +96,7 @@ final class Users {
                 .fetchSingle(mapping(User::of));
     }
 
-    /** Writes the audit row and makes the job that tells of it. */
+    /** Writes the audit row and makes its job. */
     private StagedJob userCreated(Work work, User user) {
         long actionId = work.dsl()
                 .insertInto(ACTIONS, ACTION_USER, ACTION_NAME)

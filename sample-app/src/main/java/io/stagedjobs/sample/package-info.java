@@ -1,5 +1,5 @@
 /**
- * A guided tour of Staged Jobs: a small web service whose every change of a row is told to Kafka, once and in order.
+ * A guided tour of Staged Jobs: a small web service that reports every change of a row to Kafka, once and in order.
  *
  * <p>What to read, in this order:
  *
@@ -8,19 +8,19 @@
  *       nothing is. {@link io.stagedjobs.sample.Units} says how units are run.
  *   <li>{@link io.stagedjobs.sample.Orders}: a unit inside a unit. An order and its new buyer, with a job of each, all
  *       or nothing.
- *   <li>{@link io.stagedjobs.sample.Contracts}: expensive first, cheap last.
- *       {@link io.stagedjobs.sample.ContractSource} fetches from another service
- *       ({@link io.stagedjobs.sample.upstream}) while no connection is held.
- *   <li>{@link io.stagedjobs.sample.Aggregations}: work that is itself staged, done in the background, and staged again
- *       for later if it fails.
- *   <li>{@link io.stagedjobs.sample.Api}: all of that over HTTP, with requests that may come twice; {@link
- *       io.stagedjobs.sample.ErrorAnswers} says what is answered when something fails.
+ *   <li>{@link io.stagedjobs.sample.Contracts}: slow work first, then a short transaction. {@link
+ *       io.stagedjobs.sample.ContractSource} fetches from another service ({@link io.stagedjobs.sample.upstream})
+ *       without holding a connection.
+ *   <li>{@link io.stagedjobs.sample.Aggregations}: background work that is itself a staged job, and is staged again for
+ *       later if it fails.
+ *   <li>{@link io.stagedjobs.sample.Api}: all of that over HTTP, with requests that a client may repeat; {@link
+ *       io.stagedjobs.sample.ErrorAnswers} answers after failures.
  *   <li>{@link io.stagedjobs.sample.JobReader}: the consumers at the other end.
  *   <li>{@link io.stagedjobs.sample.SampleApp} puts it together.
  * </ol>
  *
- * <p>What answers requests never talks to Kafka: users are created while no broker answers, and their jobs wait. It
- * knows nothing of the enqueuer either; the table {@code staged_jobs} is all that lies between them.
+ * <p>The code that answers requests never talks to Kafka: it creates users while no broker answers, and their jobs
+ * wait. It knows nothing of the enqueuer either; they share only the table {@code staged_jobs}.
  */
 @NullMarked
 package io.stagedjobs.sample;

@@ -1,7 +1,7 @@
 package io.stagedjobs.spring;
 
 /**
- * Is told, in the committing thread, that a transaction was committed and how many jobs it had staged; at least one.
+ * Receives, in the committing thread, each commit of a transaction that staged jobs, with their number, at least one.
  */
 interface CommitListener {
 

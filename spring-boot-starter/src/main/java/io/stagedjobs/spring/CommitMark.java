@@ -9,13 +9,13 @@ import org.springframework.transaction.support.TransactionSynchronization;
 import org.springframework.transaction.support.TransactionSynchronizationManager;
 
 /**
- * Marks a transaction whose commit has begun. While its callbacks run Spring still takes it for active, and its
- * connection is still there; but what is written on it is committed by nobody, or by chance. Before that, when nothing
- * can come between any more, {@link StagingTransaction#requireCommittable} has its last word.
+ * Marks a transaction whose commit has begun. While its callbacks run, Spring still considers it active, and its
+ * connection is still open; but statements on it are committed by nobody, or by chance. Just before the commit, when no
+ * other callback can follow, {@link StagingTransaction#requireCommittable} makes its last check.
  *
- * <p>The mark is one of the transaction's synchronizations: it is suspended and goes together with it. Every
- * transaction manager among the beans is told of this listener, those of the application's own too, which Spring Boot
- * would leave out.
+ * <p>The mark is one of the transaction's synchronizations, so it is suspended and ends with the transaction. Every
+ * transaction manager among the beans gets this listener, even the application's own, which Spring Boot would leave
+ * out.
  */
 final class CommitMark implements TransactionExecutionListener, BeanPostProcessor {
 

@@ -12,7 +12,7 @@ final class CommittedJobsMeter implements CommitListener {
 
     CommittedJobsMeter(MeterRegistry registry) {
         committed = Counter.builder(NAME)
-                .description("Jobs that Spring transactions of this application have staged and committed")
+                .description("Jobs that Spring transactions of this application staged and committed")
                 .register(registry);
     }
 

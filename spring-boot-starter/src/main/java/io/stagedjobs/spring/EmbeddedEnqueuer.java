@@ -20,10 +20,10 @@ import org.springframework.context.SmartLifecycle;
 /**
  * An enqueuer that lives as long as its application runs.
  *
- * <p>The application starts whether or not PostgreSQL and Kafka can be reached: a thread tries until the enqueuer has
- * started, and {@link #problems} tells why it has not. It starts before what takes requests and is stopped after that,
- * within 10 s and a little, with its lanes given back. Its threads keep the virtual machine running until the
- * application is closed. It can be started again after it was stopped.
+ * <p>The application starts even if PostgreSQL or Kafka is down: a thread retries until the enqueuer has started, and
+ * {@link #problems} gives the reason meanwhile. It starts before the web server and stops after it, within little more
+ * than 10 s, and gives its lanes back. Its threads keep the virtual machine running until the application is closed. It
+ * can be restarted after a stop.
  */
 final class EmbeddedEnqueuer implements SmartLifecycle {
 
@@ -63,13 +63,13 @@ final class EmbeddedEnqueuer implements SmartLifecycle {
         return current != null;
     }
 
-    /** Spring's web servers have much higher ones. */
+    /** Spring's web servers have much higher phases. */
     @Override
     public int getPhase() {
         return 0;
     }
 
-    /** Reasons by what does not work, as {@link Health#problems} has them; empty if everything does. */
+    /** The reasons by problem, as in {@link Health#problems}; empty if everything works. */
     Map<String, String> problems() {
         Run run = current;
         return run == null ? Map.of(Origin.ENQUEUER.label(), "stopped") : run.problems();
@@ -142,7 +142,7 @@ final class EmbeddedEnqueuer implements SmartLifecycle {
             }
             try {
                 thread.join(
-                        START_ENDS_MAX.toMillis()); // one that asks a broker just now closes by itself what it opened
+                        START_ENDS_MAX.toMillis()); // a start that is asking a broker closes by itself what it opened
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
             }

@@ -18,7 +18,7 @@ import org.springframework.boot.jdbc.autoconfigure.JdbcConnectionDetails;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 
-/** An enqueuer inside the application, for small deployments that want no process beside it. */
+/** An enqueuer inside the application, for small deployments without a separate process. */
 @AutoConfiguration(
         after = {DataSourceAutoConfiguration.class, StagedJobsAutoConfiguration.class},
         afterName = "org.springframework.boot.micrometer.metrics.autoconfigure.CompositeMeterRegistryAutoConfiguration")
@@ -33,7 +33,7 @@ public final class EmbeddedEnqueuerAutoConfiguration {
         /**
          * Its meters go to the application's registry, if there is one.
          *
-         * @param migration made before this, if there is one
+         * @param migration created first, if there is one
          */
         @Bean
         EmbeddedEnqueuer stagedJobsEnqueuer(
@@ -52,7 +52,7 @@ public final class EmbeddedEnqueuerAutoConfiguration {
     @ConditionalOnClass({EnqueuerAssembly.class, HealthIndicator.class, ConditionalOnEnabledHealthIndicator.class})
     static class HealthOfIt {
 
-        /** Up exactly when an enqueuer of its own process would answer that it is ready. */
+        /** Up exactly when a separate enqueuer would be ready. */
         @Bean
         @ConditionalOnEnabledHealthIndicator("staged-jobs-enqueuer")
         HealthIndicator stagedJobsEnqueuerHealthIndicator(EmbeddedEnqueuer enqueuer) {

@@ -15,9 +15,7 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.springframework.boot.jdbc.autoconfigure.JdbcConnectionDetails;
 
-/**
- * The settings of the enqueuer inside an application: its properties, and where they say nothing, its data source's.
- */
+/** The settings of the enqueuer inside an application: its properties, and for those not given, its data source's. */
 final class EnqueuerSettings {
 
     static final String PREFIX = StagedJobsProperties.PREFIX + ".enqueuer.";
@@ -27,7 +25,7 @@ final class EnqueuerSettings {
     private static final String ADMIN = "admin.";
     private static final String PASSWORD_FILE = Setting.DATABASE_PASSWORD.key() + ".file";
 
-    /** A setting as the enqueuer's messages name it. */
+    /** A setting's name in the enqueuer's messages. */
     private static final Pattern VARIABLE = Pattern.compile("STAGED_JOBS_([A-Z]+(?:_[A-Z]+)*_?)");
 
     private EnqueuerSettings() {}
@@ -35,8 +33,8 @@ final class EnqueuerSettings {
     /**
      * Reads and checks them.
      *
-     * @param dataSource how the application reaches its database, if Spring Boot knows
-     * @throws SettingsException naming what is wrong, unknown or missing
+     * @param dataSource the application's way to its database, if Spring Boot knows it
+     * @throws SettingsException if a setting is wrong, unknown or missing; the message names it
      */
     static Settings of(StagedJobsProperties properties, @Nullable JdbcConnectionDetails dataSource) {
         Map<String, String> given = new HashMap<>(properties.enqueuer());
@@ -58,7 +56,7 @@ final class EnqueuerSettings {
         return settings;
     }
 
-    /** The enqueuer's messages name variables of its own process; the keys here follow from them. */
+    /** The enqueuer's messages name environment variables; this derives the keys from them. */
     static String inSpringsWords(String message) {
         return VARIABLE.matcher(message).replaceAll(EnqueuerSettings::property);
     }

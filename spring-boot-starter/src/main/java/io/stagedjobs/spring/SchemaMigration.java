@@ -7,7 +7,7 @@ import javax.sql.DataSource;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Installs or upgrades the tables while it is made. Many instances of an application may do so at once. */
+/** Installs or upgrades the tables in its constructor. Many instances of an application may do so at once. */
 final class SchemaMigration {
 
     private static final Logger log = LoggerFactory.getLogger(SchemaMigration.class);

@@ -18,8 +18,8 @@ import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 
 /**
- * What stages jobs. A {@link TransactionalStagedJobs} needs one data source, or a primary one; with several, an
- * application defines one for each database that it stages in.
+ * The beans that stage jobs. A {@link TransactionalStagedJobs} needs a single or a primary data source; with several,
+ * an application defines one for each database that it stages in.
  */
 @AutoConfiguration(
         after = DataSourceAutoConfiguration.class,
@@ -42,7 +42,7 @@ public final class StagedJobsAutoConfiguration {
     @ConditionalOnSingleCandidate(DataSource.class)
     static class OneDataSource {
 
-        /** @param migration made before this, if there is one: somebody may stage as soon as this is there */
+        /** @param migration created first, if there is one: the application may stage as soon as this bean exists */
         @Bean
         @ConditionalOnMissingBean
         TransactionalStagedJobs transactionalStagedJobs(

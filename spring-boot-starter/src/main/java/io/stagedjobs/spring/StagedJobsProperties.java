@@ -11,9 +11,9 @@ import org.springframework.boot.context.properties.bind.DefaultValue;
  * @param schema Schema that holds the tables of Staged Jobs.
  * @param wakeUp Whether to wake the enqueuers after each commit that staged jobs; without it a job may wait for their
  *     poll.interval.
- * @param migrate Whether to install or upgrade the tables when the application starts. Its role then has to be allowed
- *     to create them.
- * @param enqueuer Settings of the enqueuer inside the application, by the names that they have for every enqueuer.
+ * @param migrate Whether to install or upgrade the tables when the application starts. Its role must then be allowed to
+ *     create them.
+ * @param enqueuer Settings of the enqueuer inside the application, under their usual names.
  */
 @ConfigurationProperties(StagedJobsProperties.PREFIX)
 record StagedJobsProperties(
@@ -28,7 +28,7 @@ record StagedJobsProperties(
         return Schema.named(schema);
     }
 
-    /** Of the enqueuer's settings only the keys: some values are secrets. */
+    /** Shows only the keys of the enqueuer's settings: some values are secrets. */
     @Override
     public String toString() {
         return "StagedJobsProperties[schema=" + schema + ", wakeUp=" + wakeUp + ", migrate=" + migrate + ", enqueuer="

@@ -12,9 +12,9 @@ import org.springframework.transaction.support.TransactionSynchronization;
 import org.springframework.transaction.support.TransactionSynchronizationManager;
 
 /**
- * A transaction in which jobs are staged, from the first one to its end: counts them, and tells so after the commit.
- * Jobs of a savepoint that Spring rolled back do not count; savepoints that the application sets by itself are not
- * seen, so that too many may be told.
+ * A transaction in which jobs are staged, from the first one to its end: counts them, and reports their number after
+ * the commit. Jobs of a savepoint that Spring rolled back do not count. It does not see savepoints that the application
+ * sets itself, so the number may be too high.
  */
 final class StagingTransaction implements TransactionSynchronization {
 
@@ -28,7 +28,7 @@ final class StagingTransaction implements TransactionSynchronization {
         this.afterCommit = afterCommit;
     }
 
-    /** The current one of this data source. */
+    /** The current transaction of this data source. */
     static StagingTransaction current(DataSource dataSource, IntConsumer afterCommit) {
         for (TransactionSynchronization known : TransactionSynchronizationManager.getSynchronizations()) {
             if (known instanceof StagingTransaction staging
@@ -51,7 +51,7 @@ final class StagingTransaction implements TransactionSynchronization {
         atSavepoints.put(savepoint, jobs);
     }
 
-    /** A savepoint that is not known was set before anything was staged. */
+    /** An unknown savepoint was set before any job was staged. */
     @Override
     public void savepointRollback(Object savepoint) {
         jobs = atSavepoints.getOrDefault(savepoint, 0);
@@ -63,15 +63,15 @@ final class StagingTransaction implements TransactionSynchronization {
     }
 
     /**
-     * Fails if the commit would lose jobs without a word.
+     * Fails if the commit would silently lose jobs.
      *
-     * <p>PostgreSQL answers COMMIT of a failed transaction with ROLLBACK, and the driver says nothing: a caller that
-     * swallowed an SQL error would take its jobs for staged (decision 0007). The driver knows the state, so that
-     * nothing is asked. What other callbacks do before the commit comes after {@link #beforeCommit}; {@link CommitMark}
-     * asks again when all of them are done.
+     * <p>PostgreSQL answers COMMIT of a failed transaction with ROLLBACK, and the driver does not report it: a caller
+     * that swallowed an SQL error would believe its jobs staged (decision 0007). The driver knows the state, so this
+     * sends no statement. Other callbacks may still run after {@link #beforeCommit}; {@link CommitMark} checks again
+     * when all of them are done.
      *
-     * <p>By then a connection that belongs to no transaction, and that Spring only lent out for as long as this one
-     * lasts, has gone back to its pool. Where such connections come without autocommit, nobody has committed the jobs.
+     * <p>By then, a connection that belongs to no transaction, and that Spring only lent for the duration of this one,
+     * has gone back to its pool. If such connections come without autocommit, nobody has committed the jobs.
      */
     void requireCommittable() {
         if (!TransactionSynchronizationManager.hasResource(dataSource)) {
@@ -94,13 +94,13 @@ final class StagingTransaction implements TransactionSynchronization {
                                 + " statement pass, or run it in a nested transaction (Propagation.NESTED).");
             }
         } catch (SQLException notOfThisDriver) {
-            // Some pool that shows nothing of the driver: as everywhere else in such an application, nobody tells.
+            // A pool that hides the driver: as everywhere else in such an application, the error stays unnoticed.
         } finally {
             DataSourceUtils.releaseConnection(connection, dataSource);
         }
     }
 
-    /** After the callbacks of the commit: one that fails would keep the others from being told of it. */
+    /** Runs after the callbacks of the commit: one that fails would keep the others from running. */
     @Override
     public void afterCompletion(int status) {
         if (status == STATUS_COMMITTED && jobs > 0) {

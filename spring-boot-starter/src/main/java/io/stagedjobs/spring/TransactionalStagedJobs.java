@@ -16,20 +16,19 @@ import org.springframework.jdbc.datasource.TransactionAwareDataSourceProxy;
 import org.springframework.transaction.support.TransactionSynchronizationManager;
 
 /**
- * Stages jobs in Spring's current transaction, whether {@code @Transactional} or a {@code TransactionTemplate} opened
- * it, and whether it is one of JDBC, jOOQ or JPA. A job is published if and only if that transaction commits.
+ * Stages jobs in Spring's current transaction, opened by {@code @Transactional} or a {@code TransactionTemplate}, and
+ * used with JDBC, jOOQ or JPA. A job is published if and only if that transaction commits.
  *
- * <p><b>Transaction</b>: always Spring's, on the connection that is bound to it; none is opened here. <b>At once</b>:
- * each call is one INSERT, and not kept for the end of the transaction. So PostgreSQL takes a job back together with
- * any savepoint, no matter who set it ({@code NESTED}, jOOQ, plain JDBC); a job that is refused fails where it is made;
- * and the row is there for whatever the transaction does next. Who has many jobs saves round trips with
- * {@link #stage(List)}. <b>Order</b>: that of the calls, and of the list. <b>Threads</b>: safe for use by many; a
- * transaction belongs to the thread that began it.
+ * <p><b>Transaction</b>: always Spring's, on its bound connection; this class opens none. <b>At once</b>: each call is
+ * one INSERT, and does not wait for the end of the transaction. So PostgreSQL rolls a job back together with any
+ * savepoint, no matter who set it ({@code NESTED}, jOOQ, plain JDBC); a refused job fails where it is made; and later
+ * statements of the transaction see the row. For many jobs, {@link #stage(List)} saves round trips. <b>Order</b>: that
+ * of the calls, and of the list. <b>Threads</b>: thread-safe; a transaction belongs to the thread that began it.
  *
  * <p><b>Failure</b>: {@link NoTransactionException} if no transaction of this data source is open; nothing was staged.
- * {@link JobRefusedException} for a job that breaks a rule, {@link StagingFailedException} for anything else the
- * database says; then the transaction can only be rolled back, and its commit fails, too, if the exception was
- * swallowed.
+ * {@link JobRefusedException} for a job that breaks a rule, {@link StagingFailedException} for any other error of the
+ * database. After these two the transaction can only be rolled back; if you swallow the exception, the commit fails
+ * too.
  */
 public final class TransactionalStagedJobs {
 
@@ -40,9 +39,9 @@ public final class TransactionalStagedJobs {
     /**
      * Stages into the database of {@code dataSource}.
      *
-     * @param dataSource the one that the transactions are begun on
-     * @param afterCommit told how many jobs a transaction has staged, by its thread and after its commit, if there are
-     *     any; what it throws is logged by Spring
+     * @param dataSource the data source of the transactions
+     * @param afterCommit receives the number of staged jobs of each transaction that has any, in its thread and after
+     *     its commit; Spring logs its exceptions
      */
     public TransactionalStagedJobs(DataSource dataSource, StagedJobs stagedJobs, IntConsumer afterCommit) {
         this.dataSource = behindProxies(dataSource);
@@ -70,8 +69,8 @@ public final class TransactionalStagedJobs {
     }
 
     /**
-     * The connection alone would not tell: outside of transactions one in autocommit mode is refused further down, but
-     * a pool may hand out others, whose jobs nobody would commit.
+     * The connection alone is not enough: outside of a transaction, an autocommit connection is refused further down,
+     * but a pool may give other connections, whose jobs nobody would commit.
      */
     private void requireTransaction() {
         if (!TransactionSynchronizationManager.isActualTransactionActive()

@@ -5,11 +5,11 @@ import java.util.Deque;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What must be stopped or deleted when this JVM ends and nobody has done it before.
+ * Stops or deletes things when this JVM ends, unless that has happened before.
  *
- * <p>One shutdown hook runs the actions one after the other, the newest first: a server is asked to stop before the
- * process that runs it is killed. The JVM's own hooks run side by side, which would let the kill come first. Nothing
- * here runs if this JVM is killed by SIGKILL; servers that must not survive that watch their standard input.
+ * <p>One shutdown hook runs the actions one after the other, the newest first, so that a server can stop before its
+ * process is killed. The JVM's own hooks run concurrently, and the kill could come first. After SIGKILL nothing here
+ * runs; servers that must not survive that watch their standard input.
  */
 final class AtExit {
 

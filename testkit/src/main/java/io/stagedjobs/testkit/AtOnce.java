@@ -12,17 +12,17 @@ public final class AtOnce {
 
     private AtOnce() {}
 
-    /** What the thread of that number does, from 0. */
+    /** The work of one thread; threads are numbered from 0. */
     public interface Task {
         void run(int i) throws Exception;
     }
 
-    /** As {@link Task}, with an answer. */
+    /** As {@link Task}, with a result. */
     public interface Question<T> {
         T ask(int i) throws Exception;
     }
 
-    /** Has that many threads begin together, waits for all, and throws what one of them threw. */
+    /** Starts this many threads together, waits for all, and rethrows the exception of one of them. */
     public static void run(int threads, Task task) throws Exception {
         call(threads, i -> {
             task.run(i);
@@ -30,7 +30,7 @@ public final class AtOnce {
         });
     }
 
-    /** As {@link #run}; returns what they answered, in the order of their numbers. */
+    /** As {@link #run}; returns their results, in the order of their numbers. */
     public static <T> List<T> call(int threads, Question<T> question) throws Exception {
         ExecutorService executor = Executors.newFixedThreadPool(threads);
         try {

@@ -19,9 +19,9 @@ import org.slf4j.spi.SLF4JServiceProvider;
 /**
  * Writes a broker's log to its standard output, from info upwards.
  *
- * <p>The broker shares the class path of whoever uses this module, with any logging library or none, configured for
- * something else. This one is named to the broker's JVM by {@code slf4j.provider}, and is found in no other way.
- * Public because SLF4J instantiates it.
+ * <p>The broker shares the class path of this module's users, with any logging library or none, configured for
+ * something else. Only {@code slf4j.provider} makes the broker's JVM use this class. Public because SLF4J instantiates
+ * it.
  */
 public final class BrokerLog implements SLF4JServiceProvider {
 

@@ -6,10 +6,10 @@ import kafka.Kafka;
 import kafka.tools.StorageTool;
 
 /**
- * What runs in a broker's JVM: formats the storage unless that was done by an earlier start, then serves.
+ * The main class of a broker's JVM: formats the storage unless an earlier start did, then serves.
  *
- * <p>The arguments are the broker's directory and the cluster's id. The process ends when its standard input does: that
- * is the end of the JVM that started it, however it ended. It then deletes the directory.
+ * <p>The arguments are the broker's directory and the cluster's id. The process ends when its standard input ends,
+ * which means that the JVM that started it is gone. It then deletes the directory.
  */
 final class BrokerMain {
 
@@ -40,12 +40,12 @@ final class BrokerMain {
                             // Nobody writes here; only the end matters.
                         }
                     } catch (IOException e) {
-                        // As good as the end.
+                        // Counts as the end.
                     }
                     try {
                         TempDirectory.deleteTree(directory);
                     } catch (IOException e) {
-                        // The broker is still writing there. What it left is for the system's own cleaning.
+                        // The broker still writes there. The operating system will clean up the rest.
                     }
                     Runtime.getRuntime().halt(1);
                 },

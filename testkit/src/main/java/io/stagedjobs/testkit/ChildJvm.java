@@ -20,11 +20,11 @@ public final class ChildJvm {
     /**
      * Starts a child JVM.
      *
-     * @param name what errors and threads call it
+     * @param name its name in errors and threads
      * @param jvmArgs options of the JVM, such as {@code -Xmx256m}; none are inherited
      * @param args arguments of the main class
      * @param environment see {@link ChildProcess#start}
-     * @throws IllegalStateException if the JVM cannot be started; a main class that does not exist shows in the output
+     * @throws IllegalStateException if the JVM cannot be started; the output shows whether the main class is missing
      */
     public static ChildProcess start(
             String name, String mainClass, List<String> jvmArgs, List<String> args, Map<String, String> environment) {
@@ -61,8 +61,8 @@ public final class ChildJvm {
     }
 
     /**
-     * The class path that this JVM's classes really come from. Surefire names it in a property of its own, because it
-     * may start the tests from a jar that holds nothing but a manifest; inside Maven's JVM only the class loader knows.
+     * The real class path of this JVM. Surefire puts it into its own property, because it may start the tests from a
+     * jar that contains only a manifest; inside Maven's JVM only the class loader knows it.
      */
     private static String classPath() {
         String ofSurefire = System.getProperty("surefire.test.class.path");

@@ -19,16 +19,16 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A running program whose output is collected and which a test can stop, freeze or kill.
+ * A running program. It collects the program's output, and a test can stop, freeze or kill it.
  *
  * <p>Standard input stays open as long as this JVM lives and this object's process runs: a child that reads to its end
- * learns that its parent is gone, even if the parent was killed by SIGKILL. All methods may be called from any thread.
+ * learns that its parent is gone, even if the parent was killed by SIGKILL. Thread-safe.
  *
  * <p>Signals other than a kill need a POSIX shell.
  */
 public final class ChildProcess implements AutoCloseable {
 
-    /** Of a talkative child the oldest lines are forgotten, so that a long run does not fill this JVM's memory. */
+    /** Older lines are dropped, so that a long run does not fill this JVM's memory. */
     private static final int LINES_MAX = 100_000;
 
     private static final int TAIL_LINES = 60;
@@ -49,7 +49,8 @@ public final class ChildProcess implements AutoCloseable {
     private final Process process;
 
     /**
-     * Signals go through this: {@link Process#destroy} would also close the child's streams, and its input means much.
+     * Used to send signals: {@link Process#destroy} would also close the child's streams, and closing its input ends
+     * it.
      */
     private final ProcessHandle handle;
 
@@ -75,10 +76,10 @@ public final class ChildProcess implements AutoCloseable {
     /**
      * Starts a program.
      *
-     * @param name what errors and threads call it
+     * @param name its name in errors and threads
      * @param command the program and its arguments
-     * @param environment added to what is inherited; of the inherited variables those that start with
-     *     {@code STAGED_JOBS_} are left out, so that a developer's own settings do not decide a test
+     * @param environment added to the inherited variables, except those that start with {@code STAGED_JOBS_}, so that a
+     *     developer's own settings do not affect a test
      * @throws IllegalStateException if the program cannot be started
      */
     public static ChildProcess start(String name, List<String> command, Map<String, String> environment) {
@@ -217,7 +218,7 @@ public final class ChildProcess implements AutoCloseable {
         long seen = 0;
         synchronized (monitor) {
             while (true) {
-                // Lines are numbered from the first one ever printed: each is looked at once, forgotten ones never.
+                // Lines are numbered from the first one ever printed: each is checked once, dropped ones never.
                 Optional<String> found = lines.stream()
                         .skip(Math.max(0, seen - forgotten))
                         .map(Line::text)

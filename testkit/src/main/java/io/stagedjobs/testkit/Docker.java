@@ -7,7 +7,7 @@ import java.util.Objects;
 import java.util.stream.Stream;
 import org.testcontainers.DockerClientFactory;
 
-/** Whether a Docker engine answers on this machine; asked once. */
+/** Whether a Docker engine answers on this machine; checked once. */
 final class Docker {
 
     private static final boolean ANSWERS =
@@ -20,8 +20,8 @@ final class Docker {
     }
 
     /**
-     * Whether anything hints at an engine. Testcontainers reports each way it tried and failed as an error in the log;
-     * on a machine without Docker it is therefore not asked at all.
+     * Whether there is a sign of an engine. Testcontainers logs each failed way to an engine as an error; without
+     * Docker it is therefore not used at all.
      */
     private static boolean mayBeThere() {
         if (System.getenv("DOCKER_HOST") != null

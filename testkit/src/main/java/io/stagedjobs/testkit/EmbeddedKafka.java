@@ -21,15 +21,15 @@ import org.apache.kafka.common.security.auth.SecurityProtocol;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One Kafka node, broker and controller in one, as a child JVM with its data in a temporary directory. It stands alone
- * or is one of a cluster.
+ * One Kafka node, broker and controller in one, as a child JVM with its data in a temporary directory. It is a single
+ * node or one of a cluster.
  */
 final class EmbeddedKafka implements AutoCloseable {
 
     private static final Duration START_MAX = Duration.ofSeconds(60);
     private static final Duration STOP_MAX = Duration.ofSeconds(60);
 
-    /** What the broker logs once it has registered, caught up with the metadata and been let in. */
+    /** The broker logs this once it has registered, has the metadata and is unfenced. */
     private static final Pattern STARTED = Pattern.compile("KafkaRaftServer .*Kafka Server started");
 
     private static final int REPLICAS_MAX = 3;
@@ -37,7 +37,7 @@ final class EmbeddedKafka implements AutoCloseable {
     private static final List<String> JVM_ARGS = List.of(
             "-Xmx512m",
             "-XX:+UseSerialGC",
-            // Starts sooner, and spends half the processor time on a million records; it is no slower even after that.
+            // Starts sooner, and uses half the processor time for a million records; it is not slower later either.
             "-XX:TieredStopAtLevel=1",
             "-Djava.awt.headless=true",
             "-Dslf4j.internal.verbosity=WARN",
@@ -49,7 +49,7 @@ final class EmbeddedKafka implements AutoCloseable {
     private final int port = FreePort.find();
     private final int controllerPort = FreePort.find();
 
-    /** Beside the one in plain text that tests use. */
+    /** Listeners beside the plain-text one that tests use. */
     private final List<Listener> moreListeners;
 
     private volatile @Nullable ChildProcess broker;
@@ -79,7 +79,7 @@ final class EmbeddedKafka implements AutoCloseable {
         this.moreListeners = moreListeners;
     }
 
-    /** A node that stands alone. */
+    /** A single node. */
     static EmbeddedKafka start(Map<String, String> settings) {
         return startCluster(1, List.of(), settings).get(0);
     }
@@ -87,7 +87,7 @@ final class EmbeddedKafka implements AutoCloseable {
     /**
      * Nodes numbered from 1. They start together, because a minority would wait for the others.
      *
-     * @param moreListeners of a node that stands alone
+     * @param moreListeners of a single node
      */
     static List<EmbeddedKafka> startCluster(int nodes, List<Listener> moreListeners, Map<String, String> settings) {
         String clusterId = Uuid.randomUuid().toString();
@@ -154,7 +154,7 @@ final class EmbeddedKafka implements AutoCloseable {
         }
     }
 
-    /** Lets the broker finish cleanly; one that does not is killed. */
+    /** Lets the broker end cleanly; kills it if it does not. */
     void stop() {
         ChildProcess stopping = broker();
         stopping.terminate();
@@ -207,7 +207,7 @@ final class EmbeddedKafka implements AutoCloseable {
         all.put("log.dirs", directory.path().resolve("data").toString());
         // A missing topic must be missing.
         all.put("auto.create.topics.enable", "false");
-        // One node can be lost where there are three.
+        // A cluster of three can lose one node.
         String replicas = "" + Math.min(cluster.size(), REPLICAS_MAX);
         String inSyncMin = cluster.size() < REPLICAS_MAX ? "1" : "2";
         all.put("default.replication.factor", replicas);
@@ -222,8 +222,8 @@ final class EmbeddedKafka implements AutoCloseable {
         all.put("share.coordinator.state.topic.min.isr", inSyncMin);
         all.put("share.coordinator.state.topic.num.partitions", "4");
         all.put("group.initial.rebalance.delay.ms", "0");
-        // A killed broker is let in again only when its old session has run out, 9 s by default. Longer than any pause
-        // that the collector or a busy machine makes.
+        // A killed broker may register again only when its old session has expired, 9 s by default. The timeout must be
+        // longer than any pause of the garbage collector or of a busy machine.
         all.put("broker.session.timeout.ms", "3000");
         all.put("broker.heartbeat.interval.ms", "500");
         // Few threads and small buffers: it shares the machine with the tests.

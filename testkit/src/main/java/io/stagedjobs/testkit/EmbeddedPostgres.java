@@ -19,8 +19,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * One PostgreSQL server as a child process, with its data in a temporary directory.
  *
- * <p>PostgreSQL refuses to run as root. A JVM that does gives its server away to the user <i>nobody</i>: by a user
- * namespace of its own, and where that is forbidden, as in many containers, by a plain change of user.
+ * <p>PostgreSQL refuses to run as root. A JVM that runs as root starts its server as the user <i>nobody</i>: in a
+ * separate user namespace, or where that is forbidden, as in many containers, by changing the user.
  */
 final class EmbeddedPostgres implements AutoCloseable {
 
@@ -37,8 +37,8 @@ final class EmbeddedPostgres implements AutoCloseable {
     /**
      * Starts the server in place of the shell, so that both have one process id, beside a watcher that outlives this
      * JVM. If the server still runs when standard input ends, this JVM is gone: the watcher stops the server and
-     * deletes its directory, which is {@code $0}. It is nobody's child, or the server would wonder about it. It waits
-     * for ten seconds at most: in a container whose first process reaps nobody, a dead server never goes away.
+     * deletes its directory, which is {@code $0}. It is not a child of the server, which would not expect one. It waits
+     * for ten seconds at most: in a container whose first process reaps no children, a dead server never disappears.
      */
     private static final String RUN_WATCHED = """
             exec 3<&0 </dev/null
@@ -158,7 +158,8 @@ final class EmbeddedPostgres implements AutoCloseable {
     }
 
     /**
-     * Stops the server in one of the modes of {@code pg_ctl}, and waits until it is gone; nothing if it does not run.
+     * Stops the server in one of the modes of {@code pg_ctl}, and waits until it is gone; does nothing if it does not
+     * run.
      */
     void stop(String mode) {
         if (atExit != null) {
@@ -203,7 +204,7 @@ final class EmbeddedPostgres implements AutoCloseable {
         }
     }
 
-    /** By a program, because it keeps owners and permissions, about which PostgreSQL is strict. */
+    /** Uses a program, because it keeps owners and permissions, which PostgreSQL checks. */
     private static void copyTree(Path from, Path to) {
         try (ChildProcess copying =
                 ChildProcess.start("cp", List.of("cp", "-a", from.toString(), to.toString()), Map.of())) {
@@ -220,7 +221,7 @@ final class EmbeddedPostgres implements AutoCloseable {
         directory.close();
     }
 
-    /** Host connections need passwords, so that a test with a wrong one means something. */
+    /** Host connections need passwords, so that a test with a wrong password is meaningful. */
     private void initialize(Map<String, String> settings) throws IOException {
         Path passwordFile = directory.path().resolve("password");
         Files.writeString(passwordFile, PASSWORD);
@@ -249,7 +250,7 @@ final class EmbeddedPostgres implements AutoCloseable {
 
     /** Appends settings to the server's file, where the last one counts. */
     private void configure(Map<String, String> settings) throws IOException {
-        // In the file and not on the command line, which would overrule a test's ALTER SYSTEM.
+        // In the file, because the command line would override a test's ALTER SYSTEM.
         Files.writeString(
                 dataDirectory().resolve("postgresql.conf"),
                 settings.entrySet().stream()
@@ -288,7 +289,7 @@ final class EmbeddedPostgres implements AutoCloseable {
         return binaries.resolve("bin").resolve(name).toString();
     }
 
-    /** The beginning of each command: empty, or what gives up root's identity. */
+    /** The beginning of each command: empty, or the program that drops root's identity. */
     private static List<String> asAllowedUser(Path directory) throws IOException {
         if (!isRoots(directory)) {
             return List.of();

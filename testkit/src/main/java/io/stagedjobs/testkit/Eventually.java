@@ -4,7 +4,7 @@ import java.time.Duration;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 
-/** Waits for what another process does: looks again and again until it is so, and fails loudly if it never is. */
+/** Waits for another process: checks a condition repeatedly until it holds, and fails if it never does. */
 public final class Eventually {
 
     private static final Duration PATIENCE = Duration.ofSeconds(90);
@@ -15,7 +15,7 @@ public final class Eventually {
         until(what, PATIENCE, condition);
     }
 
-    /** As {@link #until(String, Callable)}, for what takes minutes. */
+    /** As {@link #until(String, Callable)}, for conditions that take minutes. */
     public static void until(String what, Duration patience, Callable<Boolean> condition) throws Exception {
         long deadline = System.nanoTime() + patience.toNanos();
         while (!condition.call()) {

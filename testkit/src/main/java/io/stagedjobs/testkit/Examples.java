@@ -10,8 +10,8 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * Code that stands in a document, and in a test so that it is known to work. In the test it is a region from
- * {@code // <document>:<name>} to {@code // end}; in the document it is a fenced block of its own.
+ * Code that is both in a document and in a test, which shows that it works. In the test it is a region from {@code //
+ * <document>:<name>} to {@code // end}; in the document it is a fenced block.
  */
 public final class Examples {
 

@@ -9,9 +9,9 @@ import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
 
 /**
- * Ports for servers that come back on the same port after they were stopped.
+ * Ports for servers that restart on the same port.
  *
- * <p>They lie below the range from which operating systems take the local ports of outgoing connections (32768 and up
+ * <p>They are below the range from which operating systems take the local ports of outgoing connections (32768 and up
  * on Linux, 49152 elsewhere). A port of that range could be taken while its server is down, and a client that keeps
  * trying to connect to it on the same machine can even end up connected to itself.
  */
@@ -21,12 +21,12 @@ public final class FreePort {
     private static final int LAST = 32_000;
     private static final int TRIES = 200;
 
-    /** A stopped server's port looks free, and its owner will want it back. */
+    /** Ports given out: a stopped server's port looks free, but its owner will need it again. */
     private static final Set<Integer> GIVEN_OUT = new HashSet<>();
 
     private FreePort() {}
 
-    /** A port of 127.0.0.1 on which nobody listens at this moment, and which was not given out here before. */
+    /** A port of 127.0.0.1 on which nobody listens now, and which this class has not given out before. */
     public static synchronized int find() {
         for (int tried = 0; tried < TRIES; tried++) {
             int port = ThreadLocalRandom.current().nextInt(FIRST, LAST);

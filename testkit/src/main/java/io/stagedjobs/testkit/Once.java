@@ -3,7 +3,7 @@ package io.stagedjobs.testkit;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
-/** A value that is made at its first use; a failure to make it is final too. */
+/** A value that is created at its first use; a failure to create it is final too. */
 final class Once<T> {
 
     private final Supplier<T> maker;

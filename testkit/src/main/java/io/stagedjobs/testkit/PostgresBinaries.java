@@ -50,7 +50,7 @@ final class PostgresBinaries {
         return platform().equals("Windows");
     }
 
-    /** A directory that only this user can have made: other users' programs must not be run from it. */
+    /** A directory that only this user can have made, so that it cannot contain other users' programs. */
     private static Path cache() throws IOException {
         String user = System.getProperty("user.name");
         Path cache = Path.of(System.getProperty("java.io.tmpdir"), "staged-jobs-testkit-" + user);
@@ -67,7 +67,7 @@ final class PostgresBinaries {
         return cache;
     }
 
-    /** Unpacks beside the target and then renames: several JVMs may do this at once, and the first one wins. */
+    /** Unpacks beside the target and then renames: several JVMs may do this concurrently, and the first one wins. */
     private static void unpackTo(Path target) throws IOException {
         Path unpacked = target.resolveSibling(target.getFileName() + "." + UUID.randomUUID());
         try {

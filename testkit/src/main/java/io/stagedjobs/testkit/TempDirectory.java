@@ -9,7 +9,7 @@ import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 import org.jspecify.annotations.Nullable;
 
-/** A directory that is deleted with all that is in it, at the latest when this JVM ends. */
+/** A directory that is deleted with its content, at the latest when this JVM ends. */
 final class TempDirectory implements AutoCloseable {
 
     private final Path path;
@@ -46,7 +46,7 @@ final class TempDirectory implements AutoCloseable {
         }
     }
 
-    /** Deletes a directory and what is in it; what is gone already is none of its concern. */
+    /** Deletes a directory and its content; ignores what is already gone. */
     static void deleteTree(Path root) throws IOException {
         if (!Files.exists(root)) {
             return;

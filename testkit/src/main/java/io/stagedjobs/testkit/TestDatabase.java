@@ -8,7 +8,7 @@ import javax.sql.DataSource;
 import org.postgresql.ds.PGSimpleDataSource;
 
 /**
- * One database of a {@link TestPostgres}, and how its owner, the server's superuser, connects to it.
+ * One database of a {@link TestPostgres}, with the credentials of its owner, the server's superuser.
  *
  * @param url the JDBC URL, without credentials
  */
@@ -19,7 +19,7 @@ public record TestDatabase(String url, String host, int port, String name, Strin
         return connectAs(username, password);
     }
 
-    /** A new connection as somebody else; a wrong password is refused. */
+    /** A new connection as another role; a wrong password is refused. */
     public Connection connectAs(String user, String password) throws SQLException {
         Properties properties = new Properties();
         properties.setProperty("user", user);
@@ -27,7 +27,7 @@ public record TestDatabase(String url, String host, int port, String name, Strin
         return DriverManager.getConnection(url, properties);
     }
 
-    /** Opens a new connection as the owner at each request: no pool. */
+    /** Opens a new connection as the owner at each request, without a pool. */
     public DataSource dataSource() {
         PGSimpleDataSource source = new PGSimpleDataSource();
         source.setUrl(url);

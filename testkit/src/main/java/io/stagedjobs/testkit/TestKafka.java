@@ -34,9 +34,8 @@ import org.testcontainers.utility.DockerImageName;
  * A real Kafka broker, or a cluster of them.
  *
  * <p>{@link #shared()} is for nearly every test: each takes {@linkplain #newTopic new topics}. A test that stops, kills
- * or freezes its broker, and the demonstration, have one of their own from {@link #startEmbedded()}. Methods that ask
- * the broker wait for its answer, a minute at most. All may be called from any thread, but starting and stopping are
- * for one thread at a time.
+ * or freezes its broker starts its own with {@link #startEmbedded()}; so does the demo. Methods that ask the broker
+ * wait for its answer, a minute at most. Thread-safe, but only one thread at a time may start and stop it.
  */
 public final class TestKafka implements AutoCloseable {
 
@@ -70,7 +69,7 @@ public final class TestKafka implements AutoCloseable {
      * The one broker of this JVM, started by the first call: the one at the bootstrap servers that {@code TEST_KAFKA}
      * names, else a container, else an embedded one. It runs until the JVM ends, and cannot be stopped from here.
      *
-     * @throws IllegalStateException if it does not start; each later call fails too, without another try
+     * @throws IllegalStateException if it does not start; each later call fails too, without another attempt
      */
     public static TestKafka shared() {
         return SHARED.get();
@@ -82,7 +81,7 @@ public final class TestKafka implements AutoCloseable {
     }
 
     /**
-     * As {@link #startEmbedded()}, with broker settings that win over ours.
+     * As {@link #startEmbedded()}, with broker settings that override ours.
      *
      * @throws IllegalStateException with the broker's last words, if it does not start
      */
@@ -129,7 +128,7 @@ public final class TestKafka implements AutoCloseable {
     }
 
     /**
-     * Where the broker listens with that protocol.
+     * The address at which the broker listens with that protocol.
      *
      * @throws UnsupportedOperationException if this is not from {@link #startEmbeddedSecured} with that protocol
      */
@@ -137,7 +136,7 @@ public final class TestKafka implements AutoCloseable {
         return node(1).bootstrapServers(protocol);
     }
 
-    /** The administrator's client, for whatever has no method here; it is closed together with this object. */
+    /** Kafka's admin client, for operations without a method here; it is closed together with this object. */
     public Admin admin() {
         return admin;
     }
@@ -159,7 +158,7 @@ public final class TestKafka implements AutoCloseable {
         createTopic(name, partitions, Map.of());
     }
 
-    /** Creates a topic with as many replicas as the broker's default says (one, on an embedded broker). */
+    /** Creates a topic with the broker's default number of replicas (one, on an embedded broker). */
     public void createTopic(String name, int partitions, Map<String, String> configs) {
         NewTopic topic = new NewTopic(name, Optional.of(partitions), Optional.empty()).configs(configs);
         await("create topic " + name, admin.createTopics(Set.of(topic)).all());
@@ -179,13 +178,13 @@ public final class TestKafka implements AutoCloseable {
     }
 
     /**
-     * Every committed record that the topics hold at the time of the call, ordered by topic, partition and offset.
+     * All committed records of the topics at the time of the call, ordered by topic, partition and offset.
      *
      * <p>Reads as {@code read_committed} and without a consumer group. Waits for transactions that are open at that
      * time: Kafka answers a commit before the transaction's markers are written, so that the last stable offset may
      * still lie before records that are known to be committed.
      *
-     * @throws IllegalStateException if a topic does not exist, or if nothing more comes for a minute
+     * @throws IllegalStateException if a topic does not exist, or if no more records come for a minute
      */
     public List<ConsumerRecord<byte[], byte[]>> readAll(Collection<String> topics) {
         List<ConsumerRecord<byte[], byte[]>> records = new ArrayList<>();
@@ -224,8 +223,7 @@ public final class TestKafka implements AutoCloseable {
                 }
                 for (ConsumerRecord<byte[], byte[]> record : consumer.poll(POLL_MAX)) {
                     deadline = System.nanoTime() + ANSWER_MAX.toNanos();
-                    // What was committed after the call is left out, so that all partitions are seen as of about one
-                    // time.
+                    // Leaves out records committed after the call, so that all partitions show about the same moment.
                     if (record.offset()
                             < ends.getOrDefault(new TopicPartition(record.topic(), record.partition()), 0L)) {
                         reader.accept(record);

@@ -25,12 +25,12 @@ import org.testcontainers.utility.DockerImageName;
  * A real PostgreSQL server.
  *
  * <p>{@link #shared()} is for nearly every test: each takes a {@linkplain #newDatabase new database}. A test that stops
- * its server, and the demonstration, have one of their own from {@link #startEmbedded()}. Connections over TCP need
- * the password on each kind of server; only an existing one ({@code TEST_DATABASE_URL}) may be set up otherwise.
+ * its server starts its own with {@link #startEmbedded()}; so does the demo. Connections over TCP need the password on
+ * each kind of server; only an existing one ({@code TEST_DATABASE_URL}) may be set up otherwise.
  */
 public final class TestPostgres implements AutoCloseable {
 
-    /** What both Testcontainers and embedded servers are given on top of PostgreSQL's defaults. */
+    /** Settings of containers and embedded servers on top of PostgreSQL's defaults. */
     static final Map<String, String> SERVER_SETTINGS =
             Map.of("max_connections", "200", "max_prepared_transactions", "20");
 
@@ -46,7 +46,7 @@ public final class TestPostgres implements AutoCloseable {
 
     private static final Duration CONTAINER_START_MAX = Duration.ofMinutes(5);
 
-    /** What is left of a name of 63 bytes beside the random end. */
+    /** The length of a name of 63 bytes without its random end. */
     private static final int PREFIX_MAX = 50;
 
     private static final Once<TestPostgres> SHARED = new Once<>(TestPostgres::choose);
@@ -70,7 +70,7 @@ public final class TestPostgres implements AutoCloseable {
      * TEST_DATABASE_USERNAME} and {@code TEST_DATABASE_PASSWORD}, a superuser), else a container, else an embedded one.
      * It runs until the JVM ends, and cannot be stopped from here.
      *
-     * @throws IllegalStateException if it does not start; each later call fails too, without another try
+     * @throws IllegalStateException if it does not start; each later call fails too, without another attempt
      */
     public static TestPostgres shared() {
         return SHARED.get();
@@ -131,7 +131,7 @@ public final class TestPostgres implements AutoCloseable {
         return database(name);
     }
 
-    /** Stops the server as an administrator would: connections are cut, what is committed is on disk. */
+    /** Stops the server as an administrator would: connections are cut, committed data is on disk. */
     public void stop() {
         owned().stop("fast");
     }
@@ -176,7 +176,7 @@ public final class TestPostgres implements AutoCloseable {
         owned().promote();
     }
 
-    /** The database of that name, made here or brought along by a copy; whether it exists is not looked at. */
+    /** The database of that name, made here or contained in a copy; does not check whether it exists. */
     public TestDatabase database(String name) {
         return database(withName(administration.url(), name), username(), password());
     }

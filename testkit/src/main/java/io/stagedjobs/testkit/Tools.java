@@ -11,11 +11,11 @@ import org.jspecify.annotations.Nullable;
 import org.opentest4j.TestAbortedException;
 
 /**
- * Programs that some tests need and not every machine has, such as {@code psql} or {@code pgbouncer}.
+ * External programs that some tests need, such as {@code psql} or {@code pgbouncer}.
  *
- * <p>The environment variable {@code STAGED_JOBS_TEST_REQUIRE} lists, separated by commas, those that must be there:
- * where it names a program, a test that needs it fails without it instead of being skipped. Whoever calls this has
- * opentest4j on the class path, which comes with JUnit.
+ * <p>The environment variable {@code STAGED_JOBS_TEST_REQUIRE} lists required programs, separated by commas: if one of
+ * these is missing, its tests fail instead of being skipped. Callers need opentest4j on the class path, which comes
+ * with JUnit.
  */
 public final class Tools {
 
@@ -45,9 +45,9 @@ public final class Tools {
     }
 
     /**
-     * For a program that is there and not allowed to do its work, such as {@code mount} in a container.
+     * For a program that exists but may not do its work, such as {@code mount} in a container.
      *
-     * @param why as the words that follow the program's name
+     * @param why the words that follow the program's name
      * @throws TestAbortedException as {@link #require}
      * @throws AssertionError as {@link #require}
      */

@@ -1,17 +1,17 @@
 -- Staged Jobs, schema version 1. Never edited after a release: a change is a new file.
 --
--- Every name is created in the first schema of the search_path, so that `staged-jobs migrate` (which sets it) and
--- Flyway (default schema) can both apply this file. The functions keep that schema: a caller's search_path cannot
--- redirect them. Function bodies are quoted, since not every client splits BEGIN ATOMIC … END correctly.
+-- All objects go into the first schema of the search_path, so that `staged-jobs migrate` (which sets it) and Flyway
+-- (default schema) can both apply this file. The functions keep that schema: a caller's search_path cannot redirect
+-- them. Function bodies are quoted, because some clients do not split BEGIN ATOMIC … END correctly.
 
--- Jobs that wait to be published. Rows are inserted by applications and deleted by the enqueuer, never updated.
--- (lane, id) is the only index: the enqueuer reads one lane in id order. The table has no conditions of its own:
--- PostgreSQL would prepare them anew for every INSERT, and its errors would show the row.
+-- Jobs that wait to be published. Applications insert rows, the enqueuer deletes them; only `staged-jobs migrate
+-- --lanes` updates them. (lane, id) is the only index: the enqueuer reads one lane in id order. The table has no
+-- constraints of its own: PostgreSQL would prepare them anew for every INSERT, and its errors would show the row.
 CREATE TABLE staged_jobs (
-    -- Which of the lanes moves the job. Written by the trigger below, whatever the INSERT says.
+    -- The lane that moves the job. The trigger below writes it, whatever the INSERT says.
     lane      smallint    NOT NULL,
-    -- The position. Always drawn from the sequence, one by one (CACHE 1): inside one key, a job that was staged after
-    -- another one's commit has the higher id.
+    -- The position. Always drawn from the sequence, one by one (CACHE 1): if a job is staged after the commit of
+    -- another job of its key, it has the higher id.
     id        bigint      NOT NULL GENERATED ALWAYS AS IDENTITY (CACHE 1),
     job_id    uuid        NOT NULL DEFAULT gen_random_uuid(),
     topic     text        NOT NULL,
@@ -27,15 +27,15 @@ CREATE TABLE staged_jobs (
 COMMENT ON TABLE staged_jobs IS
     'Staged Jobs: insert here inside your business transaction; the enqueuer publishes to Kafka and deletes.';
 
--- Gives each job its lane, and refuses what could never be published: that fails the business transaction which made
--- it. An error names the rule as PostgreSQL names a broken constraint, and shows nothing of the row.
+-- Gives each job its lane, and refuses a job that could never be published, which fails its business transaction. An
+-- error names the rule as PostgreSQL names a broken constraint, and shows no data of the row.
 --
--- Arguments: the number of lanes, the largest payload in bytes, and the last id for which that limit does not count: a
--- job that was staged under a larger limit and moved aside may return. `staged-jobs migrate` changes them.
+-- Arguments: the number of lanes, the largest payload in bytes, and the last id that this limit exempts: a job that was
+-- staged under a larger limit and set aside may return. `staged-jobs migrate` changes them.
 --
--- The lane: jobs of one (topic, job_key) always share one, jobs without a key are spread by their id.
--- hashtextextended is what hash partitioning uses: its values are stable across PostgreSQL releases. The collation is
--- named so that they do not depend on the database's own either.
+-- The lane: jobs of one (topic, job_key) always share one; jobs without a key are spread by their id. Hash partitioning
+-- uses hashtextextended too, so its values are stable across PostgreSQL releases. The collation is named so that they
+-- do not depend on the database's own either.
 CREATE FUNCTION staged_jobs_before_insert() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -53,7 +53,7 @@ BEGIN
         END & 9223372036854775807) % TG_ARGV[0]::bigint;
     END IF;
 
-    -- Nearly every job passes here, in one expression; the rules are those below. What is null does not pass.
+    -- Nearly every job passes this one expression; its rules are those below. A null does not pass.
     IF length(NEW.topic) BETWEEN 1 AND 249
         AND NEW.topic COLLATE "C" !~ '[^A-Za-z0-9._-]'
         AND NOT starts_with(NEW.topic, 'staged-jobs-progress-')
@@ -85,7 +85,8 @@ BEGIN
             WHEN length(NEW.topic) NOT BETWEEN 1 AND 249
                 OR NEW.topic COLLATE "C" ~ '[^A-Za-z0-9._-]'
                 OR NEW.topic IN ('.', '..') THEN 'staged_jobs_topic_name'
-            -- The enqueuer may write to its own topic: nobody may have it do so by staging a job. Nor to Kafka's own.
+            -- The enqueuer may write to its own topic, but nobody may make it do so by staging a job. The same holds
+            -- for Kafka's own topics.
             WHEN starts_with(NEW.topic, 'staged-jobs-progress-')
                 OR NEW.topic IN ('__consumer_offsets', '__transaction_state', '__share_group_state',
                     '__cluster_metadata') THEN 'staged_jobs_topic_reserved'
@@ -93,7 +94,7 @@ BEGIN
             WHEN octet_length(NEW.job_key) > 4096 THEN 'staged_jobs_job_key_size'
             WHEN octet_length(NEW.payload) > TG_ARGV[1]::int AND NEW.id > TG_ARGV[2]::bigint
                 THEN 'staged_jobs_payload_size'
-            -- What RFC 3339 can say: a record carries the time in that form.
+            -- A record carries the time in the form of RFC 3339, which cannot express others.
             WHEN NEW.staged_at NOT BETWEEN '0001-01-01 00:00:00+00' AND '9999-12-31 23:59:59.999999+00'
                 THEN 'staged_jobs_staged_at_range'
         END;
@@ -104,15 +105,15 @@ BEGIN
         broken := CASE
             WHEN octet_length(written) > 100000 THEN 'staged_jobs_headers_size'
             WHEN jsonb_typeof(NEW.headers) <> 'object' THEN 'staged_jobs_headers_strings'
-            -- Strict: a lax path looks into arrays.
+            -- Strict, because a lax path looks into arrays.
             WHEN jsonb_path_exists(NEW.headers, 'strict $.* ? (@.type() != "string")')
                 THEN 'staged_jobs_headers_strings'
-            -- Only looked for where the text has such a beginning of a name or a value.
+            -- Checked only if some name or value in the text begins like this.
             WHEN strpos(written, '"ce_') > 0
                 AND jsonb_path_exists(NEW.headers, 'strict $.keyvalue() ? (@.key starts with "ce_")')
                 THEN 'staged_jobs_headers_prefix'
         END;
-        -- A statement of its own: a query within an expression makes all of it run as a query.
+        -- A separate statement, because a query inside an expression turns the whole expression into a query.
         IF broken IS NULL AND octet_length(written) > 255 THEN
             IF EXISTS (SELECT FROM jsonb_object_keys(NEW.headers) AS header WHERE octet_length(header) > 255) THEN
                 broken := 'staged_jobs_header_name_size';
@@ -134,10 +135,11 @@ COMMENT ON FUNCTION staged_jobs_before_insert() IS
 CREATE TRIGGER staged_jobs_before_insert BEFORE INSERT ON staged_jobs
     FOR EACH ROW EXECUTE FUNCTION staged_jobs_before_insert(1, 900000, 0);
 
--- Also for rows that logical replication brings: this database counts its own lanes.
+-- Also for rows from logical replication: this database has its own lanes.
 ALTER TABLE staged_jobs ENABLE ALWAYS TRIGGER staged_jobs_before_insert;
 
--- A queue table is all churn: vacuum soon, by count and not by share of the table, and without pauses.
+-- In a queue table all rows come and go: vacuum early, by number of rows, not by share of the table, and without
+-- pauses.
 ALTER TABLE staged_jobs SET (
     autovacuum_vacuum_threshold = 10000,
     autovacuum_vacuum_scale_factor = 0.0,
@@ -151,7 +153,7 @@ ALTER TABLE staged_jobs SET (
     toast.autovacuum_vacuum_cost_delay = 0
 );
 
--- Stages one JSON job from any language. The id is made here and not read back, so that a role with nothing but
+-- Stages one JSON job from any language. The function makes the id and does not read it back, so that a role with only
 -- INSERT on the columns can call it.
 CREATE FUNCTION stage_job(topic text, job_name text, payload jsonb, job_key text DEFAULT NULL, headers jsonb DEFAULT NULL)
     RETURNS uuid
@@ -167,7 +169,7 @@ CREATE FUNCTION stage_job(topic text, job_name text, payload jsonb, job_key text
     SELECT fresh.job_id FROM fresh
     $$;
 
--- The same for what drivers send as text or json.
+-- The same for drivers that send text or json.
 CREATE FUNCTION stage_job(topic text, job_name text, payload text, job_key text DEFAULT NULL, headers text DEFAULT NULL)
     RETURNS uuid
     LANGUAGE sql VOLATILE
@@ -193,11 +195,11 @@ COMMENT ON FUNCTION stage_job(text, text, text, text, text) IS
 COMMENT ON FUNCTION stage_job(text, text, json, text, json) IS
     'Staged Jobs: stages a JSON job in the current transaction and returns its id.';
 
--- One row a lane: who moves it, and which ownership that is. The enqueuer locks the row for each batch.
+-- One row per lane: its owner, and the generation of the ownership. The enqueuer locks the row for each batch.
 CREATE TABLE staged_job_lanes (
     lane       smallint    NOT NULL CONSTRAINT staged_job_lanes_pkey PRIMARY KEY,
     generation bigint      NOT NULL DEFAULT 0,
-    -- Under which of its transactional ids the lane publishes. It only grows.
+    -- The number of the transactional id under which the lane publishes. It only grows.
     channel    integer     NOT NULL DEFAULT 0,
     owner      uuid        NULL,
     taken_at   timestamptz NULL
@@ -208,7 +210,7 @@ INSERT INTO staged_job_lanes (lane) VALUES (0);
 
 COMMENT ON TABLE staged_job_lanes IS 'Staged Jobs: the lanes and the enqueuers that own them.';
 
--- One row a running enqueuer, renewed while it lives; times are the database's.
+-- One row per running enqueuer, renewed while it lives; times are the database's.
 CREATE TABLE staged_job_enqueuers (
     enqueuer   uuid        NOT NULL CONSTRAINT staged_job_enqueuers_pkey PRIMARY KEY,
     name       text        NOT NULL,
@@ -219,7 +221,7 @@ CREATE TABLE staged_job_enqueuers (
 
 COMMENT ON TABLE staged_job_enqueuers IS 'Staged Jobs: the enqueuers that are running.';
 
--- Which migrations were applied, by whatever tool.
+-- The applied migrations, whichever tool applied them.
 CREATE TABLE staged_jobs_schema (
     version    integer     NOT NULL CONSTRAINT staged_jobs_schema_pkey PRIMARY KEY,
     applied_at timestamptz NOT NULL DEFAULT clock_timestamp()

@@ -1,7 +1,7 @@
--- Staged Jobs, schema version 2: what delivery mode exactly-once needs to remember.
+-- Staged Jobs, schema version 2: the tables that delivery mode exactly-once needs.
 
--- The batches that were settled, newest kept: one row is inserted and an older one deleted with every batch. Never
--- updated, because under an old snapshot an updated row grows a chain of versions that each reader walks.
+-- The last settled batch of each lane: every batch inserts a row and deletes an older one. Never updated, because under
+-- an old snapshot an updated row grows a chain of versions that each reader walks.
 CREATE TABLE staged_job_batches (
     lane       smallint    NOT NULL,
     batch      bigint      NOT NULL,
@@ -11,8 +11,8 @@ CREATE TABLE staged_job_batches (
 
 COMMENT ON TABLE staged_job_batches IS 'Staged Jobs: the number of the newest batch of each lane that was deleted.';
 
--- One row: the delivery mode that this database works in, written by the first enqueuer that starts, and the name
--- under which Kafka knows this database. Both change together, by `staged-jobs migrate --change-delivery`.
+-- One row: this database's delivery mode, written by the first enqueuer that starts, and this database's name in Kafka.
+-- Both change together, by `staged-jobs migrate --change-delivery`.
 CREATE TABLE staged_job_delivery (
     only_row   boolean NOT NULL DEFAULT true CONSTRAINT staged_job_delivery_pkey PRIMARY KEY CHECK (only_row),
     delivery   text    NULL CHECK (delivery IN ('exactly-once', 'at-least-once')),

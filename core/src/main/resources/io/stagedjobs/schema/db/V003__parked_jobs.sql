@@ -1,7 +1,7 @@
--- Staged Jobs, schema version 3: a place for jobs that cannot be published now, or ever, so that the others flow.
+-- Staged Jobs, schema version 3: a table for jobs that cannot be published now, or ever, so that the others flow.
 
--- Jobs that were moved aside. The columns of a job are those of staged_jobs and keep their values, id and lane among them:
--- a job that returns takes its old position.
+-- Jobs that are set aside. A job's columns are those of staged_jobs and keep their values, including id and lane: a job
+-- that returns takes its old position.
 CREATE TABLE parked_jobs (
     lane      smallint    NOT NULL,
     id        bigint      NOT NULL,
@@ -12,7 +12,7 @@ CREATE TABLE parked_jobs (
     payload   bytea       NULL,
     headers   jsonb       NULL,
     staged_at timestamptz NOT NULL,
-    -- held: returns by itself when its topic exists, is allowed and not paused. parked: a person decides.
+    -- held: returns by itself when its topic exists, may be written to and is not paused. parked: a person decides.
     state     text        NOT NULL,
     reason    text        NOT NULL,
     error     text        NULL,
@@ -28,11 +28,11 @@ COMMENT ON TABLE parked_jobs IS
 -- The next held jobs of a topic, in order.
 CREATE INDEX parked_jobs_held ON parked_jobs (lane, topic, id) WHERE state = 'held';
 
--- Whether a key has a parked job. A key may be longer than an index entry: its hash stands for it.
+-- Whether a key has a parked job. A key may be longer than an index entry, so the index has its hash.
 CREATE INDEX parked_jobs_key ON parked_jobs (lane, topic, hashtextextended(job_key COLLATE "C", 0), id)
     WHERE state = 'parked';
 
--- Churn comes in waves here: a topic's jobs move aside and return.
+-- Rows come and go in waves here: a topic's jobs are set aside and return.
 ALTER TABLE parked_jobs SET (
     autovacuum_vacuum_threshold = 10000,
     autovacuum_vacuum_scale_factor = 0.0,
@@ -42,7 +42,7 @@ ALTER TABLE parked_jobs SET (
     toast.autovacuum_vacuum_cost_delay = 0
 );
 
--- What an operator has paused: a topic, or everything ('*').
+-- The operator's pauses: of a topic, or of everything ('*').
 CREATE TABLE staged_job_pauses (
     topic     text        NOT NULL CONSTRAINT staged_job_pauses_pkey PRIMARY KEY,
     paused_at timestamptz NOT NULL DEFAULT clock_timestamp(),

@@ -1,14 +1,14 @@
--- Staged Jobs, schema version 4: the first answer to a request that a client may send again.
+-- Staged Jobs, schema version 4: the first answer to each request that a client may repeat.
 
--- One row a request that was answered. It is inserted when the work begins, completed with the answer, and committed
--- together with the business rows and the staged jobs: no row without its work, and no work twice.
+-- One row per answered request. It is inserted when the work begins, completed with the answer, and committed together
+-- with the business rows and the staged jobs: no row without its work, and no work twice.
 CREATE TABLE staged_job_idempotency_keys (
-    -- Whose key it is: two clients may choose the same one.
+    -- The owner of the key: two clients may choose the same one.
     scope           text        NOT NULL,
     idempotency_key text        NOT NULL,
-    -- What was asked: the same key with something else is refused.
+    -- Identifies the request: the same key with another request is refused.
     fingerprint     text        NOT NULL,
-    -- The answer. Null only within the transaction that is at work.
+    -- The answer. Null only within the transaction that does the work.
     status          integer     NULL,
     headers         jsonb       NULL,
     body            bytea       NULL,
@@ -21,10 +21,10 @@ CREATE TABLE staged_job_idempotency_keys (
     CONSTRAINT staged_job_idempotency_keys_status CHECK (status BETWEEN 100 AND 599),
     CONSTRAINT staged_job_idempotency_keys_headers CHECK (jsonb_typeof(headers) = 'object'),
     CONSTRAINT staged_job_idempotency_keys_body_size CHECK (octet_length(body) <= 1000000)
--- Each row is updated once, by the transaction that inserted it: room on its page keeps that out of the indexes.
+-- The transaction that inserts a row updates it once: free room on its page keeps that update out of the indexes.
 ) WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.05);
 
--- What is old enough to be pruned, oldest first.
+-- For pruning, oldest first.
 CREATE INDEX staged_job_idempotency_keys_age ON staged_job_idempotency_keys (created_at);
 
 COMMENT ON TABLE staged_job_idempotency_keys IS

@@ -17,22 +17,26 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 
 /**
- * An enqueuer that publishes what was committed before it started, then ends. Works beside others, sharing the lanes.
+ * An enqueuer that publishes the jobs committed before its start, then ends. It shares the lanes with other enqueuers.
  */
 public final class Drain {
 
     private static final long LOOK_EVERY_MILLIS = 50;
 
-    /** While only held jobs are left: to count them and to ask Kafka costs more than to look for a job. */
+    /**
+     * While only held jobs are left, looks less often: counting them and asking Kafka costs more than looking for a
+     * job.
+     */
     private static final long LOOK_AT_HELD_EVERY_MILLIS = 500;
 
     private static final Duration LOOK_AROUND_AFTER = Duration.ofSeconds(2);
 
     /**
-     * What became of the jobs that were committed before.
+     * The outcome for the jobs that were committed before.
      *
-     * @param published how many of them were published, by whomever
-     * @param left why the others were not: how many of which topic, a sentence each; empty if there are none
+     * @param published the number of published ones, by any enqueuer
+     * @param left the reasons why others were not, a sentence for each topic with its number of jobs; empty if there
+     *     are none
      */
     public record Result(long published, List<String> left) {}
 
@@ -51,11 +55,11 @@ public final class Drain {
     }
 
     /**
-     * Runs until nothing is left but jobs that were moved aside and stay there, or nothing moved for {@code patience}.
-     * While everything is paused it starts nothing.
+     * Runs until only jobs remain that are set aside and stay there, or until no job moved for {@code patience}. While
+     * everything is paused it starts nothing.
      *
      * @throws SettingsException if a setting is missing or wrong
-     * @throws ExternalFailureException if PostgreSQL or Kafka is not there at the start, or PostgreSQL goes away later
+     * @throws ExternalFailureException if PostgreSQL or Kafka is down at the start, or PostgreSQL goes down later
      * @throws SchemaException if the schema is not the one that this software knows
      * @throws InterruptedException if the thread is interrupted meanwhile; the enqueuer has ended, no job is lost
      */
@@ -89,8 +93,7 @@ public final class Drain {
     }
 
     /**
-     * False if nothing moved for too long. While nothing moves here, another enqueuer may be at work: that is looked at
-     * too.
+     * False if no job moved for too long. While none moves here, another enqueuer may be working: this checks that too.
      */
     private boolean await() throws InterruptedException {
         long published = -1;
@@ -120,7 +123,7 @@ public final class Drain {
         }
     }
 
-    /** Whether some topic of held jobs takes jobs now, so that they are about to return. */
+    /** Whether a topic with held jobs takes jobs now, so that they will return soon. */
     private boolean anyReturns() {
         Set<String> held = reader.aside(lastId).stream()
                 .filter(StatusReader.Aside::held)
@@ -131,7 +134,7 @@ public final class Drain {
             return !held.isEmpty()
                     && !assembly.publisher().refused(held).keySet().containsAll(held);
         } catch (ExternalFailureException away) {
-            return true; // the lanes find out too, and health tells
+            return true; // the lanes notice that too, and health reports it
         }
     }
 

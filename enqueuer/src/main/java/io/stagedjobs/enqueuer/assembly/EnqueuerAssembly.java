@@ -37,8 +37,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * An enqueuer with everything it needs, built from settings; closing takes it down in reverse. It is used once: who
- * wants to start again builds another one.
+ * An enqueuer with everything it needs, built from settings; closing releases it all in reverse order. Use it once: to
+ * restart, build another one.
  */
 public final class EnqueuerAssembly implements AutoCloseable {
 
@@ -47,7 +47,7 @@ public final class EnqueuerAssembly implements AutoCloseable {
     /** The lane's own transaction, and the one that reads ahead. */
     private static final int CONNECTIONS_PER_LANE = 2;
 
-    /** For the heartbeat, for the backlog, to flush the log before PostgreSQL 17, and to ask who blocks. */
+    /** For the heartbeat, for the backlog, to flush the log before PostgreSQL 17, and to find blocking sessions. */
     private static final int CONNECTIONS_MORE = 4;
 
     private static final Duration STOP_MAX = Duration.ofSeconds(10);
@@ -65,14 +65,14 @@ public final class EnqueuerAssembly implements AutoCloseable {
     private final @Nullable WakeUpListener wakeUps;
 
     /**
-     * Checks that the database, its schema and Kafka are there, then connects; starts nothing. Where it throws, nothing
+     * Checks that the database, its schema and Kafka are there, then connects; starts no thread. If it throws, nothing
      * stays open.
      *
      * @throws SettingsException if a setting is missing or wrong
-     * @throws ExternalFailureException if PostgreSQL or Kafka is not there or refuses
+     * @throws ExternalFailureException if PostgreSQL or Kafka is down or refuses
      * @throws SchemaException if the schema is not the one that this software knows
      */
-    @SuppressWarnings("try") // the watch works by being there
+    @SuppressWarnings("try") // the watch works until it is closed
     public EnqueuerAssembly(Settings settings, Health health, MeterRegistry registry) {
         Database database = database(settings);
         Schema schema = schema(settings);
@@ -177,7 +177,7 @@ public final class EnqueuerAssembly implements AutoCloseable {
         }
     }
 
-    /** How to reach the database. */
+    /** The way to the database. */
     public static Database database(Settings settings) {
         return new Database(
                 settings.get(Setting.DATABASE_URL),
@@ -186,7 +186,7 @@ public final class EnqueuerAssembly implements AutoCloseable {
     }
 
     /**
-     * Connects to the database; the connection is the caller's to close.
+     * Connects to the database; the caller must close the connection.
      *
      * @throws ExternalFailureException if it cannot be reached
      * @throws SchemaException if its schema is not the one that this software knows
@@ -195,7 +195,7 @@ public final class EnqueuerAssembly implements AutoCloseable {
         return connect(settings, Database.SILENCE_OF_COMMANDS_MAX);
     }
 
-    /** As {@link #connect(Settings)}; a server that says nothing for so long counts as gone. */
+    /** As {@link #connect(Settings)}; a server that is silent for this long counts as gone. */
     public static Connection connect(Settings settings, Duration silenceMax) {
         Connection connection = database(settings).connect(silenceMax);
         try {
@@ -211,7 +211,7 @@ public final class EnqueuerAssembly implements AutoCloseable {
         }
     }
 
-    /** Where its tables are. */
+    /** The schema of its tables. */
     public static Schema schema(Settings settings) {
         return Schema.named(settings.get(Setting.DATABASE_SCHEMA));
     }

@@ -21,8 +21,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Publishes with one idempotent producer that all lanes share: batches of several lanes fill the same requests. It
- * works on every cluster; a batch whose acknowledgement or deletion is lost is published again. Kafka keeps no progress
- * here and nobody is fenced.
+ * works on every cluster. If the acknowledgement or the deletion of a batch is lost, it publishes the batch again. It
+ * keeps no progress in Kafka and fences nobody.
  */
 public final class AtLeastOncePublisher implements Publisher {
 
@@ -38,7 +38,7 @@ public final class AtLeastOncePublisher implements Publisher {
     private final Introductions introductions;
 
     /**
-     * Connects lazily: nothing is asked of the cluster here.
+     * Connects lazily: the constructor does not ask the cluster.
      *
      * @throws IllegalArgumentException if the Kafka client refuses a property
      */
@@ -74,7 +74,7 @@ public final class AtLeastOncePublisher implements Publisher {
         return topics.refused(names);
     }
 
-    /** Waits a moment for what is under way; a record that is cut off here stays staged and is published again. */
+    /** Waits a moment for records under way; a job whose record is cut off here stays staged and is published again. */
     @Override
     public void close() {
         metrics.close();
@@ -120,7 +120,7 @@ public final class AtLeastOncePublisher implements Publisher {
         }
 
         /**
-         * Records that are still under way must not come after those of the next try; the producer itself gives up in
+         * Records still under way must not arrive after those of the next attempt; the producer itself gives up in
          * time.
          */
         @Override

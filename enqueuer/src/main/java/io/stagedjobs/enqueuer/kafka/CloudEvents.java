@@ -21,8 +21,8 @@ import org.apache.kafka.common.header.Header;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A job as a Kafka record: the Kafka binding of CloudEvents 1.0 in binary mode, then the job's own headers as they are.
- * docs/contract.md gives the list.
+ * Turns a job into a Kafka record: the Kafka binding of CloudEvents 1.0 in binary mode, then the job's own headers
+ * unchanged. docs/contract.md lists the headers.
  */
 final class CloudEvents {
 
@@ -31,7 +31,7 @@ final class CloudEvents {
     private static final Header SPEC_VERSION = header("ce_specversion", "1.0");
     private static final Header CONTENT_TYPE_DEFAULT = header(CONTENT_TYPE, "application/json");
 
-    /** What RFC 3339 can say, and PostgreSQL calls the years 1 to 9999. */
+    /** The times that RFC 3339 can express; PostgreSQL calls them the years 1 to 9999. */
     private static final long SECOND_MIN = Instant.parse("0001-01-01T00:00:00Z").getEpochSecond();
 
     private static final long SECOND_MAX = Instant.parse("9999-12-31T23:59:59Z").getEpochSecond();
@@ -41,11 +41,11 @@ final class CloudEvents {
     /**
      * Jobs as records.
      *
-     * @param refused by id, those before which nothing waits and which cannot be records; empty unless {@code jobs} is
+     * @param refused by id, the first jobs, if they cannot become records; empty unless {@code jobs} is
      */
     record Records(List<Job> jobs, List<ProducerRecord<byte[], byte[]>> records, Map<Long, Refusal> refused) {}
 
-    /** A row has what no record can have. The message says what, and nothing of the row. */
+    /** A row cannot become a record. The message says why, and shows no data of the row. */
     private static final class UnreadableException extends Exception {
         UnreadableException(String why) {
             super(why);
@@ -54,7 +54,7 @@ final class CloudEvents {
 
     private record TextHeader(String key, byte[] value) implements Header {}
 
-    /** A second, as far as ISO 8601 writes it out. */
+    /** A second, with its text in ISO 8601. */
     private record Second(long epochSecond, String text) {
         static Second of(Instant at) {
             String whole = at.truncatedTo(ChronoUnit.SECONDS).toString();
@@ -62,15 +62,15 @@ final class CloudEvents {
         }
     }
 
-    /** More names than an application has; a job whose name is not among them costs its encoding, no more. */
+    /** More names than an application has; a further name only costs its encoding. */
     private static final int NAMES_MAX = 1_000;
 
-    /** Lanes are at different seconds, each for a while. */
+    /** Several, because lanes are at different seconds, each for a while. */
     private static final int SECONDS_KEPT = 16;
 
     private final Header source;
     private final Map<String, Header> types = new ConcurrentHashMap<>();
-    /** By second modulo the length; whoever comes late only writes the same again. */
+    /** By second modulo the length; concurrent threads only write the same value again. */
     private final Second[] seconds = new Second[SECONDS_KEPT];
 
     /** Records whose {@code ce_source} is {@code source}. */
@@ -80,9 +80,8 @@ final class CloudEvents {
     }
 
     /**
-     * The first of the jobs as records, as many as there are before one that cannot be a record. Where it is the first
-     * one itself, it is refused, with those of its kind that follow it at once: whatever was before it in its lane has
-     * gone out.
+     * The first of the jobs as records, up to the first job that cannot become a record. If that is the very first, it
+     * is refused, with the jobs of its kind directly after it: all earlier jobs of its lane are already published.
      */
     Records records(List<Job> jobs) {
         List<ProducerRecord<byte[], byte[]>> records = new ArrayList<>(jobs.size());
@@ -149,9 +148,7 @@ final class CloudEvents {
         return type;
     }
 
-    /**
-     * As {@link Instant#toString}. The date is the costly part of it, and jobs of a batch mostly share their second.
-     */
+    /** As {@link Instant#toString}. The date is the costly part, and most jobs of a batch share their second. */
     String time(Instant at) throws UnreadableException {
         if (at.getEpochSecond() < SECOND_MIN || at.getEpochSecond() > SECOND_MAX) {
             throw new UnreadableException("the time at which it was staged is not between the years 1 and 9999");
@@ -170,7 +167,7 @@ final class CloudEvents {
         return its.text + '.' + Integer.toString(NANOS_PER_SECOND + nano).substring(1, 1 + digits) + 'Z';
     }
 
-    /** The table lets objects of strings in, and nothing else; a row that got there past its rules stops at itself. */
+    /** The table accepts only objects of strings; a row that got past its rules affects only itself. */
     private static List<Header> own(@Nullable String json) throws UnreadableException {
         if (json == null) {
             return List.of();

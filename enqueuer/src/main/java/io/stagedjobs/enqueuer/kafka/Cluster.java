@@ -39,14 +39,14 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Questions to the cluster and its controller, each bounded in time. Safe for use by many threads. */
+/** Asks the cluster and its controller, each time with a deadline. Thread-safe. */
 final class Cluster implements AutoCloseable {
 
     static final Duration CLOSE_MAX = Duration.ofSeconds(1);
 
     private static final Logger log = LoggerFactory.getLogger(Cluster.class);
 
-    /** KIP-890: from here on a transaction of a fenced producer cannot be continued by a request that comes late. */
+    /** KIP-890: from this version on, a late request cannot continue a transaction of a fenced producer. */
     private static final int TRANSACTION_VERSION_MIN = 2;
 
     private static final Set<AclOperation> PROGRESS_RIGHTS = Set.of(AclOperation.READ, AclOperation.WRITE);
@@ -82,9 +82,9 @@ final class Cluster implements AutoCloseable {
     }
 
     /**
-     * Exchanges the client that gave no answer, or was not let in. Kafka's admin client may stay stuck after either: up
-     * to five minutes after a refused login, and an hour after a connection that was taken and never answered. One that
-     * is younger than the shortest wait is not the one that was asked in vain.
+     * Replaces a client that got no answer, or whose login was refused. Kafka's admin client may then stay stuck: up to
+     * five minutes after a refused login, and an hour after a connection that was accepted and never answered. A client
+     * younger than the shortest wait has already been replaced.
      */
     private synchronized void connectAnew() {
         if (closed || System.nanoTime() - connectedAt < lookUpMax.toNanos()) {
@@ -94,13 +94,13 @@ final class Cluster implements AutoCloseable {
             Admin next = Admin.create(settings.admin());
             admin.close(Duration.ofMillis(1)); // 0 would wait for its thread for ever
             admin = next;
-        } catch (KafkaException unreadableNow) { // a file that is being exchanged: the next failure tries again
+        } catch (KafkaException unreadableNow) { // a file that is being replaced: the next failure retries
             log.debug("could not connect anew", unreadableNow);
         }
         connectedAt = System.nanoTime();
     }
 
-    /** Asks for topics, and for what we may do with them. */
+    /** Asks for topics, and for our rights on them. */
     Map<String, KafkaFuture<TopicDescription>> describe(Set<String> topics) {
         return admin().describeTopics(topics, new DescribeTopicsOptions().includeAuthorizedOperations(true))
                 .topicNameValues();
@@ -116,12 +116,12 @@ final class Cluster implements AutoCloseable {
         return new ConfigResource(ConfigResource.Type.TOPIC, topic);
     }
 
-    /** Until when, of {@link System#nanoTime}, a batch that looks topics up now may wait for the answers. */
+    /** The time, of {@link System#nanoTime}, until which a batch that looks topics up now may wait for the answers. */
     long lookUpDeadline() {
         return System.nanoTime() + lookUpMax.toNanos();
     }
 
-    /** How long a batch waits for the answers about its topics. */
+    /** The time for which a batch waits for the answers about its topics. */
     long lookUpMaxNanos() {
         return lookUpMax.toNanos();
     }
@@ -129,7 +129,7 @@ final class Cluster implements AutoCloseable {
     /**
      * Asks for the nodes.
      *
-     * @throws ExternalFailureException if nobody answers in time
+     * @throws ExternalFailureException if no node answers in time
      */
     void check() {
         try {
@@ -143,7 +143,7 @@ final class Cluster implements AutoCloseable {
         }
     }
 
-    /** @throws ExternalFailureException with the way out, if the cluster's transactions are too old to rely on */
+    /** @throws ExternalFailureException if the cluster's transactions are too old; the message says what to do */
     void requireTransactions() {
         FinalizedVersionRange version = ask(
                         "describe its features", admin().describeFeatures().featureMetadata())
@@ -162,7 +162,7 @@ final class Cluster implements AutoCloseable {
         }
     }
 
-    /** @throws ExternalFailureException with the way out, if we may not use these transactional ids */
+    /** @throws ExternalFailureException if we may not use these transactional ids; the message says what to do */
     void requireTransactionalIds(Set<String> ids) {
         DescribeTransactionsResult described = admin().describeTransactions(ids);
         for (String id : ids) {
@@ -185,9 +185,9 @@ final class Cluster implements AutoCloseable {
     }
 
     /**
-     * Whether the end of the last transaction under an id is decided, and is still missing in some partition, but not
-     * in that one. It says nothing of the producer, which may begin another one when the end is everywhere: see
-     * decision 0028.
+     * Whether the end of the last transaction under an id is decided, and missing in some partition, but not in this
+     * one. This says nothing about the producer, which may begin another transaction once all partitions have the end:
+     * see decision 0028.
      */
     boolean decided(String transactionalId, TopicPartition partition) {
         TransactionDescription last = ask(
@@ -195,14 +195,14 @@ final class Cluster implements AutoCloseable {
                 admin().describeTransactions(Set.of(transactionalId)).description(transactionalId));
         boolean prepared =
                 last.state() == TransactionState.PREPARE_COMMIT || last.state() == TransactionState.PREPARE_ABORT;
-        return prepared && !last.topicPartitions().contains(partition); // they are listed until they have their marker
+        return prepared && !last.topicPartitions().contains(partition); // a partition is listed until it has the marker
     }
 
     /**
-     * Fences whoever publishes under an id and ends what it has open, as soon as its last transaction is ended
-     * everywhere. Tried until Kafka has answered once, while the caller goes on; not asked again after that.
+     * Fences the producer of an id and ends its open transaction, once its last transaction is ended everywhere.
+     * Retries in the background until Kafka has answered once, and does not ask again after that.
      */
-    @SuppressWarnings("FutureReturnValueIgnored") // what it tells is told to whenComplete
+    @SuppressWarnings("FutureReturnValueIgnored") // whenComplete handles the result
     void fence(String transactionalId) {
         Admin asked = admin();
         if (!fenced.add(transactionalId)) {
@@ -223,10 +223,11 @@ final class Cluster implements AutoCloseable {
     }
 
     /**
-     * Creates the compacted topic for the lanes' progress unless it is there, and checks that it is what it has to be.
+     * Creates the compacted topic for the lanes' progress if it is missing, and checks its configuration.
      *
-     * @return the largest record that it takes
-     * @throws ExternalFailureException with the way out, if it cannot be created, is another one or may not be used
+     * @return the size of the largest record that it takes
+     * @throws ExternalFailureException if it cannot be created, is unsuitable or may not be used; the message says what
+     *     to do
      */
     int requireProgressTopic(String topic, int lanes) {
         Optional<TopicDescription> found = find(topic);
@@ -268,7 +269,7 @@ final class Cluster implements AutoCloseable {
         }
     }
 
-    /** A topic that was created a moment ago is known to the controller first, and to the brokers a little later. */
+    /** The controller knows a new topic first, the brokers a little later. */
     private TopicDescription awaitVisible(String topic) {
         long deadline = System.nanoTime() + timeout.toNanos();
         while (System.nanoTime() - deadline < 0) {
@@ -281,7 +282,7 @@ final class Cluster implements AutoCloseable {
         throw failure("describe topic " + topic, new TimeoutException());
     }
 
-    /** Creates the topic, unless somebody else has just done so. */
+    /** Creates the topic, unless another process has just done so. */
     private void create(String topic, int lanes) {
         NewTopic wanted = new NewTopic(topic, Optional.of(lanes), Optional.empty())
                 .configs(Map.of(
@@ -316,7 +317,7 @@ final class Cluster implements AutoCloseable {
     }
 
     /**
-     * Waits for an answer. After one that does not come, the next question goes over a connection of its own.
+     * Waits for an answer. If it does not come, the next question uses a new connection.
      *
      * @param deadline of {@link System#nanoTime}
      * @throws ExternalFailureException with Kafka's error as its cause
@@ -330,7 +331,7 @@ final class Cluster implements AutoCloseable {
         }
     }
 
-    /** As {@link #answer}, of one of many questions: whether the connection is at fault is for the caller to say. */
+    /** As {@link #answer}, for one of many questions: the caller decides whether the connection is at fault. */
     <T> T await(String what, @Nullable KafkaFuture<T> future, long deadline) {
         try {
             if (future == null) {
@@ -347,7 +348,7 @@ final class Cluster implements AutoCloseable {
         }
     }
 
-    /** Asks over another connection from now on, if that might be what kept the answer back. */
+    /** Uses another connection from now on, if this one may be the cause of the missing answer. */
     void notAnswered(ExternalFailureException failure) {
         Throwable cause = failure.getCause();
         if (cause != null && (KafkaErrors.isTimeout(cause) || cause instanceof AuthenticationException)) {
@@ -364,7 +365,7 @@ final class Cluster implements AutoCloseable {
     public void close() {
         Admin last;
         synchronized (this) {
-            closed = true; // a lane that is still waiting for an answer connects no more
+            closed = true; // a lane that still waits for an answer does not connect again
             last = admin;
         }
         last.close(CLOSE_MAX);

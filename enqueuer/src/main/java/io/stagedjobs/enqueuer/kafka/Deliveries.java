@@ -20,8 +20,8 @@ import org.apache.kafka.common.errors.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The acknowledgements of one batch. Each record has its own callback, called by the producer's thread; one other
- * thread waits. The producer answers every record it took, after its delivery timeout at the latest.
+ * The acknowledgements of one batch. The producer's thread calls a callback for each record; one other thread waits.
+ * The producer answers every accepted record, after its delivery timeout at the latest.
  */
 final class Deliveries {
 
@@ -30,10 +30,10 @@ final class Deliveries {
     private final boolean[] answered;
     private final CountDownLatch open;
 
-    /** By error, the first record that was answered with it. */
+    /** By error, the first record that got it as answer. */
     private final IdentityHashMap<Exception, Integer> firstWith = new IdentityHashMap<>();
 
-    /** The first error that concerns more than one topic, null so far: nothing more is worth sending after it. */
+    /** The first error that concerns more than one topic, null if there is none: after it, sending more is useless. */
     private volatile @Nullable Exception failure;
 
     private Deliveries(List<Job> jobs, int records) {
@@ -44,14 +44,13 @@ final class Deliveries {
     }
 
     /**
-     * Hands the jobs to the producer in their order, then the progress. Stops at the first failure: what follows must
-     * not overtake, nor wait for a cluster that is away; nor does it send after the deadline (of
-     * {@link System#nanoTime}).
+     * Gives the jobs to the producer in their order, then the progress. Stops at the first failure, since later jobs
+     * must not overtake or wait for a cluster that is down, and at the deadline (of {@link System#nanoTime}).
      *
      * @param sending the jobs, and their records
      * @param progress null if the delivery mode keeps none
      */
-    @SuppressWarnings("FutureReturnValueIgnored") // the callback learns the same, without an object to wait on
+    @SuppressWarnings("FutureReturnValueIgnored") // the callback gets the same result
     static Deliveries send(
             CloudEvents.Records sending,
             @Nullable ProducerRecord<byte[], byte[]> progress,
@@ -85,7 +84,7 @@ final class Deliveries {
         return (metadata, error) -> answer(index, error);
     }
 
-    /** The records from that index on are not handed to the producer any more. */
+    /** The records from this index on are not given to the producer any more. */
     private void notSent(int from, Exception error) {
         for (int i = from; i < answered.length; i++) {
             answer(i, error);
@@ -108,8 +107,8 @@ final class Deliveries {
     }
 
     /**
-     * What an answer says of its own record. When a record is refused in a transaction, the producer fails all that
-     * waits behind it with that very error: what it says is true of the first one, or of all jobs of its topic.
+     * The meaning of an answer for its own record. When Kafka refuses a record in a transaction, the producer fails all
+     * records behind it with the same error, which is true only of the first one, or of all jobs of its topic.
      */
     private Exception own(int index, Exception error) {
         int first = firstWith.computeIfAbsent(error, unseen -> index);
@@ -126,12 +125,12 @@ final class Deliveries {
         return KafkaErrors.refusalOfJob(error, job, jobs.size() == 1);
     }
 
-    /** Waits until every record is answered, at most until that moment of {@link System#nanoTime}. */
+    /** Waits until every record is answered, at most until this time of {@link System#nanoTime}. */
     boolean await(long deadline) throws InterruptedException {
         return open.await(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
     }
 
-    /** What became of the batch up to now; a record without an answer counts as failed. */
+    /** The batch's outcome up to now; a record without an answer counts as failed. */
     synchronized Outcome outcome(Map<String, Refusal> refusedBefore) {
         List<Job> published = new ArrayList<>(jobs.size());
         Map<String, Refusal> refusedTopics = new HashMap<>(refusedBefore);

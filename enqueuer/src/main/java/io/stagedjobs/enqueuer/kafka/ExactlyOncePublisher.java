@@ -24,9 +24,9 @@ import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 
 /**
- * Publishes each batch in one Kafka transaction, together with the lane's progress. Every lane has a transactional
- * producer of its own; opening a session fences the producer of the lane's earlier owner, and what that one left open
- * is aborted before the progress is read.
+ * Publishes each batch in one Kafka transaction, together with the lane's progress. Every lane has its own
+ * transactional producer. Opening a session fences the producer of the lane's earlier owner and aborts its open
+ * transaction, before the progress is read.
  */
 public final class ExactlyOncePublisher implements Publisher {
 
@@ -41,16 +41,16 @@ public final class ExactlyOncePublisher implements Publisher {
     private final ExecutorService threads = Introductions.threads();
 
     /**
-     * Connects lazily: nothing is asked of the cluster here.
+     * Connects lazily: the constructor does not ask the cluster.
      *
-     * @param database names this database for Kafka, unlike any other; part of transactional ids and topic names
+     * @param database the database's unique name in Kafka; part of transactional ids and topic names
      * @throws IllegalArgumentException if the Kafka client refuses a property
      */
     public ExactlyOncePublisher(KafkaClientSettings settings, String database, String source, MeterRegistry registry) {
         this.settings = settings;
         this.registry = registry;
         this.database = database;
-        // What only a producer refuses is met here, and not by a lane.
+        // Properties that only a producer refuses fail here, and not in a lane.
         KafkaErrors.configured(() -> new KafkaProducer<byte[], byte[]>(settings.transactionalProducer("none", 0)))
                 .close(Duration.ZERO);
         this.cluster = KafkaErrors.configured(() -> new Cluster(settings));
@@ -80,9 +80,9 @@ public final class ExactlyOncePublisher implements Publisher {
     }
 
     /**
-     * Each channel is a transactional id of its own: decision 0028. Nobody publishes under a lower one any more, but
-     * Kafka may take a late request of its last producer for a transaction, which nobody would end: readers would wait
-     * for it.
+     * Each channel is a separate transactional id: decision 0028. Nobody publishes under a lower one any more, but a
+     * late request of its last producer may begin a transaction in Kafka that nobody would end: readers would wait for
+     * it.
      */
     @Override
     public Opened open(int lane, long generation, int channel) {
@@ -92,7 +92,7 @@ public final class ExactlyOncePublisher implements Publisher {
                 () -> new KafkaProducer<>(settings.transactionalProducer(transactionalId, lane)));
         try {
             producer.initTransactions();
-            producer.partitionsFor(progressTopicName); // so that no batch has to wait for it
+            producer.partitionsFor(progressTopicName); // so that no batch must wait for it
             return new TransactionalSession(lane, producer, progressUnder(channel, lane, producer));
         } catch (RuntimeException e) {
             producer.close(Cluster.CLOSE_MAX);
@@ -111,10 +111,10 @@ public final class ExactlyOncePublisher implements Publisher {
     }
 
     /**
-     * The last progress. The first transaction under a channel has it alone: so a copy of the database finds out that
-     * it knows less, before anything is published.
+     * Writes the last progress. The first transaction under a channel contains only this, so that a copy of the
+     * database is detected before it publishes a job.
      */
-    @SuppressWarnings("FutureReturnValueIgnored") // without its record the commit fails
+    @SuppressWarnings("FutureReturnValueIgnored") // if this record fails, the commit fails
     private Progress progressUnder(int channel, int lane, Producer<byte[], byte[]> producer) {
         Progress last = progressTopic.read(lane, true);
         if (last.channel() >= channel) {
@@ -123,14 +123,14 @@ public final class ExactlyOncePublisher implements Publisher {
         Progress first = last.under(channel);
         producer.beginTransaction();
         producer.send(progressTopic.record(lane, first));
-        producer.flush(); // the client may send the end before a record that was handed to it just before
+        producer.flush(); // the client may send the end before a record that it got just before
         producer.commitTransaction();
         return first;
     }
 
     /**
-     * What Kafka holds of a lane if the end of the last transaction under the id is decided, missing in some partition,
-     * and stands in the progress itself.
+     * The lane's progress in Kafka, if the end of the last transaction under the id is decided, is missing in some
+     * partition, but is there in the progress topic.
      */
     private Decided decided(int lane, String transactionalId, ExternalFailureException failure) {
         try {
@@ -200,10 +200,10 @@ public final class ExactlyOncePublisher implements Publisher {
         }
 
         /**
-         * One job that is refused takes back all of them: it is moved aside, and the next batch leaves it out. The
-         * commit is asked for only when every record is acknowledged, the progress among them: the client may send the
-         * end of a transaction before a record that was handed to it just before the commit, which then is not part of
-         * it.
+         * One refused job aborts the whole batch: the job is set aside, and the next batch leaves it out. The commit
+         * follows only when every record is acknowledged, including the progress: the client may send the end of a
+         * transaction before a record that it got just before the commit, and that record would not be part of the
+         * transaction.
          */
         private Outcome inOneTransaction(
                 long number, CloudEvents.Records records, Map<String, Refusal> refusedBefore, long deadline)
@@ -230,7 +230,7 @@ public final class ExactlyOncePublisher implements Publisher {
             if (!refused) {
                 return Outcome.failed(String.valueOf(sent.failure()));
             }
-            // The producer fails all that follows a refused record: that is no failure of its own.
+            // The producer fails all records after a refused one: that is not a separate failure.
             producer.abortTransaction();
             return new Outcome(List.of(), sent.refusedTopics(), sent.refusedJobs(), null);
         }

@@ -16,14 +16,13 @@ import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.common.KafkaException;
 
 /**
- * Acquaints one producer with topics before a batch needs them. On its own it asks about each topic when its first
- * record is sent, one after the other; a batch of many new topics would use up its time with that. Topics that are
- * asked for at the same time share a question: 200 took 0.15 to 0.3 s instead of 1.3 to 2.6 s. Safe for use by many
- * threads.
+ * Loads the metadata of topics into one producer before a batch needs them. The producer itself asks about each topic
+ * when its first record is sent, one after the other; a batch of many new topics would use up its time with that.
+ * Topics requested at the same time share a question: 200 took 0.15 to 0.3 s instead of 1.3 to 2.6 s. Thread-safe.
  */
 final class Introductions {
 
-    /** So many topics share a question. */
+    /** The number of topics in one question. */
     private static final int AT_ONCE = 32;
 
     private static final long KEEP_ALIVE_SECONDS = 10;
@@ -33,10 +32,10 @@ final class Introductions {
     private final long waitMaxNanos;
     private final long rememberedNanos;
 
-    /** By topic, when it was asked about or used last; a producer forgets those that it does not use for a while. */
+    /** By topic, the time of the last question or use; a producer drops topics that it does not use for a while. */
     private final Map<String, Long> metAt = new ConcurrentHashMap<>();
 
-    /** @param threads as {@link #threads} makes them; they may be shared with other producers */
+    /** @param threads from {@link #threads}; other producers may share them */
     Introductions(Producer<byte[], byte[]> producer, ExecutorService threads, KafkaClientSettings settings) {
         this.producer = producer;
         this.threads = threads;
@@ -44,7 +43,7 @@ final class Introductions {
         this.rememberedNanos = settings.topicsRemembered().toNanos() / 2;
     }
 
-    /** Threads for introductions, none while there are none to make. */
+    /** Threads for introductions; they exist only while needed. */
     static ExecutorService threads() {
         ThreadPoolExecutor threads = new ThreadPoolExecutor(
                 AT_ONCE, AT_ONCE, KEEP_ALIVE_SECONDS, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), work -> {
@@ -56,10 +55,7 @@ final class Introductions {
         return threads;
     }
 
-    /**
-     * The first of the jobs, up to one of a topic that the producer could not be acquainted with in the time of a
-     * look-up.
-     */
+    /** The first of the jobs, up to a job whose topic's metadata did not come within the time of a look-up. */
     List<Job> met(List<Job> jobs) throws InterruptedException {
         long now = System.nanoTime();
         Set<String> strangers = new LinkedHashSet<>();
@@ -69,7 +65,7 @@ final class Introductions {
                 strangers.add(job.topic());
             }
         }
-        if (strangers.size() > 1) { // one is met by its first record just as well
+        if (strangers.size() > 1) { // a single one loads just as well with its first record
             introduce(strangers);
         }
         List<Job> met = new ArrayList<>(jobs.size());

@@ -16,35 +16,36 @@ import org.apache.kafka.common.config.SslConfigs;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
- * The properties of the Kafka clients: ours, then the operator's over them. {@link KafkaProperties} says which they
- * can set.
+ * The properties of the Kafka clients: ours, overridden by the operator's. {@link KafkaProperties} says which properties
+ * the operator can set.
  *
  * @param operator Kafka client properties by their own names
  * @param publishTimeout how long a batch may wait for Kafka in all: looking up topics, deliveries, the commit
  */
 public record KafkaClientSettings(Map<String, String> operator, Duration publishTimeout) {
 
-    /** Shorter values, such as numbers, are no secrets and would be found in any text. */
+    /** Shorter values, such as numbers, are not secrets and occur in any text. */
     private static final int MASKED_FROM = 4;
 
     private static final Duration ASK_AT_LEAST = Duration.ofSeconds(10);
 
     /**
-     * The longest that a broker takes by its own default. Who takes a lane over ends what its earlier owner left open;
-     * the timeout is for the case that nobody does, and longer than a cluster should be down as a whole: a broker of
-     * Kafka 4.3 that starts with an expired transaction may forget to end it in some partitions (KAFKA-20734).
+     * The longest value that a broker accepts by default. A new owner of a lane ends the earlier owner's transaction;
+     * the timeout is for the case that nobody takes the lane. It is longer than a whole cluster should be down: a
+     * broker of Kafka 4.3 that starts with an expired transaction may forget to end it in some partitions
+     * (KAFKA-20734).
      */
     private static final Duration TRANSACTION_TIMEOUT = Duration.ofMinutes(15);
 
     /**
-     * A commit is answered before its markers are written, and until then the next transaction is sent away to try
-     * again: Kafka's default of 100 ms would be most of a small batch's time.
+     * Kafka answers a commit before it writes the markers, and until then the next transaction must retry: Kafka's
+     * default pause of 100 ms would be most of a small batch's time.
      */
     private static final Duration NEXT_TRANSACTION_BACKOFF = Duration.ofMillis(10);
 
     /**
-     * Why a client could not be made: the first cause, and the property that it is most likely about. No value is in it
-     * but the brokers' addresses and the names of files: any other may be a secret in the wrong place.
+     * Why a client could not be created: the first cause, and the most likely property. It contains no values except
+     * the brokers' addresses and names of files: any other value may be a misplaced secret.
      */
     public String refused(IllegalArgumentException thrown) {
         StringBuilder all = new StringBuilder();
@@ -87,10 +88,10 @@ public record KafkaClientSettings(Map<String, String> operator, Duration publish
                         .findFirst();
     }
 
-    /** A property that is to blame if a client's words have this one among them, in lower case. */
+    /** The likely property if a client's message contains this word, in lower case. */
     private record Suspect(String word, String property) {}
 
-    /** The more telling words first. */
+    /** The more specific words first. */
     private static final List<Suspect> SUSPECTS = List.of(
             new Suspect("jaas", SaslConfigs.SASL_JAAS_CONFIG),
             new Suspect("login", SaslConfigs.SASL_JAAS_CONFIG),
@@ -102,33 +103,33 @@ public record KafkaClientSettings(Map<String, String> operator, Duration publish
             new Suspect("pem", SslConfigs.SSL_TRUSTSTORE_CERTIFICATES_CONFIG),
             new Suspect("class", ProducerConfig.INTERCEPTOR_CLASSES_CONFIG));
 
-    /** How long a question outside any batch may take: at the start, and when a lane is acquired. */
+    /** The time for a question outside any batch: at the start, and when a lane is acquired. */
     Duration askMax() {
         return publishTimeout.compareTo(ASK_AT_LEAST) > 0 ? publishTimeout : ASK_AT_LEAST;
     }
 
-    /** How long a batch may wait to hear about topics that are new to it. */
+    /** The time that a batch may wait for answers about new topics. */
     Duration lookUpMax() {
         return publishTimeout.dividedBy(4);
     }
 
-    /** How long the producer may block: for metadata, and for the end of a transaction. */
+    /** The time that the producer may block: for metadata, and for the end of a transaction. */
     Duration blockMax() {
         return publishTimeout.multipliedBy(3).dividedBy(8);
     }
 
-    /** How long after its start a batch waits for acknowledgements, so that the commit still fits. */
+    /** The time after its start until which a batch waits for acknowledgements, so that the commit still fits. */
     Duration deliveredAfterMax() {
         return publishTimeout.minus(blockMax());
     }
 
-    /** The largest record that the producer takes, as the operator sets it. */
+    /** The size of the largest record that the producer sends; the operator may set it. */
     int recordBytesMax() {
         long request = number(ProducerConfig.MAX_REQUEST_SIZE_CONFIG, 1 << 20);
         return (int) Math.min(request, number(ProducerConfig.BUFFER_MEMORY_CONFIG, 32 << 20));
     }
 
-    /** How long the producer remembers a topic that it does not write to. */
+    /** The time for which the producer remembers an unused topic. */
     Duration topicsRemembered() {
         return Duration.ofMillis(number(ProducerConfig.METADATA_MAX_IDLE_CONFIG, 5 * 60 * 1000));
     }
@@ -142,9 +143,9 @@ public record KafkaClientSettings(Map<String, String> operator, Duration publish
         Map<String, Object> properties = new HashMap<>();
         properties.put(ProducerConfig.COMPRESSION_TYPE_CONFIG, "lz4");
         properties.put(ProducerConfig.BATCH_SIZE_CONFIG, 256 * 1024);
-        properties.put(ProducerConfig.LINGER_MS_CONFIG, 0); // the batch is there already, and its end is waited for
-        // While a broker has two requests, the records that follow gather in one: it pays for requests, not for
-        // records.
+        properties.put(ProducerConfig.LINGER_MS_CONFIG, 0); // the batch is already complete
+        // While a broker has two requests, the next records gather in one: requests cost the broker work, records
+        // hardly any.
         properties.put(ProducerConfig.MAX_IN_FLIGHT_REQUESTS_PER_CONNECTION, 2);
         properties.put(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, (int) (publishTimeout.toMillis() * 3 / 4));
         properties.putAll(common(ProducerConfig.configNames()));
@@ -170,7 +171,7 @@ public record KafkaClientSettings(Map<String, String> operator, Duration publish
 
     Map<String, Object> progressReader(String isolationLevel) {
         Map<String, Object> properties = common(ConsumerConfig.configNames());
-        properties.remove(ConsumerConfig.INTERCEPTOR_CLASSES_CONFIG); // the operator's are for the producer
+        properties.remove(ConsumerConfig.INTERCEPTOR_CLASSES_CONFIG); // the operator's are for producers
         properties.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, isolationLevel);
         properties.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false);
         properties.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "none");

@@ -18,7 +18,7 @@ import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.TopicAuthorizationException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 
-/** What Kafka's errors mean for us: a topic refuses, a job is refused, or anything else, which is tried again. */
+/** Classifies Kafka's errors: a refused topic, a refused job, or any other error, after which the lane retries. */
 final class KafkaErrors {
 
     static final Refusal FORBIDDEN =
@@ -26,13 +26,13 @@ final class KafkaErrors {
 
     private KafkaErrors() {}
 
-    /** The refusal of a topic that exists and cannot be written to until its brokers are well again. */
+    /** The refusal of a topic that exists but cannot be written to until its brokers recover. */
     static Refusal unavailable(String why) {
         return new Refusal(
                 Reason.TOPIC_UNAVAILABLE, "the topic cannot be written to now: " + why + "; see after its brokers");
     }
 
-    /** Why a whole topic takes nothing now; empty if the error says nothing of the kind. */
+    /** Why a whole topic takes no jobs now; empty if the error is of another kind. */
     static Optional<Refusal> refusalOfTopic(Throwable error) {
         if (error instanceof UnknownTopicOrPartitionException) {
             return Optional.of(new Refusal(Reason.TOPIC_MISSING, "the topic does not exist; create it"));
@@ -48,9 +48,9 @@ final class KafkaErrors {
     }
 
     /**
-     * Why one job is not taken; empty if the error says nothing about the job alone.
+     * Why Kafka refuses one job; empty if the error is not about one job.
      *
-     * @param wentAlone whether no other job was sent with it, so that what is said of all of them is said of it
+     * @param wentAlone whether no other job was sent with it, so that an error for all of them is about this job
      */
     static Optional<Refusal> refusalOfJob(Throwable error, Job job, boolean wentAlone) {
         if (error instanceof RecordTooLargeException || (error instanceof RecordBatchTooLargeException && wentAlone)) {
@@ -73,8 +73,8 @@ final class KafkaErrors {
     /**
      * Makes a client.
      *
-     * @throws IllegalArgumentException if it refuses a property, with the words of the first cause: those of the others
-     *     only say that something failed. They may repeat values, see {@link KafkaClientSettings#refused}
+     * @throws IllegalArgumentException if it refuses a property, with the message of the first cause, since the outer
+     *     ones only say that something failed. The message may repeat values, see {@link KafkaClientSettings#refused}
      */
     static <T> T configured(Supplier<T> client) {
         try {
@@ -88,30 +88,30 @@ final class KafkaErrors {
         }
     }
 
-    /** Whether time ran out: a client's own time, or ours while we waited for it. */
+    /** Whether it is a timeout: the client's own, or ours while we waited for it. */
     static boolean isTimeout(Throwable cause) {
         return cause instanceof TimeoutException || cause instanceof java.util.concurrent.TimeoutException;
     }
 
-    /** What went wrong, in one line; a time-out by how long was waited. */
+    /** The error in one line; for a timeout, the time waited. */
     static String words(Duration timeout, Throwable cause) {
         return isTimeout(cause) ? "no answer within " + timeout.toMillis() + " ms" : oneLine(cause);
     }
 
-    /** The error's kind and words, without line breaks. */
+    /** The error's class and message, without line breaks. */
     static String oneLine(Throwable error) {
         return (error.getClass().getSimpleName() + ": " + error.getMessage() + behind(error))
                 .replaceAll("\\s*\\R\\s*", " ");
     }
 
-    /** What a person needs to know of an error whose own words only say that something else went wrong. */
+    /** The cause of an error whose own message does not name it. */
     private static String behind(Throwable error) {
         Throwable cause = error.getCause();
         if (cause == null) {
             return "";
         }
         if (error instanceof SslAuthenticationException) {
-            // Its words are "SSL handshake failed", whatever is wrong with the certificate.
+            // Its message is "SSL handshake failed", whatever is wrong with the certificate.
             Throwable first = cause;
             while (first.getCause() != null) {
                 first = first.getCause();

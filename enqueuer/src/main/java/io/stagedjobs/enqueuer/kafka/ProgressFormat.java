@@ -9,15 +9,15 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The bytes of a progress: a version, the channel, the batch's number, how many jobs it has, their ids as differences,
- * then one digest of eight bytes for each. Numbers are of variable length: zigzag, then seven bits a byte, the lowest
- * first. Kept in Kafka by one release and read by the next, so that it rests on no library.
+ * The bytes of a progress: a version, the channel, the batch's number, the number of its jobs, their ids as
+ * differences, then one digest of eight bytes for each. Numbers have variable length: zigzag, then seven bits per byte,
+ * the lowest first. One release writes it and the next one reads it, so the format depends on no library.
  */
 final class ProgressFormat {
 
     private static final byte VERSION = 1;
 
-    /** 64 bits, seven a byte. */
+    /** 64 bits, seven per byte. */
     private static final int NUMBER_BYTES_MAX = 10;
 
     private static final int HEAD_BYTES_MAX = 1 + 3 * NUMBER_BYTES_MAX;
@@ -27,7 +27,7 @@ final class ProgressFormat {
     private static final int LOW_BITS = 0x7f;
     private static final int MORE_FOLLOWS = 0x80;
 
-    /** Some bytes are no progress that this release knows; the message says why, to end a sentence with. */
+    /** The bytes are no progress that this release knows; the message is the end of a sentence that says why. */
     static final class UnreadableException extends Exception {
         UnreadableException(String why) {
             super(why);
@@ -36,12 +36,12 @@ final class ProgressFormat {
 
     private ProgressFormat() {}
 
-    /** The most bytes that the progress of so many jobs has. */
+    /** The largest size in bytes of the progress of this many jobs. */
     static int bytesMax(int jobs) {
         return HEAD_BYTES_MAX + jobs * ENTRY_BYTES_MAX;
     }
 
-    /** Of how many jobs the progress surely has no more bytes than that; less than 1 if of none. */
+    /** The number of jobs whose progress certainly fits into this many bytes; less than 1 if not even one does. */
     static int jobsMax(int bytes) {
         return (bytes - HEAD_BYTES_MAX) / ENTRY_BYTES_MAX;
     }
@@ -108,7 +108,7 @@ final class ProgressFormat {
     }
 
     private static void putNumber(ByteBuffer buffer, long number) {
-        long left = (number << 1) ^ (number >> 63); // small ones stay small, negative ones too
+        long left = (number << 1) ^ (number >> 63); // small numbers stay small, even negative ones
         while ((left & ~LOW_BITS) != 0) {
             buffer.put((byte) ((left & LOW_BITS) | MORE_FOLLOWS));
             left >>>= 7;

@@ -21,18 +21,18 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The lanes' progress in Kafka: a compacted topic with one partition a lane, because the open transaction of another
- * lane in the same partition would hide the last record. {@link ProgressFormat} tells what is in a record.
+ * The lanes' progress in Kafka: a compacted topic with one partition per lane, because the open transaction of another
+ * lane in the same partition would hide the last record. {@link ProgressFormat} defines the content of a record.
  */
 final class ProgressTopic {
 
-    /** What a record of progress has beside its value, at most: its own batch, key and numbers. */
+    /** The most bytes of a progress record beside its value: its own batch, key and numbers. */
     private static final int OVERHEAD_BYTES = 200;
 
-    /** How far before the end is looked first: a record, its marker, and some aborted ones. */
+    /** How far before the end to look first: a record, its marker, and some aborted ones. */
     private static final long WINDOW_FIRST = 16;
 
-    /** Batches of less would be slow; the start says so. */
+    /** Smaller batches would be slow; the start warns of that. */
     private static final int JOBS_MAX_SMALL = 1_000;
 
     private static final Logger log = LoggerFactory.getLogger(ProgressTopic.class);
@@ -43,7 +43,10 @@ final class ProgressTopic {
     private final KafkaClientSettings settings;
     private final Cluster cluster;
 
-    /** So many have a progress that is a record which the producer takes, and the topic, as far as is known. */
+    /**
+     * The number of jobs whose progress fits into a record that the producer sends and, as far as known, the topic
+     * takes.
+     */
     private volatile int jobsMax;
 
     ProgressTopic(String topic, KafkaClientSettings settings, Cluster cluster) {
@@ -58,7 +61,7 @@ final class ProgressTopic {
     }
 
     /**
-     * Says how large a record the topic takes.
+     * Sets the size of the largest record that the topic takes.
      *
      * @throws ExternalFailureException if the progress of one job would be too large
      */
@@ -85,10 +88,10 @@ final class ProgressTopic {
         }
     }
 
-    /** The progress of so many jobs was too large after all: somebody lowered the topic's limit since. */
+    /** The progress of this many jobs was too large: somebody has lowered the topic's limit. */
     synchronized void tookNot(int jobs) {
         if (jobs > jobsMax) {
-            return; // another lane has found out before
+            return; // another lane has already noticed
         }
         jobsMax = Math.max(1, jobs / 2);
         log.warn(
@@ -99,7 +102,7 @@ final class ProgressTopic {
                 jobsMax);
     }
 
-    /** The first of the jobs, so many that their progress is a record that is taken; at least one. */
+    /** The first of the jobs, as many as fit into a progress record; at least one. */
     List<Job> fitting(List<Job> jobs) {
         return jobs.subList(0, Math.min(jobsMax, jobs.size()));
     }
@@ -111,10 +114,10 @@ final class ProgressTopic {
     /**
      * The last committed progress of a lane.
      *
-     * @param fenced whether nobody else can write any more: then everything up to the end must be readable; else what
-     *     is still open is left out
+     * @param fenced whether nobody else can write any more: then everything up to the end must be readable; else it
+     *     leaves out open transactions
      * @throws ExternalFailureException if Kafka does not answer in time
-     * @throws LaneHaltedException if the last record is no progress
+     * @throws LaneHaltedException if the last record is not progress of this lane
      */
     Progress read(int lane, boolean fenced) {
         TopicPartition partition = new TopicPartition(topic, lane);
@@ -135,7 +138,7 @@ final class ProgressTopic {
             }
         } catch (KafkaException e) {
             if (KafkaErrors.isTimeout(e)) {
-                cluster.check(); // where nobody answers, that is what a person has to know
+                cluster.check(); // if no broker answers, this reports it
             }
             throw unreadable(lane, KafkaErrors.words(settings.publishTimeout(), e), e);
         }
@@ -175,7 +178,7 @@ final class ProgressTopic {
         return last;
     }
 
-    /** After fencing nothing can be open any more, unless the broker forgot to end it: that takes a person. */
+    /** After the fencing no transaction can be open, unless the broker forgot to end it: then a person must act. */
     private String whyNotToItsEnd(KafkaConsumer<byte[], byte[]> consumer, TopicPartition partition, long end) {
         long stable = consumer.endOffsets(List.of(partition)).getOrDefault(partition, end);
         if (stable >= end) {

@@ -23,33 +23,32 @@ import org.apache.kafka.common.errors.AuthorizationException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which topics exist and may be written, and what they take. Asked before the first record of a batch is sent, because
- * the producer itself would wait {@code max.block.ms} for a missing topic, and would let a broker create it with its
- * defaults.
+ * Knows which topics exist and may be written to, and what they accept. A batch asks this before it sends its first
+ * record, because the producer itself would wait {@code max.block.ms} for a missing topic, and would let a broker
+ * create it with its defaults.
  *
- * <p>Many topics are asked about in one request, and each has an answer of its own: one that fails or comes late keeps
- * no other topic's jobs back. A late answer is there for the next who asks. What is known stays true until a batch with
- * that topic meets trouble. Safe for use by many threads.
+ * <p>One request asks about many topics, and each topic has its own answer: if one fails or comes late, the jobs of
+ * other topics do not wait. A late answer serves the next question. Knowledge stays valid until a batch with that topic
+ * fails. Thread-safe.
  */
 final class Topics {
 
     /**
-     * So many partitions one batch writes to at most, and so many topics are asked about at once. Each costs a
-     * transaction a record and a marker of its own, and each topic that is new to a producer a question of the
-     * producer's.
+     * The most partitions that one batch writes to, and the most topics in one request. Each partition costs a
+     * transaction a record and a marker, and each topic that is new to a producer costs a question of the producer.
      */
     private static final int PARTITIONS_MAX = 200;
 
     /**
-     * A question without an answer for so many look-ups was asked over a connection that is none any more. A cluster
-     * that has much to say of many topics gets the time for it: a new connection would take the question back.
+     * If a question has no answer for this many look-ups, its connection is dead. A slow answer about many topics gets
+     * this time, because a new connection would cancel the question.
      */
     private static final int SILENCE_LOOK_UPS = 2;
 
-    /** The broker's own default; for topics whose configuration we may not read. */
+    /** The broker's default, for topics whose configuration we may not read. */
     private static final int MESSAGE_BYTES_DEFAULT = 1_048_588;
 
-    /** What a record has beside payload, key, name and headers, at most: more than the CloudEvents headers take. */
+    /** The most bytes of a record beside payload, key, name and headers: more than the CloudEvents headers need. */
     private static final int OVERHEAD_BYTES = 2_000;
 
     private static final int UTF8_BYTES_MAX = 4;
@@ -66,7 +65,7 @@ final class Topics {
             return System.nanoTime() - askedAt;
         }
 
-        /** Whether no answer will come any more. */
+        /** Whether no further answer can come. */
         boolean failed() {
             return description == null
                     || config == null
@@ -81,7 +80,7 @@ final class Topics {
     private final int partitionsMax;
     private final Map<String, Limits> known = new ConcurrentHashMap<>();
 
-    /** What was asked and not answered in time; lanes wait for the same answers. */
+    /** Questions without an answer in time; lanes wait for the same answers. */
     private final Map<String, Question> open = new ConcurrentHashMap<>();
 
     Topics(Cluster cluster, KafkaClientSettings settings) {
@@ -96,10 +95,10 @@ final class Topics {
         this.askMax = settings.askMax();
     }
 
-    /** The topics of some jobs as they were found. */
+    /** The state of the topics of some jobs. */
     final class Found {
 
-        /** Those that cannot be written to now, and why. */
+        /** The topics that cannot be written to now, and why. */
         final Map<String, Refusal> refused = new HashMap<>();
 
         private final List<Job> jobs;
@@ -110,9 +109,9 @@ final class Topics {
         }
 
         /**
-         * The first of the jobs, in their order, that may share a transaction; without those of topics that are
-         * refused, or of which nothing is known yet. A job that its topic might refuse goes alone, so that a refusal
-         * takes nothing along and what follows of its key has not been sent yet.
+         * The first of the jobs, in their order, that may share a transaction; without those of refused or still
+         * unknown topics. A job that its topic might refuse goes alone, so that a refusal affects no other job and no
+         * later job of its key has been sent.
          */
         List<Job> together() {
             List<Job> together = new ArrayList<>(jobs.size());
@@ -140,9 +139,9 @@ final class Topics {
     }
 
     /**
-     * Looks the topics of a batch up, as many of its first jobs as may share a transaction at most.
+     * Looks up the topics of a batch's first jobs, at most as many as may share a transaction.
      *
-     * @throws ExternalFailureException if the cluster says nothing of any of them in time
+     * @throws ExternalFailureException if the cluster answers for none of them in time
      */
     Found find(List<Job> jobs) {
         Set<String> topics = new LinkedHashSet<>();
@@ -161,7 +160,7 @@ final class Topics {
     }
 
     /**
-     * Which of these topics cannot be written to now, and why. Those of which nothing is known yet are among them.
+     * The topics that cannot be written to now, and why; includes topics that are still unknown.
      *
      * @throws ExternalFailureException if the cluster does not answer in time
      */
@@ -186,7 +185,7 @@ final class Topics {
         return refused;
     }
 
-    /** Asks anew about the topics of these jobs: after any trouble one of them may be gone, or have no leader. */
+    /** Asks anew about the topics of these jobs: after any failure one of them may be gone, or have no leader. */
     void forget(Collection<Job> jobs) {
         for (Job job : jobs) {
             known.remove(job.topic());
@@ -194,7 +193,7 @@ final class Topics {
         }
     }
 
-    /** @return the failure of a topic that has no answer; null if each has one */
+    /** @return the failure of a topic without an answer; null if each has one */
     private @Nullable ExternalFailureException find(Set<String> topics, Found found) {
         Set<String> unknown = new HashSet<>();
         for (String topic : topics) {
@@ -234,7 +233,7 @@ final class Topics {
         return unanswered;
     }
 
-    /** Sends one question for all topics about which none is on its way. */
+    /** Sends one question for all topics without one under way. */
     private Map<String, Question> ask(Set<String> topics) {
         Map<String, Question> questions = new HashMap<>();
         Set<String> toAsk = new HashSet<>();
@@ -259,7 +258,7 @@ final class Topics {
         return questions;
     }
 
-    /** A topic takes nothing now. */
+    /** A topic takes no jobs now. */
     private static final class RefusedException extends Exception {
         final Refusal refusal;
 
@@ -297,9 +296,7 @@ final class Topics {
         return limits;
     }
 
-    /**
-     * Who may not read the configuration takes it for Kafka's default: whether a job is refused is the broker's to say.
-     */
+    /** If we may not read the configuration, we assume Kafka's default; the broker decides whether it takes a job. */
     private Limits limits(TopicDescription description, @Nullable KafkaFuture<Config> config, long deadline) {
         int partitions = description.partitions().size();
         try {
@@ -317,7 +314,7 @@ final class Topics {
         }
     }
 
-    /** The largest record that a topic takes. */
+    /** The size of the largest record that a topic takes. */
     static int recordBytesMax(Config config) {
         return Math.min(
                 number(config, TopicConfig.MAX_MESSAGE_BYTES_CONFIG), number(config, TopicConfig.SEGMENT_BYTES_CONFIG));

@@ -1,4 +1,4 @@
-/** Everything that speaks to Kafka: records, topics, and which error means retry, refuse or wait. Knows no SQL. */
+/** All access to Kafka: records, topics, and which error means retry, refuse or wait. Knows no SQL. */
 @NullMarked
 package io.stagedjobs.enqueuer.kafka;
 

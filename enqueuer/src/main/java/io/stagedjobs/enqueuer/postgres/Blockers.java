@@ -15,17 +15,17 @@ import org.jooq.DSLContext;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Names the sessions that keep our statements waiting for a lock. They have to be asked for meanwhile: once the
- * statement has given up, PostgreSQL knows no more whom it waited for.
+ * Finds the sessions that keep our statements waiting for a lock. It must ask during the wait: once the statement has
+ * given up, PostgreSQL no longer knows the sessions that blocked it.
  */
 final class Blockers {
 
-    /** Of the five seconds that a statement waits at most. Most end long before. */
+    /** A part of the five seconds that a statement waits at most. Most waits end long before. */
     private static final Duration LOOK_EVERY = Duration.ofSeconds(1);
 
     private static final Duration IDLE_THREAD_MAX = Duration.ofSeconds(10);
     private static final String LOCK_NOT_AVAILABLE = "55P03";
-    private static final NamedSql BLOCKERS = NamedSql.load(Schema.PUBLIC, "blockers"); // has no table of a schema
+    private static final NamedSql BLOCKERS = NamedSql.load(Schema.PUBLIC, "blockers"); // it names no table of a schema
 
     private final Supplier<OpenTransaction> transactions;
     private final String sessions;
@@ -34,8 +34,8 @@ final class Blockers {
     private final ScheduledThreadPoolExecutor clock;
 
     /**
-     * @param transactions for the question
-     * @param sessions what the application_name of those that wait begins with
+     * @param transactions runs the question
+     * @param sessions the prefix of the waiting sessions' application_name
      */
     Blockers(Supplier<OpenTransaction> transactions, String sessions) {
         this.transactions = transactions;
@@ -49,7 +49,7 @@ final class Blockers {
         clock.allowCoreThreadTimeOut(true);
     }
 
-    /** Runs what may wait for a lock; its failure names those who kept it waiting. */
+    /** Runs work that may wait for a lock; its failure names the sessions that blocked it. */
     <T extends @Nullable Object> T named(Supplier<T> work) {
         Watch watch = new Watch();
         open.add(watch);
@@ -70,8 +70,8 @@ final class Blockers {
         }
     }
 
-    /** The clock ticks while something may wait; most of it ends between two ticks. */
-    @SuppressWarnings("FutureReturnValueIgnored") // a tick that fails costs a name in a message
+    /** The clock ticks while any statement may wait; most end between two ticks. */
+    @SuppressWarnings("FutureReturnValueIgnored") // if a tick fails, only a name in a message is missing
     private void tickSoon() {
         if (ticking.compareAndSet(false, true)) {
             clock.schedule(this::tick, LOOK_EVERY.toMillis(), TimeUnit.MILLISECONDS);
@@ -98,16 +98,16 @@ final class Blockers {
         try (OpenTransaction transaction = transactions.get()) {
             return transaction.ask("look who blocks", dsl -> of(dsl, sessions));
         } catch (RuntimeException unanswered) {
-            return null; // the statement's own failure is told anyhow
+            return null; // the statement's own failure is reported anyway
         }
     }
 
-    /** Who blocks sessions whose application_name begins so; null if nobody does. */
+    /** The sessions that block those with this prefix of application_name; null if there are none. */
     static @Nullable String of(DSLContext dsl, String sessions) {
         return BLOCKERS.query(dsl, Map.of("sessions", sessions)).fetchSingle().get("blockers", String.class);
     }
 
-    /** What was seen of one statement that may wait. One thread waits, the clock's thread looks. */
+    /** What is known about one statement that may wait. One thread waits, the clock's thread looks. */
     private static final class Watch {
         private boolean seen;
         private volatile @Nullable String blockers;

@@ -19,14 +19,14 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * How to reach the database. Options in the URL are stronger than ours.
+ * The way to the database. Options in the URL override ours.
  *
  * @param url JDBC URL; it may name several hosts
- * @param password asked for at each new connection, because it may change while a process runs
+ * @param password read for each new connection, because it may change while a process runs
  */
 public record Database(String url, Optional<String> username, Supplier<Optional<String>> password) {
 
-    /** After that a server that says nothing counts as gone: longer than any statement_timeout of the enqueuer. */
+    /** After this time a silent server counts as gone: longer than any statement_timeout of the enqueuer. */
     private static final Duration SILENCE_MAX = Duration.ofSeconds(30);
 
     /** A person may move a million jobs with one command. */
@@ -34,11 +34,12 @@ public record Database(String url, Optional<String> username, Supplier<Optional<
 
     private static final String READ_ONLY = "25006";
 
-    /** How a pooler refuses a parameter that it does not know. */
+    /** The SQLSTATE with which a pooler refuses an unknown parameter. */
     private static final String PROTOCOL_VIOLATION = "08P01";
 
     /**
-     * The pool drops a connection to a server that went away by itself; one that only reads is of no more use to us.
+     * The pool itself drops a connection to a server that went away; this also drops one to a server that became
+     * read-only.
      */
     private static final SQLExceptionOverride NOT_WITHOUT_WRITING = new SQLExceptionOverride() {
         @java.lang.Override // the interface has a type of that name
@@ -47,7 +48,7 @@ public record Database(String url, Optional<String> username, Supplier<Optional<
         }
     };
 
-    /** Of parameters, wherever they stand: people also write them as other databases want them. */
+    /** Matches secret parameters anywhere in the URL: people also write them in the form of other databases. */
     private static final Pattern SECRETS_IN_URL =
             Pattern.compile("(?i)([a-z]*(?:password|passwd|pwd|secret|token)[a-z]*=)([^&;]*)");
 
@@ -56,7 +57,7 @@ public record Database(String url, Optional<String> username, Supplier<Optional<
         return SECRETS_IN_URL.matcher(url).replaceAll("$1***");
     }
 
-    /** Words of the driver or the server, without what is a secret in the URL. */
+    /** A message of the driver or the server, without secrets of the URL. */
     private String withoutSecrets(String words) {
         String masked = words;
         Matcher secrets = SECRETS_IN_URL.matcher(url);
@@ -74,15 +75,15 @@ public record Database(String url, Optional<String> username, Supplier<Optional<
     }
 
     /**
-     * Opens one connection outside any pool, so that what is wrong is told at once.
+     * Opens one connection outside any pool, so that an error is reported at once.
      *
-     * @throws ExternalFailureException saying what is wrong and what to do
+     * @throws ExternalFailureException with the error and what to do
      */
     public Connection connect() {
         return connect(SILENCE_OF_COMMANDS_MAX);
     }
 
-    /** As {@link #connect()}; a server that says nothing for so long counts as gone. */
+    /** As {@link #connect()}; a server that is silent for this long counts as gone. */
     public Connection connect(Duration silenceMax) {
         try {
             return DriverManager.getConnection(url, properties(silenceMax));
@@ -100,8 +101,8 @@ public record Database(String url, Optional<String> username, Supplier<Optional<
     }
 
     /**
-     * Opens a connection for a pool, with what {@link Transactions} rely on set for the session. A pooler between may
-     * refuse that; then each transaction sets it.
+     * Opens a connection for a pool, with the session settings on which {@link Transactions} rely. A pooler in between
+     * may refuse them; then each transaction makes them.
      */
     Connection open(String sessionOptions) throws SQLException {
         Properties properties = properties(SILENCE_MAX);
@@ -118,7 +119,7 @@ public record Database(String url, Optional<String> username, Supplier<Optional<
         }
     }
 
-    /** The driver only says of a server that answers that it is no primary: asks it why. */
+    /** The driver only says that the server is not a primary: asks the server why. */
     SQLException explained(SQLException e) {
         if (!String.valueOf(e.getMessage()).contains("targetServerType")) {
             return e;
@@ -158,7 +159,7 @@ public record Database(String url, Optional<String> username, Supplier<Optional<
     }
 
     /**
-     * A pool that never fails at its start and keeps trying while the database is away.
+     * A pool that never fails at its start and keeps retrying while the database is down.
      *
      * @param publishTimeout how long a transaction may wait for Kafka
      */
@@ -188,11 +189,11 @@ public record Database(String url, Optional<String> username, Supplier<Optional<
         properties.setProperty("connectTimeout", "5");
         properties.setProperty("socketTimeout", String.valueOf(socketTimeout.toSeconds()));
         properties.setProperty("tcpKeepAlive", "true");
-        // The statements are few and repeated; from a prepared one's second run on, values come as bytes and not as
-        // text.
+        // The statements are few and repeated; from the second run of a prepared statement on, values come as bytes and
+        // not as text.
         properties.setProperty("prepareThreshold", "1");
         properties.setProperty("targetServerType", "primary");
-        // The hosts in any order: an old primary that came back must not be all that is ever tried.
+        // Tries the hosts in any order: otherwise it might only ever try an old primary that came back.
         properties.setProperty("loadBalanceHosts", "true");
         return properties;
     }

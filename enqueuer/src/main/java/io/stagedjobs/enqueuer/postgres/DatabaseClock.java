@@ -9,7 +9,7 @@ import java.time.OffsetDateTime;
 import org.jooq.Field;
 import org.jooq.impl.DSL;
 
-/** The database's clock in jOOQ's language: every process compares times by it. */
+/** The database's clock in jOOQ's language: every process compares times by this clock. */
 final class DatabaseClock {
 
     private DatabaseClock() {}
@@ -23,7 +23,7 @@ final class DatabaseClock {
                 "clock_timestamp() - {0} * interval '1 ms'", TIMESTAMPWITHTIMEZONE, DSL.val(duration.toMillis()));
     }
 
-    /** An age that is finite for whatever time there is, and never negative. */
+    /** An age that is finite for any time, and never negative. */
     static Field<Double> secondsSince(Field<OffsetDateTime> time) {
         return DSL.field(
                 "extract(epoch FROM clock_timestamp() - least(greatest({0}, '0001-01-01 00:00:00+00'),"
@@ -31,7 +31,7 @@ final class DatabaseClock {
                 DOUBLE, time);
     }
 
-    /** A time as RFC 3339 has it, or as PostgreSQL has it where that is impossible. */
+    /** A time in the form of RFC 3339, or in PostgreSQL's form if that is impossible. */
     static Field<String> written(Field<OffsetDateTime> time) {
         return DSL.field(
                 "coalesce(to_char({0} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), {0}::text)",

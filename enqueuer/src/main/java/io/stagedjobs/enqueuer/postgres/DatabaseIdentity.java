@@ -24,14 +24,13 @@ import org.jooq.impl.SQLDataType;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which database this is for Kafka, and the delivery mode that it works in. The mode is the database's and not a
- * process's: an at-least-once enqueuer cannot be fenced, so that the two modes must never work on one database
- * together.
+ * The database's name in Kafka, and its delivery mode. The mode belongs to the database and not to a process: an
+ * at-least-once enqueuer cannot be fenced, so the two modes must never work on one database at the same time.
  *
- * @param name unlike that of any other database, but for a copy of the cluster's files: PostgreSQL's system identifier,
- *     the database's number and {@code id}
- * @param id a random part that changes whenever the mode or the number of lanes is chosen
- * @param lanes how many there are
+ * @param name unique, except for a file copy of the cluster: PostgreSQL's system identifier, the database's number and
+ *     {@code id}
+ * @param id a random part that changes with each choice of the mode or of the number of lanes
+ * @param lanes the number of lanes
  */
 public record DatabaseIdentity(String name, String id, int lanes) {
 
@@ -45,10 +44,10 @@ public record DatabaseIdentity(String name, String id, int lanes) {
     }
 
     /**
-     * Reads it, and writes nothing.
+     * Reads it; writes nothing.
      *
      * @param delivery the mode that the settings ask for
-     * @throws ExternalFailureException with the way out, if the database works in the other mode
+     * @throws ExternalFailureException if the database is in the other mode; the message says what to do
      */
     public static DatabaseIdentity read(Connection connection, Schema schema, DeliveryMode delivery) {
         try {
@@ -76,9 +75,10 @@ public record DatabaseIdentity(String name, String id, int lanes) {
     }
 
     /**
-     * Decides the mode, if no enqueuer has done so before: called when everything else that the mode needs is there.
+     * Records the mode, if no enqueuer has done so before. Call this when everything else that the mode needs is there.
      *
-     * @throws ExternalFailureException with the way out, if another enqueuer decided otherwise meanwhile
+     * @throws ExternalFailureException if another enqueuer recorded the other mode meanwhile; the message says what to
+     *     do
      */
     public static void join(Connection connection, Schema schema, DeliveryMode delivery) {
         Tables.Delivery table = new Tables(schema).delivery;
@@ -107,7 +107,7 @@ public record DatabaseIdentity(String name, String id, int lanes) {
         }
     }
 
-    /** Jobs in a lane that nobody moves would wait for ever. */
+    /** Jobs in a lane without an owner would wait for ever. */
     private static void refuseOtherLanes(Connection connection, Schema schema, int lanes) {
         int spread = schema.lanes(connection);
         if (spread != lanes || anyBeyond(DSL.using(connection, SQLDialect.POSTGRES), schema, lanes)) {
@@ -136,13 +136,13 @@ public record DatabaseIdentity(String name, String id, int lanes) {
     }
 
     /**
-     * Changes the number of lanes, in a transaction of its own: waiting and moved-aside jobs get their new lanes. What
-     * Kafka and the database remembered of each other is forgotten, and Kafka will know the database under a new name.
+     * Changes the number of lanes, in a transaction of its own: waiting jobs and those set aside get their new lanes.
+     * It deletes the numbers of all batches, and gives the database a new name in Kafka.
      *
      * @param lanes 1 to {@value Schema#LANES_MAX}
-     * @param waiting is given a line for a person while somebody keeps a table locked
-     * @return whether anything was to be done
-     * @throws ExternalFailureException if an enqueuer lives, or ended without leaving while jobs wait
+     * @param waiting receives a line for a person while another session keeps a table locked
+     * @return whether anything changed
+     * @throws ExternalFailureException if an enqueuer is alive, or ended without leaving while jobs wait
      * @throws SchemaException if the tables stay locked
      */
     public static boolean changeLanes(
@@ -198,8 +198,7 @@ public record DatabaseIdentity(String name, String id, int lanes) {
     }
 
     /**
-     * An owner that was killed may have left a batch that Kafka holds and that is not deleted here: who forgets it
-     * repeats it.
+     * A killed owner may have left a batch that Kafka has and that is not deleted here: forgetting it would repeat it.
      */
     private static void refuseUnsettled(DSLContext dsl, Schema schema) {
         Tables tables = new Tables(schema);
@@ -224,7 +223,7 @@ public record DatabaseIdentity(String name, String id, int lanes) {
         }
     }
 
-    /** What Kafka and the database know of each other is forgotten. */
+    /** Forgets what Kafka and the database know of each other. */
     private static void beginAnew(DSLContext dsl, Schema schema) {
         Tables tables = new Tables(schema);
         dsl.deleteFrom(tables.batches.table).execute();
@@ -234,10 +233,10 @@ public record DatabaseIdentity(String name, String id, int lanes) {
     }
 
     /**
-     * Changes the mode, in a transaction of its own. What Kafka and the database remembered of each other is forgotten,
-     * and Kafka will know the database under a new name.
+     * Changes the mode, in a transaction of its own. It deletes the numbers of all batches, and gives the database a
+     * new name in Kafka.
      *
-     * @throws ExternalFailureException if an enqueuer lives: all must be stopped
+     * @throws ExternalFailureException if an enqueuer is alive: all must be stopped
      */
     public static void change(Connection connection, Schema schema, DeliveryMode delivery, long takeoverAfterMillis) {
         try {

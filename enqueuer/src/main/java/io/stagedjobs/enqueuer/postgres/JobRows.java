@@ -12,15 +12,15 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads the rows of one answer as jobs: this happens once for every job there is, so values are taken as the bytes that
- * PostgreSQL sent. Names and topics repeat from row to row, and share one string then.
+ * Reads the rows of one result as jobs. This runs for every job, so it uses the bytes that PostgreSQL sent. Names and
+ * topics that repeat from row to row share one string.
  */
 final class JobRows {
 
     /** The column after those of the job. */
     private static final int BYTES = 9;
 
-    /** Where PostgreSQL's time begins, of the Unix epoch. */
+    /** The beginning of PostgreSQL's time, counted from the Unix epoch. */
     private static final long EPOCH_SECONDS =
             Instant.parse("2000-01-01T00:00:00Z").getEpochSecond();
 
@@ -43,7 +43,7 @@ final class JobRows {
         return rows.next();
     }
 
-    /** What the statement says of the row's size. */
+    /** The row's size, computed by the statement. */
     long bytes() throws SQLException {
         return rows.getLong(BYTES);
     }
@@ -61,7 +61,7 @@ final class JobRows {
                 time(ByteBuffer.wrap(rows.getBytes(8)).getLong()));
     }
 
-    /** A time that RFC 3339 cannot say, which the table refuses, becomes the nearest one that it can. */
+    /** A time that RFC 3339 cannot express, which the table refuses, becomes the nearest one that it can. */
     private static Instant time(long sent) {
         long micros = Math.max(MICROS_MIN, Math.min(sent, MICROS_MAX));
         return Instant.ofEpochSecond(
@@ -69,7 +69,7 @@ final class JobRows {
                 Math.floorMod(micros, MICROS_PER_SECOND) * NANOS_PER_MICRO);
     }
 
-    /** A text that is mostly that of the row before. */
+    /** A text that is usually the same as in the previous row. */
     private static final class Repeated {
         private byte @Nullable [] bytes;
         private String text = "";

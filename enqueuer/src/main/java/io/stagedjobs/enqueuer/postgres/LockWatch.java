@@ -15,10 +15,10 @@ import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
 
-/** Tells a person who keeps a connection waiting for a lock, within seconds and while it waits. */
+/** Reports to a person the sessions that keep a connection waiting for a lock, within seconds and during the wait. */
 public final class LockWatch implements AutoCloseable {
 
-    /** Longer than almost every wait for a lock that is none to tell of. */
+    /** Longer than almost every ordinary wait for a lock. */
     private static final Duration LOOK_EVERY = Duration.ofSeconds(2);
 
     private final Database database;
@@ -30,11 +30,11 @@ public final class LockWatch implements AutoCloseable {
     /**
      * Watches until it is closed.
      *
-     * @param database for connections of its own, each for one question
-     * @param watched gets a name of its own in pg_stat_activity
-     * @param tell is given a line whenever somebody else blocks, on a thread of this watch
+     * @param database provides connections, one for each question
+     * @param watched gets a unique name in pg_stat_activity
+     * @param tell receives a line whenever another session blocks, on a thread of this watch
      */
-    @SuppressWarnings("FutureReturnValueIgnored") // a look that fails costs a line for a person
+    @SuppressWarnings("FutureReturnValueIgnored") // if a look fails, only a line for a person is missing
     public LockWatch(Database database, Connection watched, Consumer<String> tell) {
         this.database = database;
         this.tell = tell;
@@ -51,7 +51,7 @@ public final class LockWatch implements AutoCloseable {
         clock.scheduleWithFixedDelay(this::look, LOOK_EVERY.toMillis(), LOOK_EVERY.toMillis(), TimeUnit.MILLISECONDS);
     }
 
-    @SuppressWarnings("EmptyCatch") // whoever is watched meets what is wrong by itself
+    @SuppressWarnings("EmptyCatch") // the watched connection meets the same error itself
     private void look() {
         try (Connection connection = database.connect()) {
             String blockers = Blockers.of(DSL.using(connection, SQLDialect.POSTGRES), session);

@@ -7,15 +7,15 @@ import java.time.OffsetDateTime;
 import java.util.Optional;
 
 /**
- * A lane's row when it was locked.
+ * A lane's row at the time of its lock.
  *
- * @param at when PostgreSQL began to, by its clock
- * @param lastBatch as of the beginning of the statement that locked it
- * @param asked when it was asked to, of {@link System#nanoTime}
+ * @param at the time at which PostgreSQL began to lock it, by its clock
+ * @param lastBatch the last settled batch at the beginning of the statement that locked it
+ * @param asked the time of the request, of {@link System#nanoTime}
  */
 record LockedLane(long generation, String era, Instant at, long lastBatch, long asked) {
 
-    /** Reads the answer of the statement; empty if it locked nothing. */
+    /** Reads the statement's result; empty if it locked nothing. */
     static Optional<LockedLane> of(ResultSet row, long asked) throws SQLException {
         return row.next()
                 ? Optional.of(new LockedLane(
@@ -27,7 +27,7 @@ record LockedLane(long generation, String era, Instant at, long lastBatch, long 
                 : Optional.empty();
     }
 
-    /** By the database's clock, and not before it: what a message was under way counts too. */
+    /** The time by the database's clock, never too early: it includes the time that the message took. */
     Instant now() {
         return at.plusNanos(System.nanoTime() - asked);
     }

@@ -20,20 +20,22 @@ import org.jooq.Record;
 import org.jooq.ResultQuery;
 
 /**
- * The statement of one {@code .sql} resource beside this class. There, names stand as in psql: {@code :"schema"} and
- * the relations of {@link #RELATIONS} are put in when it is loaded, every other one ({@code :lane}, {@code :'era'}) is
- * a parameter. So a file can be pasted into psql, behind {@code EXPLAIN} too, once {@code \set} has given the names
- * their values.
+ * The statement of one {@code .sql} resource beside this class. The files use the notation of psql: loading replaces
+ * {@code :"schema"} and the relations of {@link #RELATIONS}; every other name ({@code :lane}, {@code :'era'}) is a
+ * parameter. So you can paste a file into psql, also after {@code EXPLAIN}, once you have set the names with {@code
+ * \set}.
  *
- * @param sql for JDBC and jOOQ, one line without comments
- * @param names of the parameters, in their order; a name may occur several times
+ * @param sql the text for JDBC and jOOQ, one line without comments
+ * @param names the parameters' names, in their order; a name may occur several times
  */
 record NamedSql(String sql, List<String> names) {
 
     private static final Pattern COMMENT = Pattern.compile("\\s*--.*");
     private static final Pattern NAME = Pattern.compile("(?<!:):(?:\"([a-z_]+)\"|'([a-z_]+)'|([a-z_]+))");
 
-    /** Names that stand for a relation, as text: it becomes a constant, so that PostgreSQL resolves it once a plan. */
+    /**
+     * Names that stand for a relation, as text: each becomes a constant, so that PostgreSQL resolves it once per plan.
+     */
     private static final Map<String, String> RELATIONS = Map.of(
             "jobs_table", "staged_jobs",
             "parked_table", "parked_jobs",
@@ -72,7 +74,7 @@ record NamedSql(String sql, List<String> names) {
         }
     }
 
-    /** Both in one message to the server, where names mean the same. */
+    /** Combines both in one message to the server; a name means the same in both. */
     NamedSql then(NamedSql next) {
         return new NamedSql(
                 sql + "; " + next.sql,
@@ -92,7 +94,7 @@ record NamedSql(String sql, List<String> names) {
         return dsl.resultQuery(sql, bindings(values));
     }
 
-    /** @return how many rows it changed */
+    /** @return the number of changed rows */
     int execute(DSLContext dsl, Map<String, ?> values) {
         return dsl.execute(sql, bindings(values));
     }

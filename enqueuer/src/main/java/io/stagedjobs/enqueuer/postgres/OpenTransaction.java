@@ -19,15 +19,15 @@ import org.jooq.impl.DefaultConnectionProvider;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An open transaction of ours; close rolls back what was not committed. Used by one thread at a time. What PostgreSQL
- * refuses is thrown as an {@link ExternalFailureException}.
+ * An open transaction of ours; closing it without a commit rolls it back. Use it from one thread at a time. It throws
+ * PostgreSQL's errors as {@link ExternalFailureException}.
  */
 final class OpenTransaction implements AutoCloseable {
 
     private static final Configuration JOOQ =
             new DefaultConfiguration().set(SQLDialect.POSTGRES).set(new Settings().withExecuteLogging(false));
 
-    /** A release of PostgreSQL, the first whose pg_logical_emit_message can flush. */
+    /** The first release of PostgreSQL whose pg_logical_emit_message can flush. */
     private static final int FLUSHES_MESSAGES_SINCE = 17;
 
     private final Connection connection;
@@ -39,24 +39,24 @@ final class OpenTransaction implements AutoCloseable {
         this.prelude = prelude;
     }
 
-    /** Reads the rows of an answer. */
+    /** Reads the rows of a result. */
     interface Rows<T extends @Nullable Object> {
         T read(ResultSet rows) throws SQLException;
     }
 
-    /** Reads several answers to one message, in the order of its statements. */
+    /** Reads several results of one message, in the order of its statements. */
     interface Answers<T extends @Nullable Object> {
         T read(Next next) throws SQLException;
     }
 
-    /** Goes from one answer to the next. */
+    /** Goes from one result to the next. */
     interface Next {
 
         /** The rows of the next statement. */
         ResultSet rows() throws SQLException;
     }
 
-    /** Whether PostgreSQL can put its log on disk by the message that reads. */
+    /** Whether PostgreSQL can flush its log in the message that reads. */
     boolean flushesWithRead() {
         try {
             return connection.getMetaData().getDatabaseMajorVersion() >= FLUSHES_MESSAGES_SINCE;
@@ -75,12 +75,12 @@ final class OpenTransaction implements AutoCloseable {
         }
     }
 
-    /** As {@link #ask}, for what every batch asks, without what jOOQ costs for each row. */
+    /** As {@link #ask}, for statements of every batch, without jOOQ's cost per row. */
     <T extends @Nullable Object> T query(String what, NamedSql sql, Map<String, ?> values, Rows<T> rows) {
         return queries(what, sql, values, next -> rows.read(next.rows()));
     }
 
-    /** Several statements in one message to the server; each sees what those before it have done. */
+    /** Several statements in one message to the server; each sees the effects of the earlier ones. */
     <T extends @Nullable Object> T queries(String what, NamedSql sql, Map<String, ?> values, Answers<T> answers) {
         int skip = prelude.statements();
         try (PreparedStatement statement = prepared(sql.sql(), sql.bindings(values))) {
@@ -94,7 +94,7 @@ final class OpenTransaction implements AutoCloseable {
         }
     }
 
-    /** As {@link #queries}, for statements the first of which answers with a number of rows. */
+    /** As {@link #queries}, if the first statement returns a number of rows. */
     int update(String what, NamedSql sql, Map<String, ?> values) {
         try {
             sendPrelude();
@@ -127,7 +127,7 @@ final class OpenTransaction implements AutoCloseable {
         return statement;
     }
 
-    /** A point to which {@link #backTo} takes the transaction back. */
+    /** A savepoint to which {@link #backTo} rolls the transaction back. */
     Savepoint savepoint() {
         try {
             return connection.setSavepoint();
@@ -153,18 +153,18 @@ final class OpenTransaction implements AutoCloseable {
         }
     }
 
-    /** Rolls back, a no-op after a commit, and gives the connection back. */
+    /** Rolls back, unless committed, and gives the connection back. */
     @Override
     @SuppressWarnings("EmptyCatch") // the pool drops a broken connection, and PostgreSQL rolls it back
     public void close() {
         try (connection) {
             connection.rollback();
         } catch (SQLException broken) {
-            // nothing is left to do for this transaction
+            // there is nothing left to do for this transaction
         }
     }
 
-    /** Goes through the answers of one execution. */
+    /** Goes through the results of one execution. */
     private static final class RowsOf implements Next {
         private final PreparedStatement statement;
         private boolean begun;

@@ -12,18 +12,18 @@ import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DSL;
 
 /**
- * Enqueuers that connect under several roles. One that is stopped in mid-batch keeps its lane locked until its session
- * is ended, which PostgreSQL allows to members of its role and of pg_signal_backend only.
+ * Checks for enqueuers that connect under other roles. An enqueuer that is stopped in mid-batch keeps its lane locked
+ * until its session is ended, and PostgreSQL allows that only to members of its role and of pg_signal_backend.
  */
 public final class OtherRoles {
 
     private OtherRoles() {}
 
     /**
-     * Looks for living enqueuers whose sessions this role may not end, or whose role may not end ours. Behind a pooler,
-     * which shares sessions, none is found.
+     * Finds live enqueuers whose sessions this role may not end, or whose role may not end ours. Behind a pooler, which
+     * shares sessions, it finds none.
      *
-     * @return what to tell a person, one line; empty if there are none
+     * @return one line for a person; empty if there are none
      */
     public static Optional<String> warning(Connection connection, Schema schema, Duration takeoverAfter) {
         try {

@@ -21,14 +21,14 @@ import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The person's side of what was moved aside: look, requeue, discard. What changes rows does so lane by lane, each in a
- * transaction that holds the lane's lock and gives the lane a new generation, so that its owner begins again with what
- * is there then. It uses one connection, of one thread.
+ * An operator's access to jobs that are set aside: list, requeue, discard. Changes run lane by lane. Each transaction
+ * holds the lane's lock and gives the lane a new generation, so that its owner begins again with the new state. Uses
+ * one connection, from one thread.
  */
 public final class ParkedJobs {
 
     /**
-     * Which jobs are meant; what is null or empty does not restrict.
+     * The chosen jobs; a null or empty part does not restrict them.
      *
      * @param ids of staged jobs
      * @param state {@code held} or {@code parked}
@@ -51,7 +51,7 @@ public final class ParkedJobs {
         }
     }
 
-    /** A job that was moved aside, without its payload. */
+    /** A job that is set aside, without its payload. */
     public record Entry(
             long id,
             String jobId,
@@ -68,12 +68,12 @@ public final class ParkedJobs {
             double parkedSecondsAgo) {}
 
     /**
-     * What a change did.
+     * The result of a change.
      *
      * @param requeued jobs that are staged again
      * @param discarded jobs that are gone
-     * @param held of the discarded ones, those that would have returned by themselves
-     * @param followed of the requeued ones, those that were not chosen: they only followed one that was
+     * @param held those of the discarded ones that would have returned by themselves
+     * @param followed those of the requeued ones that were not chosen: they only followed a chosen one
      * @param kept chosen jobs that stay, because an earlier job of their key stays
      */
     public record Change(int requeued, int discarded, int held, int followed, int kept) {
@@ -96,7 +96,7 @@ public final class ParkedJobs {
     private final Tables.Parked earlier;
     private final Tables.Lanes lanes;
 
-    /** Works on a connection in autocommit mode, which stays the caller's to close. */
+    /** Works on a connection in autocommit mode, which the caller must close. */
     public ParkedJobs(Connection connection, Schema schema) {
         Tables tables = new Tables(schema);
         this.dsl = DSL.using(connection, SQLDialect.POSTGRES);
@@ -106,12 +106,12 @@ public final class ParkedJobs {
         this.lanes = tables.lanes;
     }
 
-    /** How many there are. */
+    /** The number of such jobs. */
     public long count(Selection selection) {
         return Transactions.asked("count jobs moved aside", () -> dsl.fetchCount(parked.table, selection.in(parked)));
     }
 
-    /** The first of them, in id order. */
+    /** The first such jobs, in id order. */
     public List<Entry> list(Selection selection, int limit) {
         return Transactions.asked("read jobs moved aside", () -> dsl.select(
                         parked.id,
@@ -134,7 +134,7 @@ public final class ParkedJobs {
                 .fetch(Records.mapping(Entry::new)));
     }
 
-    /** The payload of one of them; empty if the job is not there or is a tombstone. */
+    /** The payload of one such job; empty if the job is missing or is a tombstone. */
     public Optional<byte[]> payload(long id) {
         return Transactions.asked("read a payload", () -> dsl.select(parked.payload)
                 .from(parked.table)
@@ -142,31 +142,31 @@ public final class ParkedJobs {
                 .fetchOptional(parked.payload));
     }
 
-    /** What {@link #requeue} would do now. Reads only, and waits for nobody. */
+    /** The result that {@link #requeue} would have now. Only reads, and waits for nobody. */
     public Change wouldRequeue(Selection selection) {
         Counted counted = counted(selection);
         return new Change(counted.free + counted.following, 0, 0, counted.following, counted.parked - counted.free);
     }
 
-    /** What {@link #discard} would do now. Reads only, and waits for nobody. */
+    /** The result that {@link #discard} would have now. Only reads, and waits for nobody. */
     public Change wouldDiscard(Selection selection) {
         Counted counted = counted(selection);
         return new Change(counted.following, counted.parked + counted.held, counted.held, counted.following, 0);
     }
 
     /**
-     * What a selection means.
+     * The effect of a selection.
      *
      * @param parked chosen parked jobs
-     * @param free of these, those that follow nothing that stays
-     * @param following jobs that are not chosen, only followed, and follow nothing that stays
+     * @param free those of them that follow no job that stays
+     * @param following jobs that are not chosen, only follow others, and follow no job that stays
      * @param held chosen held jobs
      */
     private record Counted(int parked, int free, int following, int held) {}
 
-    /** Index parked_jobs_key, one probe a parked job of the lanes concerned. */
+    /** Index parked_jobs_key, one probe per parked job of the affected lanes. */
     private Counted counted(Selection selection) {
-        // Without a key, whether a job has this key is unknown, which counts as no.
+        // For a job without a key this comparison is unknown, which counts as false.
         Condition chosen = DSL.condition(DSL.coalesce(DSL.field(selection.in(parked)), DSL.inline(false)));
         Condition free = isParked(parked).andNot(followsOther(selection));
         return Transactions.asked("count jobs moved aside", () -> dsl.select(
@@ -190,7 +190,9 @@ public final class ParkedJobs {
         return jobs.reason.ne(DSL.inline(Refusal.Reason.FOLLOWS.label()));
     }
 
-    /** That an earlier job of the key is parked through its own fault: index parked_jobs_key. False without a key. */
+    /**
+     * Whether an earlier job of the key is parked for a reason of its own: index parked_jobs_key. False without a key.
+     */
     private Condition follows(Condition further) {
         return DSL.exists(DSL.selectOne()
                 .from(earlier.table)
@@ -205,7 +207,7 @@ public final class ParkedJobs {
                         further));
     }
 
-    /** That it follows a job that is not chosen. */
+    /** Whether it follows a job that is not chosen. */
     private Condition followsOther(Selection selection) {
         return follows(DSL.not(selection.in(earlier)));
     }
@@ -215,7 +217,7 @@ public final class ParkedJobs {
     }
 
     /**
-     * Stages parked jobs again, with id, identity and time as they were, and with them what only followed them. A job
+     * Stages parked jobs again, with unchanged id, identity and time, and also the jobs that only followed them. A job
      * stays if an earlier one of its key stays.
      */
     public Change requeue(Selection selection) {
@@ -228,7 +230,7 @@ public final class ParkedJobs {
         });
     }
 
-    /** Deletes jobs that were moved aside. Parked jobs that only followed them are staged again. */
+    /** Deletes jobs that are set aside, and stages parked jobs again that only followed them. */
     public Change discard(Selection selection) {
         return laneByLane("discard", selection, (transaction, lane) -> {
             Condition chosen = lane.and(selection.in(parked));
@@ -239,7 +241,7 @@ public final class ParkedJobs {
         });
     }
 
-    /** Stages again what follows nothing any more. */
+    /** Stages jobs again that no longer follow any job. */
     private int putBackFollowers(DSLContext transaction, Condition lane) {
         return putBack(
                 transaction, lane.and(isParked(parked)).andNot(ownFault(parked)).andNot(follows(DSL.trueCondition())));
@@ -286,7 +288,7 @@ public final class ParkedJobs {
             DSLContext transaction = configuration.dsl();
             transaction.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE");
             transaction.execute("SET LOCAL synchronous_commit = on");
-            transaction.execute("SET LOCAL lock_timeout = '30s'"); // a batch of the owner may be open
+            transaction.execute("SET LOCAL lock_timeout = '30s'"); // the owner may have a batch open
             transaction
                     .selectOne()
                     .from(lanes.table)

@@ -9,21 +9,20 @@ import org.jooq.SQLDialect;
 import org.jooq.impl.DSL;
 
 /**
- * What an operator has paused. Each method is one statement, committed by itself; enqueuers follow with their next
- * heartbeat.
+ * The operator's pauses. Each method is one statement, committed by itself; enqueuers follow with their next heartbeat.
  */
 public final class PausedTopics {
 
     private final DSLContext dsl;
     private final Tables.Pauses pauses;
 
-    /** Works on a connection in autocommit mode, which stays the caller's to close. */
+    /** Works on a connection in autocommit mode, which the caller must close. */
     public PausedTopics(Connection connection, Schema schema) {
         this.dsl = DSL.using(connection, SQLDialect.POSTGRES);
         this.pauses = new Tables(schema).pauses;
     }
 
-    /** @return false if it was paused already */
+    /** @return false if it was already paused */
     public boolean pause(String topic) {
         return changed(
                 "pause", dsl.insertInto(pauses.table).set(pauses.topic, topic).onConflictDoNothing());

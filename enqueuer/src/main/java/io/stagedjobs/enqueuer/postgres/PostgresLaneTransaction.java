@@ -29,7 +29,7 @@ import org.jooq.SelectConditionStep;
 import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
 
-/** A transaction of PostgreSQL that has locked the lane's row. */
+/** A PostgreSQL transaction that has locked the lane's row. */
 final class PostgresLaneTransaction implements LaneTransaction {
 
     private final OpenTransaction transaction;
@@ -39,13 +39,13 @@ final class PostgresLaneTransaction implements LaneTransaction {
     private final LockedLane locked;
     private @Nullable Supplier<Deletion> deletion;
 
-    /** What is being deleted meanwhile, and the way back. */
+    /** The deletion under way, and the savepoint before it. */
     private record Deletion(Savepoint before, int rows) {}
 
     /**
      * Works in {@code transaction}, in which the lane is locked.
      *
-     * @param others for what needs a transaction of its own
+     * @param others opens other transactions where needed
      */
     PostgresLaneTransaction(
             OpenTransaction transaction, Transactions others, Statements sql, int lane, LockedLane locked) {
@@ -81,7 +81,7 @@ final class PostgresLaneTransaction implements LaneTransaction {
 
     @Override
     public List<Row> present(Collection<Long> ids) {
-        // Primary keys; no lock beyond the lane's, which keeps everybody else from deleting.
+        // Primary keys; needs only the lane's lock, which keeps all others from deleting.
         return ask("look for published jobs", dsl -> present(dsl, sql.tables.stagedJobs, ids)
                 .unionAll(present(dsl, sql.tables.parkedJobs, ids))
                 .fetch(Records.mapping(Row::new)));
@@ -121,10 +121,10 @@ final class PostgresLaneTransaction implements LaneTransaction {
     }
 
     /**
-     * Reads once more if the first statement found jobs too large for it.
+     * Reads again if the first statement found jobs that are too large for it.
      *
-     * <p>A writer that commits with synchronous_commit = off shows rows before its commit is on disk, and a crash would
-     * take them back after Kafka has them. So the log is put on disk up to what was read.
+     * <p>If a writer commits with synchronous_commit = off, its rows are visible before its commit is on disk. A crash
+     * could undo the commit after Kafka has the jobs. So this flushes the log up to the rows that were read.
      */
     Read completed(Optional<Read> first, Selection selection) {
         Read read = first.orElseGet(
@@ -136,7 +136,7 @@ final class PostgresLaneTransaction implements LaneTransaction {
         return read;
     }
 
-    /** A commit of our own, with something to write, puts the log on disk up to here. */
+    /** Our own commit, if it writes something, flushes the log up to this point. */
     static void flushLog(OpenTransaction transaction, Transactions others, Statements sql) {
         boolean flushed = transaction.query(
                 "look how far the log is on disk",
@@ -148,7 +148,7 @@ final class PostgresLaneTransaction implements LaneTransaction {
         }
     }
 
-    /** The transaction, which nothing else uses now. */
+    /** The transaction, which no other thread uses now. */
     private OpenTransaction idle() {
         if (deletion != null) {
             begun();
@@ -310,7 +310,7 @@ final class PostgresLaneTransaction implements LaneTransaction {
         try {
             idle();
         } catch (RuntimeException failed) {
-            // nothing is left to do for this deletion
+            // there is nothing left to do for this deletion
         }
         transaction.close();
     }

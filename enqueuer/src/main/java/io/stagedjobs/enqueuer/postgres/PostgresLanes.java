@@ -41,7 +41,7 @@ public final class PostgresLanes implements Lanes {
     /**
      * Works on connections of a pool.
      *
-     * @param takeoverAfter an enqueuer whose row is older than this lives no more
+     * @param takeoverAfter an enqueuer whose row is older than this is dead
      * @param publishTimeout how long a claimed batch may wait for Kafka
      */
     public PostgresLanes(
@@ -82,7 +82,7 @@ public final class PostgresLanes implements Lanes {
         }
     }
 
-    /** @return the roles of those whose sessions this role may not end */
+    /** @return the roles whose sessions this role may not end */
     private List<String> endOrphans(DSLContext dsl, int lane, Map<String, Object> values) {
         List<@Nullable String> spared = sql.endOrphans.query(dsl, values).fetch("spared", String.class);
         long ended = spared.stream().filter(Objects::isNull).count();
@@ -110,7 +110,7 @@ public final class PostgresLanes implements Lanes {
         return transactions.call("look how far ids are settled", dsl -> {
             Record last = sql.lastId.query(dsl, Map.of()).fetchSingle();
             if (!sql.logFlushed.query(dsl, Map.of()).fetchSingle().get("flushed", boolean.class)) {
-                sql.writeToLog.execute(dsl, Map.of()); // the commit puts it on disk with all that is before it
+                sql.writeToLog.execute(dsl, Map.of()); // the commit flushes it with everything before it
             }
             return new Reading(
                     last.get("era", String.class),
@@ -123,7 +123,7 @@ public final class PostgresLanes implements Lanes {
     public Optional<LaneTransaction> begin(int lane, long generation) {
         return opened(lane, transaction -> {
             long asked = System.nanoTime();
-            // A statement of its own before any row is read: what waited for the lock must not fix the snapshot.
+            // A separate statement before the read: a statement that waited for the lock would have an old snapshot.
             Optional<LockedLane> locked = transactions.waiting(() -> transaction.query(
                     "lock lane " + lane, sql.lock, Map.of("lane", lane), row -> LockedLane.of(row, asked)));
             if (locked.isPresent() && locked.get().generation() == generation) {
@@ -145,7 +145,7 @@ public final class PostgresLanes implements Lanes {
         }
     }
 
-    /** The answers to the one message of a claim. */
+    /** The results of a claim's single message. */
     private record Claimed(Optional<LockedLane> locked, Optional<Read> read) {}
 
     @Override
@@ -160,7 +160,7 @@ public final class PostgresLanes implements Lanes {
         values.put("writers", selection.exceptions().toArray(new String[0]));
         return opened(lane, transaction -> {
             long asked = System.nanoTime();
-            // In READ COMMITTED each statement has a snapshot of its own: that of the read is later than the lock.
+            // In READ COMMITTED each statement has its own snapshot: the read's snapshot is later than the lock.
             Claimed claimed = transactions.waiting(() -> transaction.queries(
                     "claim jobs of lane " + lane,
                     message.in(transaction),

@@ -25,19 +25,19 @@ public final class PostgresMembership implements Membership {
 
     private static final Logger log = LoggerFactory.getLogger(PostgresMembership.class);
 
-    /** Up to here the backlog is counted, beyond it PostgreSQL's estimate has to do. */
+    /** The backlog is counted up to this number; beyond it PostgreSQL's estimate is used. */
     private static final int BACKLOG_COUNTED_MAX = 100_000;
 
-    /** Times of {@code takeover.after}. */
+    /** Multiples of {@code takeover.after}. */
     private static final int FORGOTTEN_AFTER = 100;
 
     /**
-     * Who this enqueuer is.
+     * The identity of this enqueuer.
      *
      * @param id a new one for each start
      * @param name for people, for example host and process id
-     * @param delivery as it is configured
-     * @param database which one it was when the enqueuer started: its {@link DatabaseIdentity#id}
+     * @param delivery the configured mode
+     * @param database the {@link DatabaseIdentity#id} of the database when the enqueuer started
      */
     public record Identity(UUID id, String name, DeliveryMode delivery, String database) {}
 
@@ -69,7 +69,7 @@ public final class PostgresMembership implements Membership {
             if (renewed == 0) {
                 register(dsl);
             }
-            // Long after anybody could have counted them among the living.
+            // Much later than any enqueuer could still count them as alive.
             dsl.deleteFrom(all.table)
                     .where(all.seenAt.lt(DatabaseClock.ago(takeoverAfter.multipliedBy(FORGOTTEN_AFTER))))
                     .execute();
@@ -102,8 +102,8 @@ public final class PostgresMembership implements Membership {
     }
 
     /**
-     * Once forgotten, it is as one that comes: what it owned and nobody took meanwhile is still its own, since no
-     * generation has changed; what was taken it meets under a newer one.
+     * If its row was deleted, it registers like a new enqueuer. It still owns the lanes that nobody took, since their
+     * generation has not changed; the taken lanes have a newer generation.
      */
     private void register(DSLContext dsl) {
         if (registered) {
@@ -133,7 +133,7 @@ public final class PostgresMembership implements Membership {
     @Override
     public Backlog backlog() {
         return transactions.call("measure the backlog", dsl -> {
-            dsl.execute("SET LOCAL lock_timeout = '200ms'"); // a table that is locked must not delay the heartbeat
+            dsl.execute("SET LOCAL lock_timeout = '200ms'"); // a locked table must not delay the heartbeat
             double seconds = sql.oldestAge.query(dsl, Map.of()).fetchSingle().get("seconds", double.class);
             return new Backlog(
                     count(dsl, tables.stagedJobs),

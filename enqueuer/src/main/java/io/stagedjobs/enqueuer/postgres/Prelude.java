@@ -3,11 +3,11 @@ package io.stagedjobs.enqueuer.postgres;
 import java.util.List;
 
 /**
- * What travels in front of the first statement of a transaction, in the same message.
+ * The statements in front of the first statement of a transaction, in the same message.
  *
- * @param sql statements, each with its semicolon; empty if the session has it all
- * @param statements how many of them, each of which has an answer
- * @param bindings of {@code sql}, in its order
+ * @param sql the statements, each with its semicolon; empty if the session already has all settings
+ * @param statements their number; each has a result
+ * @param bindings the parameters of {@code sql}, in their order
  */
 record Prelude(String sql, int statements, List<String> bindings) {
     static final Prelude NONE = new Prelude("", 0, List.of());

@@ -12,10 +12,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Opens the connections of one pool: with the password as it is now, and never to an older timeline than it has seen.
+ * Opens the connections of one pool: with the current password, and never to an older timeline than it has seen.
  *
- * <p>A promoted standby begins a new timeline (PostgreSQL, "Continuous Archiving"). A former primary that comes back
- * is on the old one; it accepts writers, and holds jobs that its successor has published already.
+ * <p>A promoted standby begins a new timeline (PostgreSQL, "Continuous Archiving"). A former primary that comes back is
+ * on the old one; it accepts writers, and holds jobs that its successor has already published.
  */
 final class PrimaryOnlyDataSource extends PGSimpleDataSource {
 
@@ -29,7 +29,7 @@ final class PrimaryOnlyDataSource extends PGSimpleDataSource {
     private final String sessionOptions;
     private final AtomicLong newest = new AtomicLong();
 
-    /** Of {@link System#nanoTime}; 0 while connections are made. */
+    /** A time of {@link System#nanoTime}; 0 while connections succeed. */
     private final AtomicLong failingSince = new AtomicLong();
 
     private volatile Runnable onChange = () -> {};
@@ -40,7 +40,7 @@ final class PrimaryOnlyDataSource extends PGSimpleDataSource {
         this.sessionOptions = sessionOptions;
     }
 
-    /** What to do when PostgreSQL failed over: connections that are open may lead to the former primary. */
+    /** Runs when PostgreSQL failed over: open connections may lead to the former primary. */
     void whenTimelineChanges(Runnable action) {
         onChange = action;
     }
@@ -68,7 +68,7 @@ final class PrimaryOnlyDataSource extends PGSimpleDataSource {
         }
     }
 
-    /** How long it has been so, if that is worth a word. */
+    /** How long this has lasted, if that is worth mentioning. */
     private String since() {
         long now = System.nanoTime();
         failingSince.compareAndSet(0, now);

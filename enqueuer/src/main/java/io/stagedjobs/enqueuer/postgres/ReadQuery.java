@@ -15,16 +15,16 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * One statement that reads the next jobs of a lane, and how its rows are understood.
+ * One statement that reads the next jobs of a lane, with the reader of its rows.
  *
  * @param <S> the ways to send it
- * @param values of its parameters
+ * @param values the values of its parameters
  * @param rows empty if one of the jobs exceeds its share of the bytes and came without its payload: then {@link #sized}
  *     reads
  */
 record ReadQuery<S>(S sql, Map<String, Object> values, OpenTransaction.Rows<Optional<Read>> rows) {
 
-    /** The cheapest statement for that selection. */
+    /** The cheapest statement for this selection. */
     static ReadQuery<JobRead> of(Statements sql, int lane, Selection selection) {
         return selection.blocked().isNothing() ? small(sql, lane, selection) : sized(sql, lane, selection);
     }
@@ -38,7 +38,7 @@ record ReadQuery<S>(S sql, Map<String, Object> values, OpenTransaction.Rows<Opti
                 answer -> readSmall(answer, share, limits));
     }
 
-    /** Sums sizes up, so that it ends at the bound of the bytes; leaves out what is blocked. */
+    /** Sums up sizes and ends at the limit of bytes; leaves out blocked jobs. */
     static ReadQuery<JobRead> sized(Statements sql, int lane, Selection selection) {
         BatchLimits limits = selection.limits();
         Blocked blocked = selection.blocked();

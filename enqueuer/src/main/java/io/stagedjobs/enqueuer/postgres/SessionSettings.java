@@ -14,23 +14,23 @@ import java.util.stream.Collectors;
 import org.postgresql.PGConnection;
 
 /**
- * What the enqueuer's transactions rely on, whatever the role's defaults are. Where the connection is direct, the
- * session has it from its beginning. Behind a pooler, which shares sessions, it is set inside each transaction
- * ({@code SET LOCAL}).
+ * The settings on which the enqueuer's transactions rely, whatever the role's defaults are. A direct connection sets
+ * them for the session at its start. Behind a pooler, which shares sessions, each transaction sets them ({@code SET
+ * LOCAL}).
  */
 final class SessionSettings {
 
     /** Every other name is qualified. */
     static final String SEARCH_PATH = "pg_catalog";
 
-    /** Set for a session when it begins, by {@link Database#open}: a connection that has it needs no prelude. */
+    /** Set at the start of a session, by {@link Database#open}: a connection that has it needs no prelude. */
     private static final String PINNED = "staged_jobs.pinned";
 
     private static final Map<String, String> RELIED_ON = new TreeMap<>(Map.of(
             "synchronous_commit", "on", // a deletion that Kafka relies on must survive a crash
             "lock_timeout", "5s",
             "statement_timeout", "20s",
-            // Statistics of an empty table must not decide how a million rows are read: the primary key, always.
+            // Always the primary key: statistics of an empty table must not decide how a million rows are read.
             "enable_seqscan", "off",
             "enable_bitmapscan", "off",
             "enable_hashjoin", "off",
@@ -39,15 +39,12 @@ final class SessionSettings {
 
     private final String setLocally;
 
-    /**
-     * By physical connection, whether its session was pinned; a pooler between may have dropped what it was to begin
-     * with.
-     */
+    /** By physical connection, whether its session has the settings; a pooler in between may have dropped them. */
     private final Map<PGConnection, Boolean> pinned = Collections.synchronizedMap(new WeakHashMap<>());
 
     /**
-     * @param publishTimeout how long a batch may wait for Kafka: PostgreSQL ends a transaction of ours that stays idle
-     *     for much longer, which happens only to a stopped process
+     * @param publishTimeout how long a batch may wait for Kafka: PostgreSQL ends a transaction of ours that is idle for
+     *     much longer, which happens only if the process is stopped
      */
     SessionSettings(Duration publishTimeout) {
         this.setLocally = reliedOn(publishTimeout).entrySet().stream()
@@ -66,8 +63,8 @@ final class SessionSettings {
     }
 
     /**
-     * The startup options by which a session has from its beginning what transactions rely on. A pooler may refuse
-     * them, or drop them without a word: the last one tells.
+     * The startup options that make these settings for a session. A pooler may refuse them, or silently drop them: the
+     * last one shows that.
      */
     static String startupOptions(Duration publishTimeout) {
         return reliedOn(publishTimeout).entrySet().stream()
@@ -77,7 +74,7 @@ final class SessionSettings {
                 + " -c search_path=" + SEARCH_PATH + " -c " + PINNED + "=on";
     }
 
-    /** What a transaction on that connection has to set, its name in pg_stat_activity among it. */
+    /** The settings that a transaction on that connection must make, including its name in pg_stat_activity. */
     Prelude prelude(Connection connection, String applicationName) throws SQLException {
         PGConnection session = connection.unwrap(PGConnection.class);
         if (isPinned(session, connection)) {
@@ -88,7 +85,7 @@ final class SessionSettings {
                             1,
                             List.of(applicationName));
         }
-        // PostgreSQL tells its search_path from release 18 on.
+        // PostgreSQL reports its search_path from release 18 on.
         String searchPath =
                 SEARCH_PATH.equals(session.getParameterStatus("search_path")) ? "" : local("search_path", SEARCH_PATH);
         return new Prelude(

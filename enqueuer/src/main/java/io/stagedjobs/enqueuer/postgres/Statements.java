@@ -4,9 +4,9 @@ import io.stagedjobs.schema.Schema;
 import io.stagedjobs.schema.Tables;
 
 /**
- * The statements of the enqueuer whose plans and locks are the point, each in a file of its name that says which index
- * it needs and which rows it locks. All others are written in jOOQ's language, with {@link #tables}. Times are compared
- * by the database's clock only.
+ * The enqueuer's statements whose plans and locks matter, each in a file of its name that states its index and its
+ * locks. All others are written in jOOQ's language, with {@link #tables}. Times are compared only by the database's
+ * clock.
  */
 final class Statements {
 

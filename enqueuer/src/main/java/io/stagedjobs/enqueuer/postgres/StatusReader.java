@@ -22,12 +22,12 @@ import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads what waits and who works, for people and for {@code drain}. Reads only, needs no more than the observer's
- * privileges, and never a payload. It uses one connection, of one thread.
+ * Reads the backlog, the lanes and the enqueuers, for people and for {@code drain}. It only reads, needs only the
+ * observer's rights, and never reads a payload. Uses one connection, from one thread.
  */
 public final class StatusReader {
 
-    /** Whoever looks does not queue for long behind one who has locked a table. */
+    /** A reader does not wait long for a session that has locked a table. */
     static final Duration LOCKED_MAX = Duration.ofSeconds(5);
 
     /** As a number that a large table does not exceed. */
@@ -40,7 +40,7 @@ public final class StatusReader {
     private final Schema schema;
     private final Connection connection;
 
-    /** Works on a connection in autocommit mode, which stays the caller's to close. */
+    /** Works on a connection in autocommit mode, which the caller must close. */
     public StatusReader(Connection connection, Schema schema) {
         this.connection = connection;
         this.dsl = DSL.using(connection, SQLDialect.POSTGRES);
@@ -51,8 +51,8 @@ public final class StatusReader {
     }
 
     /**
-     * Everything at one look, in a transaction of its own, so that no job is counted twice or left out. Counts are
-     * exact: it goes through {@code staged_jobs} and {@code parked_jobs} once each.
+     * Reads everything in one transaction, so that no job is counted twice or left out. Counts are exact: it scans
+     * {@code staged_jobs} and {@code parked_jobs} once each.
      *
      * @param patience how long a statement may take; for a lock it waits no longer than {@link #LOCKED_MAX}
      */
@@ -139,7 +139,7 @@ public final class StatusReader {
         }
     }
 
-    /** How many jobs are staged or moved aside now. */
+    /** The number of jobs that are staged or set aside now. */
     public long count() {
         Field<Long> all = DSL.field(DSL.select(COUNT).from(jobs.table))
                 .plus(DSL.field(DSL.select(COUNT).from(parked.table)));
@@ -151,7 +151,7 @@ public final class StatusReader {
         return pauses().contains(Membership.ALL_TOPICS);
     }
 
-    /** What an operator has paused; {@code *} stands for everything. */
+    /** The operator's pauses; {@code *} stands for everything. */
     public Set<String> pauses() {
         Tables.Pauses pauses = tables.pauses;
         return Transactions.asked(
@@ -160,7 +160,7 @@ public final class StatusReader {
     }
 
     /**
-     * The highest id drawn so far: every job that is committed now has it or a lower one, every later job a higher one.
+     * The highest id drawn so far: every job committed now has this id or a lower one, every later job a higher one.
      */
     public long lastId() {
         Tables.IdSequence ids = tables.idSequence;
@@ -183,7 +183,7 @@ public final class StatusReader {
                                 .asTable("first")))));
     }
 
-    /** The jobs up to that id that were moved aside, most first. */
+    /** The jobs up to that id that are set aside, most first. */
     public List<Aside> aside(long lastId) {
         return Transactions.asked("count what is moved aside", () -> dsl.select(
                         parked.topic,
@@ -214,13 +214,13 @@ public final class StatusReader {
     }
 
     /**
-     * What waits and who works.
+     * The backlog, the lanes and the enqueuers.
      *
      * @param schemaVersion the installed one
-     * @param backlog jobs that wait
-     * @param oldestAgeSeconds since the oldest of them was staged
+     * @param backlog the number of waiting jobs
+     * @param oldestAgeSeconds the age of the oldest of them
      * @param topics of the jobs that wait, most jobs first
-     * @param aside what was moved aside, most jobs first
+     * @param aside the jobs that are set aside, most jobs first
      * @param paused topics, {@code *} for everything
      */
     public record Status(
@@ -233,11 +233,11 @@ public final class StatusReader {
             List<Lane> lanes,
             List<Instance> enqueuers) {}
 
-    /** A topic and how many jobs wait for it. */
+    /** A topic and its number of waiting jobs. */
     public record Topic(String topic, long backlog) {}
 
     /**
-     * Jobs that were moved aside for the same reason.
+     * Jobs that are set aside for the same reason.
      *
      * @param state {@code held} or {@code parked}
      * @param error one of their errors, empty if there is none
@@ -253,14 +253,14 @@ public final class StatusReader {
     /**
      * A lane.
      *
-     * @param owner name of the live enqueuer that owns it, null if none does
+     * @param owner the name of the live enqueuer that owns it, null if there is none
      */
     public record Lane(int lane, @Nullable String owner, long generation, long backlog, double oldestAgeSeconds) {}
 
     /**
      * An enqueuer; one that is not alive ended without leaving.
      *
-     * @param lanes how many it owns; none if it stands by
+     * @param lanes the number of lanes that it owns; 0 if it stands by
      */
     public record Instance(
             String id,

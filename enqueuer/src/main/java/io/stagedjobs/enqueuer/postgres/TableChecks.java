@@ -11,14 +11,14 @@ import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DSL;
 
 /**
- * Looks for what would make a DELETE of published jobs, or an INSERT of moved ones, silently do less than it says: jobs
- * would be published for ever, or be gone.
+ * Finds triggers, rules and policies that could make a DELETE of published jobs, or an INSERT of moved ones, silently
+ * skip rows: jobs would be published for ever, or be lost.
  */
 public final class TableChecks {
 
     private TableChecks() {}
 
-    /** @throws ExternalFailureException naming all that was found, and the way out */
+    /** @throws ExternalFailureException that names all of them and says what to do */
     public static void requireNothingInTheWay(Connection connection, Schema schema) {
         try {
             List<String> found = NamedSql.load(schema, "table-checks")

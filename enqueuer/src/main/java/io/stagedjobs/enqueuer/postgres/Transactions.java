@@ -27,8 +27,8 @@ final class Transactions {
     /**
      * Opens transactions on connections of {@code dataSource}.
      *
-     * @param enqueuer whose they are: their name in pg_stat_activity says so, for whoever takes over from a stopped
-     *     process
+     * @param enqueuer their owner: it is part of their name in pg_stat_activity, where an enqueuer that takes over from
+     *     a stopped process finds it
      * @param publishTimeout how long a batch may wait for Kafka
      */
     Transactions(DataSource dataSource, UUID enqueuer, Duration publishTimeout) {
@@ -38,7 +38,7 @@ final class Transactions {
         this.blockers = new Blockers(this::begin, name);
     }
 
-    /** Starts work on a transaction that its own thread does not use before it has the answer. */
+    /** Runs work on a transaction whose own thread does not use it until the work is done. */
     <T> Supplier<T> start(Supplier<T> work) {
         return threads.start(work);
     }
@@ -47,7 +47,7 @@ final class Transactions {
         return begin(name);
     }
 
-    /** As {@link #begin()}; pg_stat_activity also says for which lane. */
+    /** As {@link #begin()}; pg_stat_activity also shows the lane. */
     OpenTransaction begin(int lane) {
         return begin(name + " lane " + lane);
     }
@@ -76,12 +76,12 @@ final class Transactions {
         }
     }
 
-    /** Runs what may wait for a lock; its failure names the sessions that kept it waiting. */
+    /** Runs work that may wait for a lock; its failure names the sessions that blocked it. */
     <T extends @Nullable Object> T waiting(Supplier<T> work) {
         return blockers.named(work);
     }
 
-    /** Runs a question to PostgreSQL outside our transactions; what it refuses is thrown as ours. */
+    /** Runs a query outside our transactions, and throws PostgreSQL's errors as ours. */
     static <T extends @Nullable Object> T asked(String what, Supplier<T> question) {
         try {
             return question.get();
@@ -90,11 +90,11 @@ final class Transactions {
         }
     }
 
-    /** One line: what PostgreSQL refused, its words and its SQLSTATE. */
+    /** One line: the failed action, PostgreSQL's message and its SQLSTATE. */
     static ExternalFailureException outside(String what, Exception e) {
         Throwable said = said(e);
         if (said instanceof SQLTransientConnectionException && said.getCause() instanceof SQLException why) {
-            said = why; // the pool only says that it has no connection; this is what the last attempt met
+            said = why; // the pool only says that it has no connection; this is the error of the last attempt
         }
         String state = said instanceof SQLException sql && sql.getSQLState() != null
                 ? " (SQLSTATE " + sql.getSQLState() + ")"
@@ -104,7 +104,7 @@ final class Transactions {
                 Origin.POSTGRESQL, "PostgreSQL could not " + what + state + ": " + words, e);
     }
 
-    /** What the driver threw, without what jOOQ made of it. */
+    /** The driver's exception, without jOOQ's wrapping. */
     static Throwable said(Throwable e) {
         return e instanceof DataAccessException && e.getCause() != null ? e.getCause() : e;
     }

@@ -15,16 +15,16 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Listens to what applications say after their commits ({@link WakeUp}), in a thread and a session of its own. The
- * session is idle in between and holds no snapshot. While there is none, nothing is lost: lanes look by themselves
- * every {@code poll.interval}.
+ * Receives the signals of applications after their commits ({@link WakeUp}), in a thread and a session of its own. The
+ * session is idle in between and holds no snapshot. Without a session no job is lost: lanes look for jobs every {@code
+ * poll.interval}.
  */
 public final class WakeUpListener implements AutoCloseable {
 
     private static final Logger log = LoggerFactory.getLogger(WakeUpListener.class);
     private static final Backoff CONNECT_AGAIN = new Backoff(Duration.ofMillis(200), Duration.ofSeconds(10));
 
-    /** A connection that says nothing for so long is asked whether it is still one. */
+    /** How long a connection may be silent before it is checked. */
     private static final Duration QUIET_MAX = Duration.ofSeconds(10);
 
     private final Database database;
@@ -34,7 +34,9 @@ public final class WakeUpListener implements AutoCloseable {
     private volatile boolean closed;
     private volatile @Nullable Connection open;
 
-    /** @param onSignal run by the listener's thread, also whenever a signal may have been missed; returns soon */
+    /**
+     * @param onSignal runs in the listener's thread, also whenever a signal may have been missed; it must return soon
+     */
     public WakeUpListener(Database database, Schema schema, Runnable onSignal) {
         this.database = database;
         this.schema = schema;
@@ -109,7 +111,7 @@ public final class WakeUpListener implements AutoCloseable {
             try {
                 connection.abort(Runnable::run);
             } catch (SQLException gone) {
-                log.debug("the session that listened is gone already", gone);
+                log.debug("the listening session is already gone", gone);
             }
         }
     }

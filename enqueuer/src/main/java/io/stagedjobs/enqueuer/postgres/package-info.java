@@ -1,4 +1,4 @@
-/** Every statement that the enqueuer runs. Knows nothing of Kafka. */
+/** All statements of the enqueuer. Knows nothing of Kafka. */
 @NullMarked
 package io.stagedjobs.enqueuer.postgres;
 

@@ -1,6 +1,6 @@
--- Whether one of these writers has ended, so that its rows may be seen. A transaction gives up its locks after others can see
--- its rows: one whose id is over counts as over. Ids that were given out after the snapshot are in progress; the newest are
--- compared modulo 2^32, as pg_locks cuts them.
+-- Whether one of these writers has ended, so that its rows may be visible. A transaction releases its locks only after
+-- others can see its rows, so a writer counts as over once its transaction id is. Ids given out after the snapshot are
+-- in progress; the newest are compared modulo 2^32, because pg_locks shows only these bits.
 -- Index: none.
 -- Locks: nothing.
 SELECT EXISTS (

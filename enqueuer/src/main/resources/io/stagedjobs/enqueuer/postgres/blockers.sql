@@ -1,5 +1,5 @@
--- Who keeps these sessions of ours waiting for a lock. Others' states are shown to a member of pg_read_all_stats only, their
--- names to everybody. A prepared transaction has no session, and counts as process 0.
+-- The sessions that keep these sessions of ours waiting for a lock. Only members of pg_read_all_stats see the states of
+-- others; everybody sees their names. A prepared transaction has no session, and counts as process 0.
 -- Index: none.
 -- Locks: nothing.
 SELECT string_agg(

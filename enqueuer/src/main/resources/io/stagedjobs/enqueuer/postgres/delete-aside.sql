@@ -1,6 +1,6 @@
--- Deletes published jobs that were moved aside meanwhile. OFFSET 0 keeps the join as it is: one that the planner may turn
--- round would go through the whole lane for each pair, wherever statistics of an empty table say that it is short.
--- Index: parked_jobs_pkey, one probe a pair.
+-- Deletes published jobs that were set aside meanwhile. OFFSET 0 fixes the order of the join: with statistics of an
+-- empty table, the planner would reverse it and scan the whole lane for each pair.
+-- Index: parked_jobs_pkey, one probe per pair.
 -- Locks: the rows it deletes.
 DELETE FROM :"schema".parked_jobs
 WHERE ctid = ANY (ARRAY(

@@ -1,5 +1,5 @@
--- Deletes published jobs, by both halves of each pair: the ids in their order, and the job_ids one behind the other in one
--- value. Looking a row up there costs less than a join with the pairs, and no planner can turn it round.
+-- Deletes published jobs, by both halves of each pair: the ids in their order, and the job_ids concatenated in one
+-- value. Looking a row up there costs less than a join with the pairs, and the planner cannot reverse it.
 -- Index: staged_jobs_pkey, once from the first id to the last.
 -- Locks: the rows it deletes.
 DELETE FROM :"schema".staged_jobs

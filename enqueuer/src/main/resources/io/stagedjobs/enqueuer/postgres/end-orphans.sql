@@ -1,7 +1,7 @@
--- Ends the sessions that may hold a lane and should not: those of its last owner, if that one is gone, and those in which we
--- lost our connection. A stopped process keeps its transaction open and the lane locked; PostgreSQL itself may not notice,
--- since such a process answers keepalives, and in mid-fetch its backend counts as active.
--- One row a session: the role whose sessions this one may not end, or whether it was ended.
+-- Ends sessions that may wrongly hold a lane: those of its last owner, if that one is dead, and our own whose
+-- connection we lost. A stopped process keeps its transaction open and the lane locked. PostgreSQL itself may not
+-- notice that, because such a process answers keepalives, and in mid-fetch its backend counts as active. One row per
+-- session: the role whose sessions this one may not end, or whether it was ended.
 -- Index: staged_job_lanes_pkey, staged_job_enqueuers_pkey.
 -- Locks: nothing.
 SELECT CASE WHEN NOT may.end_it THEN quote_ident(owner.rolname) END AS spared,
@@ -10,7 +10,7 @@ FROM pg_stat_activity AS a
 JOIN pg_roles AS owner ON owner.oid = a.usesysid
 JOIN pg_roles AS me ON me.rolname = current_user
 CROSS JOIN LATERAL (
-    -- As pg_terminate_backend has it.
+    -- The same rule as in pg_terminate_backend.
     SELECT (pg_has_role(me.oid, owner.oid, 'USAGE') OR pg_has_role(me.oid, 'pg_signal_backend', 'USAGE'))
         AND (me.rolsuper OR NOT owner.rolsuper) AS end_it
     OFFSET 0) AS may

@@ -1,5 +1,5 @@
--- Puts the write-ahead log on disk, if it is not there and something was read behind :after. PostgreSQL 17 and later: what is
--- written here is flushed at once, with all that is before it.
+-- Flushes the write-ahead log to disk, if that is necessary and if the read found a job after :after. For PostgreSQL 17
+-- and later, where this write is flushed at once with everything before it.
 -- Index: staged_jobs_pkey, one probe.
 -- Locks: nothing.
 SELECT CASE

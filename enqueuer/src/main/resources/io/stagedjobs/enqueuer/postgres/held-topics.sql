@@ -1,5 +1,5 @@
 -- The topics of the held jobs of a lane.
--- Index: parked_jobs_held, one probe a topic.
+-- Index: parked_jobs_held, one probe per topic.
 -- Locks: no row.
 WITH RECURSIVE held (topic) AS (
     (SELECT topic FROM :"schema".parked_jobs WHERE lane = :lane AND state = 'held' ORDER BY topic LIMIT 1)

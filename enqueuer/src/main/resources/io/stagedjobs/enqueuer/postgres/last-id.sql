@@ -1,4 +1,4 @@
--- The era of lock.sql, and the last id that was drawn: the sequence's own value, which no transaction hides.
+-- The era of lock.sql, and the last id drawn: the sequence's own value, which no transaction hides.
 -- Index: none.
 -- Locks: nothing.
 SELECT extract(epoch FROM pg_postmaster_start_time()) || ' ' || pg_relation_filenode(:'id_sequence'::regclass) AS era,

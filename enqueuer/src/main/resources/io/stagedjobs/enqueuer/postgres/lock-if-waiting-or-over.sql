@@ -1,4 +1,5 @@
--- As lock-if-waiting.sql, or if one of the writers whose ids may lie before :after has given up its lock on the table.
+-- As lock-if-waiting.sql, but also locks if one of the writers whose ids may be before :after has released its lock on
+-- the table.
 -- Index: staged_job_lanes_pkey; staged_jobs_pkey, one probe; staged_job_batches_pkey.
 -- Locks: the lane's row.
 SELECT l.generation,

@@ -1,4 +1,4 @@
--- As lock.sql, if a job waits behind :after or what the owner remembers is out of date: else nothing is locked or written.
+-- As lock.sql, if a job waits after :after or the owner's knowledge is out of date; else it locks and writes nothing.
 -- Index: staged_job_lanes_pkey; staged_jobs_pkey, one probe; staged_job_batches_pkey.
 -- Locks: the lane's row.
 SELECT l.generation,

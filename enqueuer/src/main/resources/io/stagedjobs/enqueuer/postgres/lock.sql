@@ -1,8 +1,9 @@
--- Locks a lane for one transaction. Its row says which ownership it is; beside it: the era (the running server, and the file
--- of the id sequence, which is another one when ids begin anew), the time, and the last batch that was deleted.
--- A crash of a session restarts the other sessions only, and takes back nothing that is on disk: same era.
--- Index: staged_job_lanes_pkey; staged_job_batches_pkey from its end, since an old snapshot keeps dead entries before it.
--- Locks: the lane's row. Readers and other lanes are not concerned.
+-- Locks a lane for one transaction, and returns its generation, the era (the running server, and the file of the id
+-- sequence, which changes when ids begin anew), the time, and the last batch that was deleted. A crash of a session
+-- restarts only the other sessions, and undoes nothing that is on disk: the era stays the same.
+-- Index: staged_job_lanes_pkey; staged_job_batches_pkey from its end, because an old snapshot keeps dead entries before
+-- it.
+-- Locks: the lane's row. Readers and other lanes do not wait.
 SELECT l.generation,
     extract(epoch FROM pg_postmaster_start_time()) || ' ' || pg_relation_filenode(:'id_sequence'::regclass) AS era,
     clock_timestamp() AS locked_at,

@@ -1,5 +1,5 @@
--- Moves jobs of a batch aside. OFFSET 0 as in delete-aside.sql.
--- Index: staged_jobs_pkey, one probe a pair.
+-- Sets jobs of a batch aside. OFFSET 0 as in delete-aside.sql.
+-- Index: staged_jobs_pkey, one probe per pair.
 -- Locks: the rows it moves.
 WITH found AS (
     SELECT j.*, m.state, m.reason, m.error

@@ -1,4 +1,4 @@
--- How many seconds the oldest waiting job waits: finite for whatever time a row has, and never negative.
+-- The age of the oldest waiting job in seconds: finite for any time in a row, and never negative.
 -- Index: staged_jobs_pkey, the first row of each lane.
 -- Locks: no row.
 SELECT coalesce(

@@ -1,4 +1,5 @@
--- Living enqueuers whose sessions this role may not end, or whose role may not end ours, as pg_terminate_backend has it.
+-- Live enqueuers whose sessions this role may not end, or whose role may not end ours, by the rule of
+-- pg_terminate_backend.
 -- Index: none.
 -- Locks: nothing.
 SELECT string_agg(DISTINCT quote_ident(other.rolname), ', ') AS others, quote_ident(current_user) AS this_one

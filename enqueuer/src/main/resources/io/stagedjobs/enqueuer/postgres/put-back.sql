@@ -1,4 +1,4 @@
--- Stages the first held jobs of a topic again, in their old places; ends with the one that reaches :bytes_max.
+-- Stages the first held jobs of a topic again, in their old places; ends with the job that reaches :bytes_max.
 -- Index: parked_jobs_held, the first entries of the topic.
 -- Locks: the rows it moves.
 WITH held AS (

@@ -1,4 +1,4 @@
--- Reads the batch after the one in hand, whose ids, in order, are left out. Sizes are those of read-sized.sql.
+-- Reads the batch after the one in hand, and leaves out that one's ids, given in order. Sizes as in read-sized.sql.
 -- Index: staged_jobs_pkey, in its order.
 -- Locks: no row.
 SELECT id, uuid_send(job_id), topic, job_key, job_name, payload, headers::text, timestamptz_send(staged_at), bytes_through

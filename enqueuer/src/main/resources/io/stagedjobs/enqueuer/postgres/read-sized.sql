@@ -1,6 +1,6 @@
--- As read.sql, adding sizes up: ends with the job that reaches :bytes_max. Leaves out topics that are refused, topics from
--- where on their jobs are held, and, if :followers, jobs that follow a parked one of their key.
--- Index: staged_jobs_pkey, in its order; parked_jobs_key, one probe a job that has a key.
+-- As read.sql, but sums up sizes: ends with the job that reaches :bytes_max. Leaves out refused topics, topics with
+-- held jobs from the lowest held id on, and, if :followers, jobs that follow a parked one of their key.
+-- Index: staged_jobs_pkey, in its order; parked_jobs_key, one probe per job that has a key.
 -- Locks: no row.
 SELECT id, uuid_send(job_id), topic, job_key, job_name, payload, headers::text, timestamptz_send(staged_at), bytes_through
 FROM (

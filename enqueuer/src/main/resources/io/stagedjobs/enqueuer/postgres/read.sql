@@ -1,8 +1,8 @@
--- Reads the next jobs of a lane. A job larger than its :share of the batch comes without its payload or headers: that bounds
--- the batch for a third of what the window of read-sized.sql costs, which then reads once more.
--- Sizes are read without fetching large values from where they are stored out of line.
+-- Reads the next jobs of a lane. A job larger than its :share of the batch comes without its payload or headers, and
+-- read-sized.sql then reads again. This limits the batch for a third of the cost of read-sized.sql's window. Reading
+-- sizes does not fetch large values that are stored out of line.
 -- Index: staged_jobs_pkey, in its order.
--- Locks: no row, since only the lane's owner deletes.
+-- Locks: no row, because only the lane's owner deletes.
 SELECT id, uuid_send(job_id), topic, job_key, job_name,
     CASE
         WHEN (64 + coalesce(octet_length(payload), 0) + coalesce(octet_length(job_key), 0)

@@ -1,5 +1,5 @@
--- Records the number of a batch that was deleted, in the place of the one before: numbers follow each other, and an old
--- snapshot keeps the entries of all that were before.
+-- Records the number of a deleted batch, in place of the previous number. Numbers have no gaps, so the previous entry
+-- is found directly, although an old snapshot keeps the entries of all earlier ones.
 -- Index: staged_job_batches_pkey, one entry.
 -- Locks: the row it deletes.
 INSERT INTO :"schema".staged_job_batches (lane, batch) VALUES (:lane, :batch);

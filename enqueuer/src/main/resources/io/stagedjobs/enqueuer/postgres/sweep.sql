@@ -1,7 +1,7 @@
--- Moves aside, of the first jobs of a lane, those of refused topics and those that follow a parked job of their key; ends
--- with the one that reaches :bytes_max. Answers how many it moved, how many it should have, how many it looked at, and the
--- last id of these.
--- Index: staged_jobs_pkey, the first rows and no more; parked_jobs_key, one probe a job that has a key.
+-- Sets aside those of a lane's first jobs that belong to refused topics or follow a parked job of their key; ends with
+-- the job that reaches :bytes_max. Returns how many it moved, should have moved and checked, and the last id that it
+-- checked.
+-- Index: staged_jobs_pkey, only the first rows; parked_jobs_key, one probe per job that has a key.
 -- Locks: the rows it moves.
 WITH first AS (
     SELECT ctid AS place, id, lane, topic, job_key,

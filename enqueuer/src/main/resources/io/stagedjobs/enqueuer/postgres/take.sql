@@ -1,8 +1,8 @@
--- Takes a lane that nobody owns, or whose owner showed no sign of life for :takeover_millis. A process of the time before
--- DatabaseIdentity was changed takes none.
--- Waits for a batch of the lane that is still open, at most lock_timeout. Whoever shows a sign of life during that wait loses
--- the lane all the same: afterwards only the locked row is looked at anew, the subqueries keep the snapshot. That does no
--- harm: the one who lost it meets a newer generation, and whoever takes a lane compares both stores before it publishes.
+-- Takes a lane that nobody owns, or whose owner showed no sign of life for :takeover_millis. A process that started
+-- before DatabaseIdentity changed takes none. Waits for a batch of the lane that is still open, at most lock_timeout.
+-- An owner that shows a sign of life during that wait loses the lane anyway: after the wait, PostgreSQL checks only the
+-- locked row again, and the subqueries keep the snapshot. That is harmless: the old owner finds a newer generation, and
+-- the new one compares both stores before it publishes.
 -- Index: staged_job_lanes_pkey, staged_job_enqueuers_pkey.
 -- Locks: the lane's row.
 UPDATE :"schema".staged_job_lanes AS l

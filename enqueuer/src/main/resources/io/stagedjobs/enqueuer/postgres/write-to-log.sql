@@ -1,4 +1,4 @@
--- Something for the commit to put on disk, with all that is before it.
+-- Writes something, so that the commit flushes the log with everything before it.
 -- Index: none.
 -- Locks: nothing.
 SELECT pg_logical_emit_message(true, 'staged-jobs', '');

@@ -1,5 +1,5 @@
--- The transactions that may hold ids which nobody sees yet: every INSERT and COPY takes this lock before it draws an id, and
--- a prepared transaction keeps it.
+-- The transactions that may hold ids which are not visible yet: every INSERT and COPY takes this lock before it draws
+-- an id, and a prepared transaction keeps it.
 -- Index: none.
 -- Locks: nothing.
 SELECT DISTINCT held.virtualtransaction AS writer

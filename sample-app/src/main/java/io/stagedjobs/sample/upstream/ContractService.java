@@ -21,12 +21,11 @@ import org.jspecify.annotations.Nullable;
  * <ul>
  *   <li>{@code GET /contracts/{id}} and {@code GET /contracts/{id}/items}: the JSON document at this path with its
  *       ETag; 304 if the request's {@code If-None-Match} names it; 404 if there is none.
- *   <li>{@code PUT} to the same paths: puts the body there, whatever it is. 204.
+ *   <li>{@code PUT} to the same paths: stores the body there, whatever it is. 204.
  *   <li>{@code PUT /trouble?path=…&is=…}: from now on the path has this {@link Trouble}. 204.
  * </ul>
  *
- * <p>It begins with the contracts {@code C-1}, of two items, and {@code C-2}, of none. <b>Threads</b>: safe for use by
- * many.
+ * <p>It begins with the contracts {@code C-1}, of two items, and {@code C-2}, of none. <b>Threads</b>: thread-safe.
  */
 public final class ContractService implements AutoCloseable {
 
@@ -53,7 +52,7 @@ public final class ContractService implements AutoCloseable {
     }
 
     /**
-     * A request for a document, told when it arrives.
+     * A request for a document, reported when it arrives.
      *
      * @param ifNoneMatch the ETag that the client knows, if any
      * @param traceparent the trace that the request belongs to, if any
@@ -67,7 +66,7 @@ public final class ContractService implements AutoCloseable {
      * Starts to listen on the loopback interface.
      *
      * @param port 0 for any free one
-     * @param listener is told of each request for a document, by the thread that answers it
+     * @param listener receives each request for a document, in the thread that answers it
      */
     public ContractService(int port, Consumer<Call> listener) {
         put("/contracts/C-1", "{\"id\": \"C-1\", \"customer\": \"Ada's Engines\", \"currency\": \"EUR\"}");
@@ -96,18 +95,18 @@ public final class ContractService implements AutoCloseable {
         return "http://127.0.0.1:" + server.port();
     }
 
-    /** Puts a document at a path; its ETag is another one if its text is. */
+    /** Stores a document at a path; another text gets another ETag. */
     public synchronized void put(String path, String json) {
         documents.put(path, json.getBytes(UTF_8));
     }
 
-    /** From now on the path has this trouble; requests that were left waiting there go on. */
+    /** From now on the path has this trouble; requests that wait there go on. */
     public synchronized void trouble(String path, Trouble trouble) {
         troubles.put(path, trouble);
         notifyAll();
     }
 
-    /** Requests that were left waiting go on, and the server stops. */
+    /** Waiting requests go on, and the server stops. */
     @Override
     public void close() {
         synchronized (this) {

@@ -1,6 +1,4 @@
-/**
- * A service that is not ours, for the sample to fetch from: it shows what happens when others are slow, wrong or away.
- */
+/** A foreign service for the sample to fetch from: it shows what happens when others are slow, wrong or down. */
 @NullMarked
 package io.stagedjobs.sample.upstream;
 

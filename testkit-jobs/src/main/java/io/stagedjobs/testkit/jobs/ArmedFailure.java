@@ -9,10 +9,10 @@ import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DSL;
 
 /**
- * A failure that waits for whoever stages next. Closing disarms it; it disarms itself when it has happened as often as
- * was wanted. What a test leaves behind that is killed meanwhile therefore does no lasting harm.
+ * A failure that waits for the next staging. Closing disarms it; it also disarms itself after the wanted number of
+ * failures. So a test that is killed meanwhile does no lasting harm.
  *
- * <p>All methods may be called from any thread, each uses a connection of its own for a moment.
+ * <p>Thread-safe; each method uses a connection of its own for a moment.
  */
 public final class ArmedFailure implements AutoCloseable {
 
@@ -24,7 +24,7 @@ public final class ArmedFailure implements AutoCloseable {
     private final String table;
     private final String function;
 
-    /** Counts, whatever is rolled back: what a sequence has given out it does not take back. */
+    /** Counts even failures that are rolled back, since a rollback does not reset a sequence. */
     private final String sequence;
 
     ArmedFailure(DataSource dataSource, Failure failure) {
@@ -42,14 +42,14 @@ public final class ArmedFailure implements AutoCloseable {
             DSLContext own = transaction.dsl();
             own.execute(LOCK_TIMEOUT);
             own.execute("CREATE SEQUENCE " + sequence);
-            // As its owner: those who stage have no rights on the sequence.
+            // As its owner: roles that stage have no rights on the sequence.
             own.execute("CREATE FUNCTION " + function + "() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER"
                     + " SET search_path = pg_catalog AS " + literal(body));
             own.execute(failure.when().createTrigger(trigger, table, function));
         });
     }
 
-    /** How often it has happened, to be asked before it is closed. */
+    /** How often it has happened. Call this before closing it. */
     public int happened() {
         return dsl.fetchSingle(
                         "SELECT CASE WHEN is_called THEN least(last_value, ?) ELSE 0 END FROM " + sequence, times)
@@ -57,10 +57,10 @@ public final class ArmedFailure implements AutoCloseable {
     }
 
     /**
-     * Disarms it and removes what it needed from the database. That waits up to 10 s for transactions that have touched
-     * the table and are still open.
+     * Disarms it and removes its objects from the database. This waits up to 10 s for open transactions that have
+     * touched the table.
      *
-     * @throws IllegalStateException if they stay open; it is disarmed all the same, and removed by nobody
+     * @throws IllegalStateException if they stay open; then it is disarmed, but its objects remain
      */
     @Override
     public void close() {
@@ -76,8 +76,8 @@ public final class ArmedFailure implements AutoCloseable {
         } catch (DataAccessException e) {
             throw new IllegalStateException(
                     "could not remove trigger " + trigger + " from " + table + ": " + e.getMessage()
-                            + ". It is disarmed and does no harm. End the transactions that have staged jobs before the"
-                            + " failure is closed.",
+                            + ". It is disarmed and does no harm. End the transactions that staged jobs"
+                            + " before you close the failure.",
                     e);
         }
     }

@@ -5,8 +5,8 @@ import java.util.regex.Pattern;
 import javax.sql.DataSource;
 
 /**
- * A failure that a test wants: the next staging fails, or the next commit that staged jobs; once, unless {@link #times}
- * says more. It is not bound to a thread or a connection: whoever stages next, in whatever way, meets it. Immutable.
+ * A failure that a test wants: the next staging fails, or the next commit that staged jobs; once, or as often as {@link
+ * #times} says. It is not bound to a thread or a connection: it hits the next staging, however that happens. Immutable.
  *
  * <pre>{@code
  * try (ArmedFailure armed = Failure.atCommit().arm(dataSource)) {
@@ -20,7 +20,7 @@ public final class Failure {
     private static final String CONFLICT = "40001";
     private static final Pattern SQL_STATE = Pattern.compile("(?!00)[0-9A-Z]{5}");
 
-    /** When it happens, and the trigger that sees to it. */
+    /** When it happens, and the trigger that causes it. */
     enum When {
         STAGING("TRIGGER %s BEFORE INSERT ON %s FOR EACH STATEMENT"),
         COMMIT("CONSTRAINT TRIGGER %s AFTER INSERT ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW");
@@ -48,7 +48,7 @@ public final class Failure {
         this.schema = schema;
     }
 
-    /** The statement that stages fails. For a unit of work that is after its block, just before the commit. */
+    /** The staging statement fails. A unit of work stages after its block, just before the commit. */
     public static Failure whenStaging() {
         return new Failure(When.STAGING, RAISED, 1, Schema.PUBLIC);
     }
@@ -58,15 +58,15 @@ public final class Failure {
         return new Failure(When.COMMIT, RAISED, 1, Schema.PUBLIC);
     }
 
-    /** As a conflict with another transaction (SQLSTATE 40001), which a unit of work answers by another attempt. */
+    /** Fails as a conflict with another transaction (SQLSTATE 40001), after which a unit of work retries. */
     public Failure asConflict() {
         return withSqlState(CONFLICT);
     }
 
     /**
-     * With that SQLSTATE instead of {@value #RAISED}.
+     * Fails with this SQLSTATE instead of {@value #RAISED}.
      *
-     * @throws IllegalArgumentException if it is not one of a failure
+     * @throws IllegalArgumentException if it does not denote a failure
      */
     public Failure withSqlState(String sqlState) {
         if (!SQL_STATE.matcher(sqlState).matches()) {
@@ -77,7 +77,7 @@ public final class Failure {
         return new Failure(when, sqlState, times, schema);
     }
 
-    /** So many times in a row, at least 1; the next one works. */
+    /** Fails this many times in a row, at least 1; the next staging works. */
     public Failure times(int times) {
         if (times < 1) {
             throw new IllegalArgumentException("times must be at least 1, not " + times);
@@ -85,19 +85,18 @@ public final class Failure {
         return new Failure(when, sqlState, times, schema);
     }
 
-    /** Of the tables in that schema instead of {@code public}. */
+    /** Uses the tables in this schema instead of {@code public}. */
     public Failure inSchema(Schema schema) {
         return new Failure(when, sqlState, times, schema);
     }
 
     /**
-     * Arms it, by a trigger on {@code staged_jobs}, until the answer is closed.
+     * Arms it, by a trigger on {@code staged_jobs}, until the result is closed.
      *
-     * <p><b>Transaction</b>: one of its own, which waits up to 10 s for transactions that have staged and are still
-     * open.
+     * <p><b>Transaction</b>: one of its own, which waits up to 10 s for open transactions that have staged.
      *
-     * @param dataSource whose role owns the table and may create objects in its schema; those who stage need no further
-     *     rights
+     * @param dataSource its role must own the table and may create objects in its schema; roles that stage need no
+     *     further rights
      * @throws org.jooq.exception.DataAccessException if the database refuses; nothing is armed
      */
     public ArmedFailure arm(DataSource dataSource) {

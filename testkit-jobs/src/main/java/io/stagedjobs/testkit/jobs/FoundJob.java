@@ -11,9 +11,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * A job that a test found in the tables.
  *
- * @param job as it was staged, with the headers of its trace
- * @param reason why it was moved aside, null if it was not
- * @param error what Kafka said to it, if that is why
+ * @param job the staged job, with the headers of its trace
+ * @param reason why it was set aside, null if it was not
+ * @param error Kafka's error, if that is the reason
  */
 public record FoundJob(
         StagedJob job,
@@ -23,7 +23,7 @@ public record FoundJob(
 
     private static final int PAYLOAD_SHOWN_MAX = 200;
 
-    /** Where a job is; docs/contract.md tells of the states. */
+    /** Where a job is; docs/contract.md describes the states. */
     public enum State {
         /** It waits in {@code staged_jobs}. */
         STAGED,

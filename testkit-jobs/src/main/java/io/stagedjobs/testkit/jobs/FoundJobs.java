@@ -6,9 +6,10 @@ import java.util.stream.Collectors;
 import org.assertj.core.api.AssertProvider;
 
 /**
- * Jobs that a test found at one look. AssertJ's own {@code assertThat} takes them and offers {@link FoundJobsAssert}.
+ * Jobs that a test found with one query. AssertJ's own {@code assertThat} accepts them and returns a {@link
+ * FoundJobsAssert}.
  *
- * @param jobs in the order of their positions; positions of different keys tell nothing
+ * @param jobs in the order of their positions; the order of different keys means nothing
  */
 public record FoundJobs(List<FoundJob> jobs) implements AssertProvider<FoundJobsAssert> {
 
@@ -24,7 +25,7 @@ public record FoundJobs(List<FoundJob> jobs) implements AssertProvider<FoundJobs
         return new FoundJobsAssert(this);
     }
 
-    /** How many they are, and the first ones, each in a line of its own. */
+    /** Their number, and the first ones, one per line. */
     @Override
     public String toString() {
         String lines =

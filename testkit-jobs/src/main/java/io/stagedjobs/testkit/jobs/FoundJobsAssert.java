@@ -16,7 +16,7 @@ import org.assertj.core.description.Description;
 import org.assertj.core.error.BasicErrorMessageFactory;
 import org.jspecify.annotations.Nullable;
 
-/** Asserts what a test found in the tables. Each message of a failure lists what was found. */
+/** Asserts on the jobs that a test found in the tables. Each failure message lists them. */
 public class FoundJobsAssert extends AbstractAssert<FoundJobsAssert, FoundJobs> {
 
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -30,7 +30,7 @@ public class FoundJobsAssert extends AbstractAssert<FoundJobsAssert, FoundJobs> 
         return requires("no job", actual.jobs().isEmpty());
     }
 
-    /** There are that many jobs, whatever they are. */
+    /** There are this many jobs, of any kind. */
     public FoundJobsAssert hasJobs(int count) {
         return requires(count + " job(s)", actual.jobs().size() == count);
     }
@@ -50,7 +50,7 @@ public class FoundJobsAssert extends AbstractAssert<FoundJobsAssert, FoundJobs> 
                 actual.jobs().stream().noneMatch(found -> found.job().name().equals(name)));
     }
 
-    /** There is a job of that name; what follows in the chain says more of it. */
+    /** There is a job of that name; the next calls in the chain add conditions. */
     public OfJob hasJob(String name) {
         return new OfJob(actual, info.description())
                 .narrowed("a job \"" + name + "\"", found -> found.job().name().equals(name));
@@ -63,7 +63,7 @@ public class FoundJobsAssert extends AbstractAssert<FoundJobsAssert, FoundJobs> 
         return this;
     }
 
-    /** Its parts are words already: AssertJ would put quotes around them. */
+    /** Unquoted, since AssertJ would put quotes around these descriptions. */
     private static final class Unmet extends BasicErrorMessageFactory {
 
         private Unmet(String expected, FoundJobs found) {
@@ -72,7 +72,7 @@ public class FoundJobsAssert extends AbstractAssert<FoundJobsAssert, FoundJobs> 
     }
 
     /**
-     * Says more of a job: there is one that is all that was said since {@link #hasJob}. The chain can go on with
+     * Adds conditions: there is one job that meets all conditions since {@link #hasJob}. The chain can go on with
      * another job, or with all of them.
      */
     public static final class OfJob extends FoundJobsAssert {
@@ -86,7 +86,7 @@ public class FoundJobsAssert extends AbstractAssert<FoundJobsAssert, FoundJobs> 
             info.description(description);
         }
 
-        /** It is the only one of which all this is true. */
+        /** No other job meets all these conditions. */
         public OfJob once() {
             requires(expected + " once", candidates.size() == 1);
             return this;
@@ -117,9 +117,9 @@ public class FoundJobsAssert extends AbstractAssert<FoundJobsAssert, FoundJobs> 
         }
 
         /**
-         * Its payload is this JSON; spaces and the order of names do not count.
+         * Its payload is this JSON; spaces and the order of names do not matter.
          *
-         * @throws IllegalArgumentException if {@code json} is none
+         * @throws IllegalArgumentException if {@code json} is not JSON
          */
         public OfJob withJson(String json) {
             JsonNode tree = tree(json.getBytes(UTF_8));
@@ -141,7 +141,7 @@ public class FoundJobsAssert extends AbstractAssert<FoundJobsAssert, FoundJobs> 
         }
 
         /**
-         * It is as a test says.
+         * It meets a condition of the test.
          *
          * @param what continues "expected a job …" in the message
          */
@@ -149,12 +149,12 @@ public class FoundJobsAssert extends AbstractAssert<FoundJobsAssert, FoundJobs> 
             return narrowed(what, found -> condition.test(found.job()));
         }
 
-        /** It is moved aside for that reason and returns by itself, for instance {@code topic missing}. */
+        /** It is set aside for that reason and returns by itself, for instance {@code topic missing}. */
         public OfJob heldBecause(String reason) {
             return aside(State.HELD, "held because: ", reason);
         }
 
-        /** It is moved aside for that reason and waits for a person, for instance {@code too large}. */
+        /** It is set aside for that reason and waits for a person, for instance {@code too large}. */
         public OfJob parkedBecause(String reason) {
             return aside(State.PARKED, "parked because: ", reason);
         }
@@ -170,7 +170,7 @@ public class FoundJobsAssert extends AbstractAssert<FoundJobsAssert, FoundJobs> 
             return this;
         }
 
-        /** Null if it is no JSON. */
+        /** Null if it is not JSON. */
         private static @Nullable JsonNode tree(byte @Nullable [] json) {
             try {
                 JsonNode tree = json == null ? null : JSON.readTree(json);

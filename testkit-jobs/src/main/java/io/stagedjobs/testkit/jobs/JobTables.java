@@ -20,13 +20,14 @@ import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The tables {@code staged_jobs} and {@code parked_jobs}, as a test looks into them.
+ * Reads the tables {@code staged_jobs} and {@code parked_jobs} for a test.
  *
- * <p><b>Transaction</b>: with a data source each look is on a connection of its own and sees what is committed; with a
- * connection it is in that one's transaction, and sees what was staged there too. A unit of work writes its jobs just
- * before its commit, so that its own block does not see them. <b>Shape</b>: a look reads both tables in one statement,
- * whole and into memory. <b>Threads</b>: immutable; a connection is used by one thread at a time as ever.
- * <b>Failure</b>: what the database says, as jOOQ's {@code DataAccessException}. The role needs SELECT on both tables.
+ * <p><b>Transaction</b>: with a data source, each query uses a connection of its own and sees committed jobs; with a
+ * connection, it runs in that one's transaction and also sees jobs staged there. A unit of work writes its jobs just
+ * before its commit, so its own block does not see them. <b>Shape</b>: each query reads both whole tables in one
+ * statement, into memory. <b>Threads</b>: immutable; as always, only one thread at a time may use a connection.
+ * <b>Failure</b>: an error of the database, as jOOQ's {@code DataAccessException}. The role needs SELECT on both
+ * tables.
  */
 public final class JobTables {
 
@@ -41,13 +42,14 @@ public final class JobTables {
         this.schema = schema;
     }
 
-    /** Those that a new transaction sees, in the schema {@code public}. */
+    /** The tables in the schema {@code public}, as a new transaction sees them. */
     public static JobTables in(DataSource dataSource) {
         return new JobTables(DSL.using(dataSource, SQLDialect.POSTGRES, settings()), Schema.PUBLIC);
     }
 
     /**
-     * Those that the connection's transaction sees, in the schema {@code public}; the connection stays the caller's.
+     * The tables in the schema {@code public}, as the connection's transaction sees them; the caller keeps the
+     * connection.
      */
     public static JobTables in(Connection connection) {
         return new JobTables(DSL.using(connection, SQLDialect.POSTGRES, settings()), Schema.PUBLIC);
@@ -58,17 +60,17 @@ public final class JobTables {
         return new JobTables(dsl, schema);
     }
 
-    /** What waits to be published, in the order of positions. */
+    /** The jobs that wait to be published, in the order of positions. */
     public FoundJobs staged() {
         return find(job -> job.state() == State.STAGED);
     }
 
-    /** What was moved aside, held or parked, in the order of positions. */
+    /** The jobs that are set aside, held or parked, in the order of positions. */
     public FoundJobs aside() {
         return find(job -> job.state() != State.STAGED);
     }
 
-    /** Everything that is not published, in the order of positions. */
+    /** All unpublished jobs, in the order of positions. */
     public FoundJobs all() {
         return find(job -> true);
     }
@@ -106,7 +108,7 @@ public final class JobTables {
         }
     }
 
-    /** Statements of a test's looks do not belong into the log of its application. */
+    /** A test's queries do not belong in its application's log. */
     private static Settings settings() {
         return new Settings().withExecuteLogging(false);
     }

@@ -15,11 +15,10 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * The real enqueuer inside a test: publishes to Kafka what was committed, when the test wants it.
+ * The real enqueuer inside a test: publishes committed jobs to Kafka when the test wants it.
  *
- * <p>It is set as docs/configuration.md says, and creates no topics but its own for progress. <b>Transaction</b>: its
- * own ones. <b>Threads</b>: immutable, safe for use by many threads; the threads that it starts end with each
- * {@link #drain}.
+ * <p>docs/configuration.md lists its settings. It creates only its own topic for progress. <b>Transaction</b>: its own.
+ * <b>Threads</b>: immutable, thread-safe; the threads that it starts end with each {@link #drain}.
  */
 public final class TestEnqueuer {
 
@@ -34,7 +33,7 @@ public final class TestEnqueuer {
     }
 
     /**
-     * Takes jobs from that database.
+     * Takes jobs from this database.
      *
      * @param url a JDBC URL, {@code jdbc:postgresql:…}
      */
@@ -46,14 +45,14 @@ public final class TestEnqueuer {
                 .with(Setting.DATABASE_PASSWORD.key(), password);
     }
 
-    /** Publishes to that cluster; {@code host:port}, more after commas. */
+    /** Publishes to this cluster: {@code host:port}, several separated by commas. */
     public TestEnqueuer to(String bootstrapServers) {
         return with(Setting.KAFKA_BOOTSTRAP_SERVERS.key(), bootstrapServers);
     }
 
     /**
-     * Sets one of docs/configuration.md, by its key: {@code database.schema} or {@code delivery} for instance. Where
-     * the delivery mode does not matter to a test, {@code at-least-once} drains sooner.
+     * Sets a key of docs/configuration.md, for instance {@code database.schema} or {@code delivery}. If the delivery
+     * mode does not matter to a test, {@code at-least-once} drains sooner.
      */
     public TestEnqueuer with(String setting, String value) {
         Map<String, String> changed = new HashMap<>(settings);
@@ -61,21 +60,21 @@ public final class TestEnqueuer {
         return new TestEnqueuer(changed, giveUpAfter);
     }
 
-    /** How long {@link #drain} waits while nothing moves; 30 s unless this is called. */
+    /** Limits how long {@link #drain} waits while no job moves; 30 s by default. */
     public TestEnqueuer giveUpAfter(Duration giveUpAfter) {
         return new TestEnqueuer(settings, giveUpAfter);
     }
 
     /**
-     * Publishes everything that was committed before, and returns when Kafka has acknowledged it. Jobs of transactions
-     * that are still open are not waited for. It ends at once when what is left is held or parked, and after
-     * {@link #giveUpAfter} when nothing moves.
+     * Publishes all jobs committed before, and returns when Kafka has acknowledged them. It does not wait for jobs of
+     * open transactions. It ends at once when all remaining jobs are held or parked, and after {@link #giveUpAfter}
+     * while no job moves.
      *
-     * @return how many jobs were published
-     * @throws AssertionError if some of them are left, naming them and why
+     * @return the number of published jobs
+     * @throws AssertionError if jobs remain; the message names them and the reason
      * @throws SettingsException if a setting is wrong, unknown or missing
      * @throws ExternalFailureException if PostgreSQL or Kafka cannot be reached, or refuses
-     * @throws SchemaException if the tables are not there, or not those that this software knows
+     * @throws SchemaException if the tables are missing, or of another version than this software knows
      * @throws IllegalStateException if the thread is interrupted meanwhile; its flag stays set
      */
     public long drain() {
@@ -85,7 +84,7 @@ public final class TestEnqueuer {
             result = Drain.run(checked, giveUpAfter);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw new IllegalStateException("interrupted while draining; what was not published is still staged", e);
+            throw new IllegalStateException("interrupted while draining; unpublished jobs are still staged", e);
         }
         if (!result.left().isEmpty()) {
             throw new AssertionError("could not drain all that was staged:\n  " + String.join("\n  ", result.left())
