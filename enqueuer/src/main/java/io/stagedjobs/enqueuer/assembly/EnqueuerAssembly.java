@@ -129,11 +129,11 @@ public final class EnqueuerAssembly implements AutoCloseable {
         }
     }
 
-    public Publisher publisher() {
+    Publisher publisher() {
         return publisher;
     }
 
-    public Enqueuer enqueuer() {
+    Enqueuer enqueuer() {
         return enqueuer;
     }
 
