@@ -77,10 +77,9 @@ final class ProgressTopic {
         jobsMax = jobsMax(Math.min(bytes, settings.recordBytesMax()));
         if (jobsMax < JOBS_MAX_SMALL) {
             log.warn(
-                    "topic {} takes records of at most {} bytes, and the Kafka client sends at most {}: a batch has"
-                            + " at most {}"
-                            + " jobs for that. Raise max.message.bytes of the topic or kafka.max.request.size for"
-                            + " more.",
+                    "topic {} takes records of at most {} bytes, and the Kafka client sends at most {}: so a batch"
+                            + " has at most {} jobs. To allow more, raise max.message.bytes of the topic or"
+                            + " kafka.max.request.size.",
                     topic,
                     bytes,
                     settings.recordBytesMax(),
