@@ -150,7 +150,7 @@ final class ProgressTopic {
             throw new LaneHaltedException("the record at offset " + record.offset() + " of partition "
                     + record.partition() + " of topic " + record.topic() + " is no progress of this lane ("
                     + e.getMessage() + "): somebody else wrote to that topic, or a newer release did. Run that release,"
-                    + " or take the right to write there from whoever has it beside the enqueuer");
+                    + " or revoke all rights to write there except the enqueuer's");
         }
     }
 
