@@ -85,8 +85,8 @@ final class PrimaryOnlyDataSource extends PGSimpleDataSource {
         }
         if (before > 0 && timeline > before) {
             log.warn(
-                    "PostgreSQL is on timeline {} now, it was on {}: it failed over or was restored. If it"
-                            + " lost jobs that Kafka has, their lanes are halted; see operations.md \"A lane is halted\".",
+                    "PostgreSQL is on timeline {} now, it was on {}: it failed over or was restored. If it lost"
+                            + " jobs that Kafka has, their lanes are halted; see operations.md \"A lane is halted\".",
                     timeline,
                     before);
             onChange.run();
