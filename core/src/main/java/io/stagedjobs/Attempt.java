@@ -84,7 +84,7 @@ final class Attempt<T extends @Nullable Object, E extends Exception> {
                     .attempted(new UnitListener.Attempt(options.name(), number, outcome, jobs, duration, failure));
         } catch (RuntimeException | LinkageError e) {
             log.warn(
-                    "The listener of unit \"{}\" failed; attempt {} is {} all the same.",
+                    "The listener of unit \"{}\" failed; attempt {} is {} nevertheless.",
                     options.name(),
                     number,
                     outcome,

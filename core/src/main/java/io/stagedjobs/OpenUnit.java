@@ -205,7 +205,7 @@ final class OpenUnit implements AutoCloseable {
             if (sql != null && STATEMENT.matcher(sql).lookingAt()) {
                 throw new IllegalStateException("cannot run \"" + sql.strip()
                         + "\" in a unit of work: only the unit ends its transaction, and it would not learn which jobs"
-                        + " are taken back. Throw an exception to roll everything back, or use a nested"
+                        + " were rolled back. Throw an exception to roll everything back, or use a nested"
                         + " DSLContext.transaction(…) for a part.");
             }
         }

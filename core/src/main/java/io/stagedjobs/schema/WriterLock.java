@@ -46,7 +46,7 @@ final class WriterLock {
                 if (tries == TRIES_MAX) {
                     throw new SchemaException("could not lock " + String.join(", ", alone)
                             + (alone.isEmpty() ? "" : " and ") + "staged_jobs in " + TRIES_MAX + " tries: " + holders
-                            + ". Nothing was changed. Have these transactions ended, then try again.");
+                            + ". Nothing was changed. End these transactions, then try again.");
                 }
                 if (!holders.equals(told)) {
                     waiting.accept("waiting for "
@@ -76,6 +76,6 @@ final class WriterLock {
                         alone.stream().map(schema::qualified).toArray(String[]::new),
                         schema.qualified("staged_jobs"))
                 .getValues(0, String.class);
-        return holders.isEmpty() ? "whoever had it locked is gone by now" : String.join("; ", holders);
+        return holders.isEmpty() ? "the session that locked it has ended" : String.join("; ", holders);
     }
 }

@@ -34,7 +34,7 @@ final class Arrivals implements Consumer<PublishedJob> {
     /**
      * Waits until this many jobs have arrived, or time is up.
      *
-     * @return how many have arrived, those that came again included
+     * @return the number of arrived jobs, including repeated ones
      */
     synchronized long await(long wanted, Duration timeout) throws InterruptedException {
         long deadline = System.nanoTime() + timeout.toNanos();

@@ -4,16 +4,16 @@ import java.time.Duration;
 import java.util.List;
 
 /**
- * What an audit found. Each finding is one line in plain words.
+ * The result of an audit. Each finding is one line in plain words.
  *
- * @param actions how many rows the business stored
- * @param records how many records Kafka holds that claim to tell of a row
- * @param others how many records name something else than the sample does, and were staged by somebody else
+ * @param actions the number of rows that the business stored
+ * @param records the number of records in Kafka that claim to report a row
+ * @param others the number of records with other names, which somebody else staged
  * @param lost stored, but in no record
- * @param invented in a record, but not stored so: for example of a transaction that was rolled back
- * @param repeated told by a second record, or a second record with one id
- * @param overtaken first told after a later action of the same key
- * @param lags of each record that is as it should be, from staging to Kafka, in no order
+ * @param invented in a record, but not stored in that form: for example from a transaction that was rolled back
+ * @param repeated reported by a second record, or a second record with the same id
+ * @param overtaken first reported after a later action of the same key
+ * @param lags the time from staging to Kafka of each correct record, in no order
  */
 public record AuditReport(
         int actions,

@@ -26,14 +26,14 @@ import org.jooq.impl.SQLDataType;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Compares what the business stored with what Kafka holds: each row of {@code user_actions} has exactly one record, and
- * for one key the records stand in the order of the actions.
+ * Compares the stored rows with Kafka's records: each row of {@code user_actions} must have exactly one record, and the
+ * records of a key must be in the order of the actions.
  *
- * <p>It trusts nobody's counters. Rows come from PostgreSQL, and records are read anew, from the beginning to the end,
- * by a {@code read_committed} reader without a group.
+ * <p>It trusts no counters. It reads the rows from PostgreSQL, and all records anew, with a {@code read_committed}
+ * reader without a group.
  *
- * <p>To be asked when nobody writes and the enqueuer has drained: an action whose job still waits counts as lost. The
- * records are read before the rows, so that an action committed in between is never taken for an invented one.
+ * <p>Run it when nobody writes and the enqueuer has drained: an action whose job still waits counts as lost. It reads
+ * the records before the rows, so that an action committed in between never counts as invented.
  */
 public final class Auditor {
 
@@ -48,13 +48,15 @@ public final class Auditor {
     private final String bootstrapServers;
     private final String topic;
 
-    /** What the sample stages. A record of another name is somebody else's, and proves nothing about the sample. */
+    /**
+     * The names that the sample stages. A record with another name is not the sample's, and proves nothing about it.
+     */
     private static final Set<String> NAMES = Set.of("user.created", "user.renamed");
 
     /** A row of {@code user_actions}. */
     private record Action(long id, long userId, String name) {
 
-        /** Whether a record tells of this very action, as the enqueuer would have published it. */
+        /** Whether a record reports exactly this action, as the enqueuer would have published it. */
         boolean isToldBy(PublishedJob job) {
             return Long.toString(userId).equals(job.key()) && ("user." + name).equals(job.type()) && job.id() != null;
         }
@@ -126,9 +128,8 @@ public final class Auditor {
     }
 
     /**
-     * Kafka answers a commit before the transaction's markers are written: the end that a {@code read_committed} reader
-     * is told may still lie before committed records. This one lies behind all of them, and reading waits for the
-     * markers.
+     * Kafka answers a commit before it writes the transaction's markers, so the end for a {@code read_committed} reader
+     * may still be before committed records. This end is behind all of them, and reading waits for the markers.
      */
     private Map<TopicPartition, Long> highWatermarks(List<TopicPartition> partitions) {
         Map<String, Object> settings =
@@ -139,7 +140,7 @@ public final class Auditor {
         }
     }
 
-    /** Takes records one by one, each partition's in the order of their offsets, and notes what is wrong. */
+    /** Takes records one by one, each partition's in the order of their offsets, and records the errors. */
     private static final class Comparison {
         private final Map<Long, Action> actions;
         private final List<String> invented = new ArrayList<>();

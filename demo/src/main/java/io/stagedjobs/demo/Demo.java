@@ -37,12 +37,12 @@ import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DSL;
 
 /**
- * Everything on one machine, with nothing to install: PostgreSQL, Kafka, the enqueuer as a process of its own, the
- * sample service and its consumers.
+ * Everything on one machine, with nothing to install: PostgreSQL, Kafka, the enqueuer as a separate process, the sample
+ * service and its consumers.
  *
- * <p>System properties: {@value #LAUNCHER} is the enqueuer's launcher; with {@value #EXIT} (any value but
- * {@code false}) the demo plays {@link DemoStory} and ends, with exit code 0 only if all went as told. Otherwise it
- * says where to look, and runs until Ctrl-C. If one of its processes ends by itself, the demo says which and ends with
+ * <p>System properties: {@value #LAUNCHER} is the enqueuer's launcher; with {@value #EXIT} (any value but {@code
+ * false}) the demo plays {@link DemoStory} and ends, with exit code 0 only if everything went as expected. Otherwise it
+ * prints where to look, and runs until Ctrl-C. If one of its processes ends by itself, the demo names it and ends with
  * exit code 1.
  */
 public final class Demo implements AutoCloseable {
@@ -59,7 +59,7 @@ public final class Demo implements AutoCloseable {
     private static final Duration START_MAX = Duration.ofMinutes(1);
     private static final Duration STOP_MAX = Duration.ofSeconds(30);
 
-    /** More than the enqueuer's own patience: it says what is wrong before we lose ours. */
+    /** Longer than the enqueuer's own patience, so that it reports its error before we give up. */
     private static final Duration DRAIN_MAX = Duration.ofMinutes(3);
 
     private static final Duration LOOK_EVERY = Duration.ofMillis(500);
@@ -69,10 +69,10 @@ public final class Demo implements AutoCloseable {
     private final boolean byItself;
     private final PrintStream out = System.out;
 
-    /** What runs, the newest first: the order in which it is stopped. */
+    /** The running parts, the newest first: they are stopped in this order. */
     private final Deque<AutoCloseable> running = new ArrayDeque<>();
 
-    /** Without any of these by its name the demo cannot go on. */
+    /** The processes by name; the demo cannot go on without any of them. */
     private final Map<String, ChildProcess> processes = new ConcurrentHashMap<>();
 
     private Demo(Path launcher, boolean byItself) {
@@ -81,7 +81,7 @@ public final class Demo implements AutoCloseable {
     }
 
     /** Runs the demo; see the class. */
-    @SuppressWarnings("CatchAndPrintStackTrace") // a demo has no other place for what nobody expected
+    @SuppressWarnings("CatchAndPrintStackTrace") // a demo has no other place for an unexpected error
     public static void main(String[] args) {
         String exit = System.getProperty(EXIT);
         Path launcher = Path.of(System.getProperty(LAUNCHER, "daemon/target/staged-jobs/bin/staged-jobs"));
@@ -103,7 +103,7 @@ public final class Demo implements AutoCloseable {
         System.exit(succeeded ? 0 : 1);
     }
 
-    /** Ctrl-C reaches every process of a terminal; a signal to Maven alone would leave the demo running without it. */
+    /** Ctrl-C reaches every process of a terminal; a signal only to Maven would leave the demo running. */
     private static void endWithParent() {
         var unused =
                 ProcessHandle.current().parent().map(parent -> parent.onExit().thenRun(() -> System.exit(1)));
@@ -168,7 +168,7 @@ public final class Demo implements AutoCloseable {
         Thread prompt = new Thread(new SqlPrompt(database, System.in, out), "demo-sql");
         prompt.setDaemon(true);
         prompt.start();
-        // The testkit ends its servers and children together with this JVM; the rest is ours to stop.
+        // The testkit ends its servers and children together with this JVM; this stops the rest.
         Runtime.getRuntime()
                 .addShutdownHook(new Thread(
                         () -> {
@@ -197,7 +197,7 @@ public final class Demo implements AutoCloseable {
         return enqueuer;
     }
 
-    /** Ends the demo when one of its processes has ended by itself: without it, the others could only complain. */
+    /** Ends the demo when one of its processes has ended by itself: the others could only report errors. */
     private void watch() {
         try {
             while (true) {
@@ -205,7 +205,7 @@ public final class Demo implements AutoCloseable {
                 Optional<Map.Entry<String, ChildProcess>> ended = processes.entrySet().stream()
                         .filter(process -> !process.getValue().isRunning())
                         .findFirst();
-                // What the demo ends by itself, it takes out of the map first.
+                // The demo removes a process from the map before it ends it.
                 if (ended.isPresent()
                         && processes.remove(ended.get().getKey(), ended.get().getValue())) {
                     List<String> words = ended.get().getValue().output();
@@ -265,7 +265,7 @@ public final class Demo implements AutoCloseable {
     }
 
     /**
-     * Tells of each job that is set aside, for instance because of a typo in its topic; returns when interrupted only.
+     * Reports each job that is set aside, for instance because of a typo in its topic; returns only when interrupted.
      */
     private void tellWhatIsHeld(TestDatabase database) throws InterruptedException {
         Set<Long> told = new HashSet<>();
@@ -280,7 +280,7 @@ public final class Demo implements AutoCloseable {
                             }
                         });
             } catch (DataAccessException away) {
-                // PostgreSQL has ended, which the watch says, or is too busy, and is asked again.
+                // PostgreSQL has ended, which the watch reports, or is too busy, and is asked again.
             }
             Thread.sleep(LOOK_EVERY.toMillis());
         }
@@ -328,7 +328,7 @@ public final class Demo implements AutoCloseable {
         return service;
     }
 
-    /** Stops what runs, the newest first, all of it even if something does not stop cleanly. */
+    /** Stops all parts, the newest first, even if one does not stop cleanly. */
     @Override
     public void close() {
         processes.clear();

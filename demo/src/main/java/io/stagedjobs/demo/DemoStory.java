@@ -56,8 +56,8 @@ final class DemoStory {
     private static final Duration CALM_MAX = Duration.ofSeconds(20);
     private static final Duration ARRIVAL_MAX = Duration.ofSeconds(60);
 
-    // What a service in any language would send. The update locks the user's row, so that the actions of one user, and
-    // with them their jobs, stand in the order of their commits.
+    // The SQL that a service in any language would send. The update locks the user's row, so that the actions of one
+    // user and their jobs are in the order of their commits.
     private static final String RENAME = "UPDATE users SET name = ? WHERE email = ? RETURNING id";
     private static final String WRITE_ACTION =
             "INSERT INTO user_actions (user_id, action) VALUES (?, 'renamed') RETURNING id";
@@ -73,15 +73,15 @@ final class DemoStory {
     private final Runnable drain;
     private final PrintStream out;
 
-    /** What was not as the story tells it; the audit's findings are not among these. */
+    /** Everything that differs from the story, except the audit's findings. */
     private final List<String> surprises = new ArrayList<>();
 
     /**
-     * A story to be played once.
+     * A story to play once.
      *
      * @param url of the sample service
      * @param crash kills the enqueuer without warning and starts another one
-     * @param drain returns when everything committed before is published
+     * @param drain returns when all jobs committed before are published
      */
     DemoStory(
             String url,
@@ -100,7 +100,7 @@ final class DemoStory {
         this.out = out;
     }
 
-    /** @return whether the audit passed and nothing else was a surprise */
+    /** @return whether the audit passed and there was no other surprise */
     boolean play() throws InterruptedException {
         out.println(USERS_IN_CALM + " users sign up, " + CLIENTS + " at a time.");
         expect(USERS_IN_CALM, CREATED, signUps(USERS_IN_CALM, CLIENTS, DemoStory::user));
@@ -143,7 +143,7 @@ final class DemoStory {
         out.println();
         line(
                 "requests",
-                "%d sent: %d for different addresses, %d at once for one, %d told to fail"
+                "%d sent: %d for different addresses, %d at once for one, %d made to fail"
                         .formatted(USERS + CROWD + FAILING, USERS, CROWD, FAILING));
         line(
                 "committed",
@@ -176,7 +176,7 @@ final class DemoStory {
         return "user" + number + "@example.org";
     }
 
-    /** @return how often each status was answered */
+    /** @return the number of answers by status */
     private Map<Integer, Integer> signUps(int count, int clients, IntFunction<String> email, String... headers)
             throws InterruptedException {
         List<Callable<Integer>> requests = new ArrayList<>();
@@ -255,7 +255,7 @@ final class DemoStory {
         }
     }
 
-    /** The audit compares actions with records; whether the right users were kept is asked here. */
+    /** The audit compares actions with records; this checks that the right users were kept. */
     private void checkUsers() {
         int users = DSL.using(database.dataSource(), SQLDialect.POSTGRES)
                 .fetchSingle("SELECT count(*) FROM users")

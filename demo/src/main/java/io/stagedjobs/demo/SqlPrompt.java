@@ -13,7 +13,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 
-/** Runs each line that a person types as SQL, in a transaction of its own: a psql for machines that have none. */
+/** Runs each typed line as SQL, in a transaction of its own: a psql for machines without one. */
 final class SqlPrompt implements Runnable {
 
     private final TestDatabase database;

@@ -151,7 +151,7 @@ public final class Enqueuer implements AutoCloseable {
                 backlogAt = keepOnce(backlogAt);
             }
         } catch (Error e) {
-            observers.health().failed(Origin.ENQUEUER, "no lane is started any more (" + e + "); restart this process");
+            observers.health().failed(Origin.ENQUEUER, "it can start no more lanes (" + e + "); restart this process");
             throw e;
         }
     }

@@ -159,7 +159,7 @@ class LaneAcquisition {
         }
         channel++;
         log.info(
-                "lane {} goes on under channel {}: its last transaction is decided, and cannot be ended now: {}",
+                "lane {} goes on under channel {}: its last transaction is decided, but cannot be ended now: {}",
                 lane,
                 channel,
                 decided.failure().getMessage());
@@ -198,7 +198,7 @@ class LaneAcquisition {
             return contradiction;
         }
         log.info(
-                "lane {}: batch {} was in Kafka already; {} of its {} jobs were still here and are deleted now",
+                "lane {}: batch {} was in Kafka already; {} of its {} jobs were still here and will be deleted",
                 lane,
                 progress.batch(),
                 left.size(),

@@ -167,11 +167,11 @@ final class LaneRunner implements Runnable {
         }
         OptionalInt alike = observers.health().haltedAlike(lane);
         if (alike.isPresent()) {
-            log.error("lane {} is halted too, for the same reason as lane {}", lane, alike.getAsInt());
+            log.error("lane {} is also halted, for the same reason as lane {}", lane, alike.getAsInt());
         } else {
             log.error(
-                    "lane {} is halted: {}. Nothing of it is published and nothing is deleted until that is"
-                            + " settled; see operations.md \"A lane is halted\".",
+                    "lane {} is halted: {}. It publishes and deletes nothing until a person has acted; see"
+                            + " operations.md \"A lane is halted\".",
                     lane,
                     step.reason());
         }
@@ -195,8 +195,8 @@ final class LaneRunner implements Runnable {
         for (Moved job : settled.aside()) {
             if (!job.held() && job.why().reason() != Refusal.Reason.FOLLOWS && parkedSoFar++ % WARN_EVERY_PARKED == 0) {
                 log.warn(
-                        "lane {}: parked the job with id {}: {}. What follows of its key joins it; see `staged-jobs"
-                                + " parked list`. The next {} are not logged.",
+                        "lane {}: parked the job with id {}: {}. Later jobs of its key join it; see `staged-jobs parked"
+                                + " list`. The next {} are not logged.",
                         lane,
                         job.row().id(),
                         job.why().detail(),

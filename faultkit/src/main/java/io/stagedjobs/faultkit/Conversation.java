@@ -5,8 +5,8 @@ import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The protocol of one proxied connection: takes its two streams apart into units that pass or are lost as a whole, and
- * says which of them a test has plans for.
+ * The protocol of one proxied connection: splits its two streams into units that pass or are lost completely, and finds
+ * those for which a test has a plan.
  *
  * <p>Requests come from one thread and answers from another.
  */
@@ -16,7 +16,7 @@ interface Conversation {
      * What to do with a unit.
      *
      * @param passes whether it is forwarded
-     * @param incident what it is the occasion for: told of after a unit that passes, carried out instead of one that
+     * @param incident the incident of this unit: reported after a unit that passes, carried out instead of one that
      *     does not
      */
     record Verdict(boolean passes, @Nullable Incident incident) {
@@ -27,12 +27,12 @@ interface Conversation {
     /** Reads the client's next unit; null at the end of its stream. */
     byte @Nullable [] readRequest(DataInputStream in) throws IOException;
 
-    /** Takes note of a unit that {@link #readRequest} has read and that nothing else keeps from being forwarded. */
+    /** Records a unit that {@link #readRequest} has read and that is about to be forwarded. */
     Verdict judgeRequest(byte[] request);
 
     /** Reads the server's next unit; null at the end of its stream. */
     byte @Nullable [] readAnswer(DataInputStream in) throws IOException;
 
-    /** Takes note of a unit that {@link #readAnswer} has read and that nothing else keeps from being forwarded. */
+    /** Records a unit that {@link #readAnswer} has read and that is about to be forwarded. */
     Verdict judgeAnswer(byte[] answer);
 }

@@ -18,22 +18,22 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A network between a client on this machine and a server, that fails when a test says so.
+ * A network between a client on this machine and a server that fails when a test wants it.
  *
  * <p>At first, and again after {@link #heal}, everything passes. Then a test may
  *
  * <ul>
  *   <li>{@link #cut} it: connections end, new ones are refused;
  *   <li>{@link #stall} it: connections stay, and nothing passes;
- *   <li>have one request or its answer lost, by the methods of the subclass that knows the protocol.
+ *   <li>lose one request or its answer, by the methods of the subclass that knows the protocol.
  * </ul>
  *
- * <p>Messages pass or are lost as a whole. A connection that has lost one stays silent for good: no protocol could go
- * on with it, and its client has to find that out by its own timeouts. The server does not learn that such a connection
- * was closed by its client, nor the other way round, until {@link #heal}: what a network loses is also its last packet.
+ * <p>Messages pass or are lost completely. A connection that has lost one stays silent for good: no protocol could go
+ * on with it, and its client must notice that by its own timeouts. If the client closes such a connection, the server
+ * does not learn of it, and vice versa, until {@link #heal}: a network also loses the last packet.
  *
- * <p>Listens on 127.0.0.1 only, on a port that stays the same until {@link #close}. All methods may be called from any
- * thread and return at once; what is on its way at that moment may still pass.
+ * <p>Listens on 127.0.0.1 only, on a port that stays the same until {@link #close}. Thread-safe; all methods return at
+ * once, and messages under way may still pass.
  *
  * @param <R> how the protocol describes a request
  */
@@ -43,13 +43,13 @@ public abstract sealed class FaultProxy<R> implements AutoCloseable permits Kafk
     public enum Loss {
         /** The server never sees the request. */
         REQUEST,
-        /** The server has done what it was asked, and the client never learns of it. */
+        /** The server has done the work, and the client never learns of it. */
         ANSWER
     }
 
-    /** What becomes of a connection that has lost a request or an answer. */
+    /** The fate of a connection that has lost a request or an answer. */
     public enum Then {
-        /** It stays, and nothing passes any more. */
+        /** It stays open, and nothing passes any more. */
         SILENCE,
         /** It is reset, for both sides. */
         CUT
@@ -108,7 +108,7 @@ public abstract sealed class FaultProxy<R> implements AutoCloseable permits Kafk
         this.server = server;
     }
 
-    /** A conversation that begins, with a way to answer the client in the server's place. */
+    /** Begins a conversation that can answer the client in the server's place. */
     abstract Conversation conversation(OutputStream toClient);
 
     /** The port of 127.0.0.1 where clients connect. */
@@ -121,7 +121,7 @@ public abstract sealed class FaultProxy<R> implements AutoCloseable permits Kafk
         return "127.0.0.1:" + port;
     }
 
-    /** How many connections were accepted since the start; those refused after a {@link #cut} do not count. */
+    /** The number of connections accepted since the start, without those refused after a {@link #cut}. */
     public long connectionsAccepted() {
         return accepted.get();
     }
@@ -154,10 +154,10 @@ public abstract sealed class FaultProxy<R> implements AutoCloseable permits Kafk
     }
 
     /**
-     * Ends {@link #cut} and {@link #stall}. Connections that have lost nothing go on; those that have stay silent. What
-     * was ordered for a request that has not come yet is still to happen.
+     * Ends {@link #cut} and {@link #stall}. Connections that have lost nothing go on; the others stay silent. Plans for
+     * later requests remain.
      *
-     * @throws UncheckedIOException if the port cannot be listened on any more
+     * @throws UncheckedIOException if it can no longer listen on the port
      */
     public void heal() {
         List<ProxiedConnection> all;
@@ -178,7 +178,7 @@ public abstract sealed class FaultProxy<R> implements AutoCloseable permits Kafk
         cut(Ending.RESET);
     }
 
-    /** Listens, unless it does already; nobody else has the port, because it comes from {@link FreePort}. */
+    /** Listens, unless it already does; nobody else has the port, because it comes from {@link FreePort}. */
     final void listen() {
         synchronized (monitor) {
             if (closed) {
@@ -263,13 +263,13 @@ public abstract sealed class FaultProxy<R> implements AutoCloseable permits Kafk
         }
     }
 
-    /** Orders a loss at the {@code nth} request of that kind from now on, counted over all connections. */
+    /** Plans a loss at the {@code nth} request of that kind from now on, counted over all connections. */
     final Incident plan(Loss loss, String what, Predicate<R> kind, int nth, Then then) {
         Incident.Kind of = loss == Loss.REQUEST ? Incident.Kind.LOSE_REQUEST : Incident.Kind.LOSE_ANSWER;
         return plan(kind, nth, new Incident(describe(loss, what, nth), of, then));
     }
 
-    /** Orders to be told of the {@code nth} request of that kind from now on, once it is forwarded. */
+    /** Plans a notice of the {@code nth} request of that kind from now on, once it is forwarded. */
     final Incident planNotice(String what, Predicate<R> kind, int nth) {
         return plan(
                 kind,
@@ -291,7 +291,7 @@ public abstract sealed class FaultProxy<R> implements AutoCloseable permits Kafk
         return incident;
     }
 
-    /** Counts a request, and gives what is to happen at it; null if nothing is. The first plan that is due wins. */
+    /** Counts a request, and returns its incident; null if there is none. The first plan that is due wins. */
     final @Nullable Incident due(R request) {
         synchronized (monitor) {
             Plan<R> due = null;

@@ -5,13 +5,13 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Something that a test has ordered a {@link FaultProxy} to do at the n-th request of a kind, and can wait for.
+ * A planned action of a {@link FaultProxy} at the n-th request of a kind, for which a test can wait.
  *
- * <p>It happens once. All methods may be called from any thread.
+ * <p>It happens once. Thread-safe.
  */
 public final class Incident {
 
-    /** What is done with the request that was waited for. */
+    /** The action at the request. */
     enum Kind {
         NOTICE,
         LOSE_REQUEST,
@@ -48,7 +48,7 @@ public final class Incident {
     /**
      * Waits until it has happened; returns at once if it has already.
      *
-     * @throws AssertionError if time runs out before
+     * @throws AssertionError if it does not happen in time
      */
     public void await(Duration timeout) {
         try {

@@ -14,10 +14,10 @@ import org.apache.kafka.common.protocol.ApiKeys;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A {@link FaultProxy} in front of a Kafka broker of its own: only a broker that advertises the proxy's address keeps
- * its clients here after they have asked where its partitions are.
+ * A {@link FaultProxy} in front of its own Kafka broker: clients use the addresses that a broker advertises, so the
+ * broker must advertise the proxy's address.
  *
- * <p>Connections have to be in plain text.
+ * <p>Connections must be in plain text.
  */
 public final class KafkaFaultProxy extends FaultProxy<ApiKeys> {
 
@@ -41,7 +41,7 @@ public final class KafkaFaultProxy extends FaultProxy<ApiKeys> {
         return proxy;
     }
 
-    /** The broker itself, past the proxy, so that a test can read what happened while a fault lasts. */
+    /** The broker itself, past the proxy, so that a test can read from it during a fault. */
     public TestKafka kafka() {
         return kafka;
     }
@@ -60,7 +60,7 @@ public final class KafkaFaultProxy extends FaultProxy<ApiKeys> {
         return plan(loss, request.name, request::equals, nth, then);
     }
 
-    /** Tells when the {@code nth} request of that kind from now on was forwarded to the broker. */
+    /** Reports that the {@code nth} request of that kind from now on was forwarded to the broker. */
     public Incident forwarded(ApiKeys request, int nth) {
         return planNotice(request.name, request::equals, nth);
     }

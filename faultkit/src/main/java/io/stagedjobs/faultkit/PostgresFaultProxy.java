@@ -25,8 +25,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * A {@link FaultProxy} in front of a PostgreSQL server.
  *
- * <p>It understands both ways to send a statement, as text and as a prepared statement of whatever name. To a client
- * that asks for encryption it answers in the server's place that there is none.
+ * <p>It understands statements as text and prepared statements. If a client asks for encryption, it answers in the
+ * server's place that there is none.
  */
 public final class PostgresFaultProxy extends FaultProxy<PostgresFaultProxy.Exchange> {
 
@@ -40,14 +40,14 @@ public final class PostgresFaultProxy extends FaultProxy<PostgresFaultProxy.Exch
     private static final Pattern COMMIT = Pattern.compile("\\s*COMMIT\\s*;?\\s*", Pattern.CASE_INSENSITIVE);
 
     /**
-     * What a client sends before it waits for the server to be ready again.
+     * The messages that a client sends before it waits for the server to be ready again.
      *
      * @param statements the text of the statements in it, in their order
-     * @param before what the same transaction has run before it
+     * @param before the earlier statements of the same transaction
      */
     public record Exchange(List<String> statements, List<String> before) {
 
-        /** A COMMIT, of whatever transaction. */
+        /** A COMMIT of any transaction. */
         public static Predicate<Exchange> commit() {
             return exchange -> exchange.statements.stream().anyMatch(COMMIT.asMatchPredicate());
         }
@@ -67,7 +67,7 @@ public final class PostgresFaultProxy extends FaultProxy<PostgresFaultProxy.Exch
         super("postgres", port, server);
     }
 
-    /** Starts a proxy in front of a server; it is the caller's to close. */
+    /** Starts a proxy in front of a server; the caller must close it. */
     public static PostgresFaultProxy before(TestPostgres server) {
         PostgresFaultProxy proxy =
                 new PostgresFaultProxy(FreePort.find(), new InetSocketAddress(server.host(), server.port()));
@@ -75,7 +75,7 @@ public final class PostgresFaultProxy extends FaultProxy<PostgresFaultProxy.Exch
         return proxy;
     }
 
-    /** A database of the server, as it is reached through this proxy. */
+    /** A database of the server, reached through this proxy. */
     public TestDatabase through(TestDatabase database) {
         return new TestDatabase(
                 "jdbc:postgresql://" + address() + "/" + database.name(),
@@ -91,7 +91,7 @@ public final class PostgresFaultProxy extends FaultProxy<PostgresFaultProxy.Exch
         return plan(loss, "the chosen exchange", kind, nth, then);
     }
 
-    /** Tells when the {@code nth} exchange of that kind from now on was forwarded to the server. */
+    /** Reports that the {@code nth} exchange of that kind from now on was forwarded to the server. */
     public Incident forwarded(Predicate<Exchange> kind, int nth) {
         return planNotice("the chosen exchange", kind, nth);
     }
@@ -103,13 +103,13 @@ public final class PostgresFaultProxy extends FaultProxy<PostgresFaultProxy.Exch
 
     private final class PostgresConversation implements Conversation {
 
-        /** What the server has still to answer, the oldest first. */
+        /** The exchanges that the server must still answer, the oldest first. */
         private record Awaited(@Nullable Incident incident) {}
 
         private final OutputStream toClient;
         private boolean started;
 
-        /** Statements and portals by name, as the client has made them; used by the thread of requests only. */
+        /** The client's statements and portals by name; only the thread of requests uses them. */
         private final Map<String, String> statements = new HashMap<>();
 
         private final Map<String, String> portals = new HashMap<>();
@@ -125,10 +125,7 @@ public final class PostgresFaultProxy extends FaultProxy<PostgresFaultProxy.Exch
             this.toClient = toClient;
         }
 
-        /**
-         * All messages up to one after which the client may wait, so that nothing is forwarded in part and lost in
-         * part.
-         */
+        /** All messages up to one after which the client may wait, so that a unit is never lost in part. */
         @Override
         public byte @Nullable [] readRequest(DataInputStream in) throws IOException {
             if (!started) {
@@ -232,7 +229,7 @@ public final class PostgresFaultProxy extends FaultProxy<PostgresFaultProxy.Exch
             };
         }
 
-        /** Takes note of one message of the client; returns whether the server answers with being ready again. */
+        /** Records one message of the client; returns whether the server answers that it is ready again. */
         private boolean note(byte type, ByteBuffer body) {
             switch (type) {
                 case 'Q' -> executed.add(string(body));
@@ -253,7 +250,7 @@ public final class PostgresFaultProxy extends FaultProxy<PostgresFaultProxy.Exch
             return Verdict.PASS;
         }
 
-        /** The answer ends when the server is ready again; only then is sure what it has done. */
+        /** The answer ends when the server is ready again; only then its work is certain. */
         @Override
         public Verdict judgeAnswer(byte[] answer) {
             boolean ready = answer[0] == 'Z';

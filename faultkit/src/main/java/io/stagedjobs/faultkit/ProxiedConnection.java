@@ -27,7 +27,7 @@ final class ProxiedConnection {
 
     private final Set<Direction> ended = EnumSet.noneOf(Direction.class);
 
-    /** Whether the end of one side is kept from the other until the network is healed. */
+    /** Whether one side does not learn of the other's end until the network is healed. */
     private boolean holdsEnds;
 
     private boolean heldAnEnd;
@@ -38,7 +38,7 @@ final class ProxiedConnection {
         this.conversation = conversation;
     }
 
-    /** Begins to forward; without an address of the server it is a connection that is never answered. */
+    /** Begins to forward; without an address of the server, the connection is never answered. */
     void start(String name, @Nullable InetSocketAddress address) {
         start(name + "-to-server", () -> run(name, address));
     }
@@ -127,7 +127,7 @@ final class ProxiedConnection {
         }
     }
 
-    /** One side has ended its stream: tells the other, unless the network is broken. */
+    /** One side has ended its stream: passes that on, unless the network is broken. */
     private synchronized void ended(Direction direction, Ending how) {
         if (holdsEnds || proxy.isStalled()) {
             heldAnEnd = true;
@@ -145,7 +145,7 @@ final class ProxiedConnection {
         }
     }
 
-    /** The network works again: what it kept of the ends arrives. */
+    /** The network works again: delayed ends arrive. */
     synchronized void healed() {
         holdsEnds = false;
         if (heldAnEnd) {

@@ -1,5 +1,5 @@
 /**
- * Networks that fail when a test says so, between the enqueuer and its servers: {@link
+ * Networks between the enqueuer and its servers that fail when a test wants it: {@link
  * io.stagedjobs.faultkit.PostgresFaultProxy} and {@link io.stagedjobs.faultkit.KafkaFaultProxy} can be cut, stalled, or
  * made to lose the answer to one particular request.
  *

@@ -57,7 +57,7 @@ final class EmbeddedKafka implements AutoCloseable {
     /**
      * A listener of a node.
      *
-     * @param advertisedPort where its clients are told to connect
+     * @param advertisedPort the port that clients connect to
      */
     record Listener(String name, SecurityProtocol protocol, int port, int advertisedPort) {
 

@@ -110,7 +110,7 @@ public final class TestKafka implements AutoCloseable {
 
     /**
      * Starts a cluster of embedded nodes, each broker and controller. With three of them every topic has three
-     * replicas, of which two must be in sync, and one node may be lost.
+     * replicas, two of them in sync, and the cluster can lose one node.
      *
      * @throws IllegalStateException with the last words of a node that does not start
      */

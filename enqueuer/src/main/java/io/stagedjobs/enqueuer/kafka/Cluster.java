@@ -133,7 +133,7 @@ final class Cluster implements AutoCloseable {
      */
     void check() {
         try {
-            ask("name its nodes", admin().describeCluster().nodes());
+            ask("list its nodes", admin().describeCluster().nodes());
         } catch (ExternalFailureException e) {
             Throwable cause = e.getCause() == null ? e : e.getCause();
             throw new ExternalFailureException(
@@ -306,7 +306,7 @@ final class Cluster implements AutoCloseable {
     /** The offset behind the last record of a partition, committed or not. */
     long highWatermark(TopicPartition partition) {
         return ask(
-                        "tell the end of " + partition,
+                        "read the end of " + partition,
                         admin().listOffsets(Map.of(partition, OffsetSpec.latest()))
                                 .partitionResult(partition))
                 .offset();

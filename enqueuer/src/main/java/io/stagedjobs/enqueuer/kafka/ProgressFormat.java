@@ -87,12 +87,12 @@ final class ProgressFormat {
         }
         long channel = number(buffer);
         if (channel < 0 || channel > Integer.MAX_VALUE) {
-            throw new UnreadableException("it says to be of channel " + channel);
+            throw new UnreadableException("it claims to be of channel " + channel);
         }
         long batch = number(buffer);
         long jobs = number(buffer);
         if (jobs < 0 || jobs > buffer.remaining() / ENTRY_BYTES_MIN) {
-            throw new UnreadableException("it says to have " + jobs + " jobs in " + buffer.remaining() + " byte(s)");
+            throw new UnreadableException("it claims to have " + jobs + " jobs in " + buffer.remaining() + " byte(s)");
         }
         long[] ids = new long[(int) jobs];
         long before = 0;
@@ -125,6 +125,6 @@ final class ProgressFormat {
                 return (number >>> 1) ^ -(number & 1);
             }
         }
-        throw new UnreadableException("it has a number that is too long");
+        throw new UnreadableException("it has too long a number");
     }
 }

@@ -77,10 +77,9 @@ final class ProgressTopic {
         jobsMax = jobsMax(Math.min(bytes, settings.recordBytesMax()));
         if (jobsMax < JOBS_MAX_SMALL) {
             log.warn(
-                    "topic {} takes records of at most {} bytes, and the Kafka client sends at most {}: a batch has"
-                            + " at most {}"
-                            + " jobs for that. Raise max.message.bytes of the topic or kafka.max.request.size for"
-                            + " more.",
+                    "topic {} takes records of at most {} bytes, and the Kafka client sends at most {}: so a batch"
+                            + " has at most {} jobs. To allow more, raise max.message.bytes of the topic or"
+                            + " kafka.max.request.size.",
                     topic,
                     bytes,
                     settings.recordBytesMax(),
@@ -151,7 +150,7 @@ final class ProgressTopic {
             throw new LaneHaltedException("the record at offset " + record.offset() + " of partition "
                     + record.partition() + " of topic " + record.topic() + " is no progress of this lane ("
                     + e.getMessage() + "): somebody else wrote to that topic, or a newer release did. Run that release,"
-                    + " or take the right to write there from whoever has it beside the enqueuer");
+                    + " or revoke all rights to write there except the enqueuer's");
         }
     }
 

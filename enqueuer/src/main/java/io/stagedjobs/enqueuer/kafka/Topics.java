@@ -300,7 +300,7 @@ final class Topics {
     private Limits limits(TopicDescription description, @Nullable KafkaFuture<Config> config, long deadline) {
         int partitions = description.partitions().size();
         try {
-            Config found = cluster.await("tell the configuration of topic " + description.name(), config, deadline);
+            Config found = cluster.await("describe the configuration of topic " + description.name(), config, deadline);
             return new Limits(
                     recordBytesMax(found),
                     found.get(TopicConfig.CLEANUP_POLICY_CONFIG).value().contains(TopicConfig.CLEANUP_POLICY_COMPACT),

@@ -96,7 +96,7 @@ final class Blockers {
 
     private @Nullable String ask() {
         try (OpenTransaction transaction = transactions.get()) {
-            return transaction.ask("look who blocks", dsl -> of(dsl, sessions));
+            return transaction.ask("find the blocking sessions", dsl -> of(dsl, sessions));
         } catch (RuntimeException unanswered) {
             return null; // the statement's own failure is reported anyway
         }

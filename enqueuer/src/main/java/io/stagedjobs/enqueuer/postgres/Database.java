@@ -133,11 +133,11 @@ public record Database(String url, Optional<String> username, Supplier<Optional<
             row.next();
             return new SQLException(
                     row.getBoolean(1)
-                            ? "the server that answers is a standby, which only reads"
+                            ? "the server is a standby, which is read-only"
                             : "default_transaction_read_only is on for role " + row.getString(2) + " or database "
                                     + row.getString(3)
-                                    + ", so that the server only reads; end that with ALTER ROLE or ALTER"
-                                    + " DATABASE … RESET default_transaction_read_only, or in its configuration",
+                                    + ", so the server is read-only; change that with ALTER ROLE or"
+                                    + " ALTER DATABASE … RESET default_transaction_read_only, or in its configuration",
                     READ_ONLY,
                     e);
         } catch (SQLException unanswered) {
@@ -151,9 +151,10 @@ public record Database(String url, Optional<String> username, Supplier<Optional<
                 "Check the role's name, pg_hba.conf on the server, and sslmode in STAGED_JOBS_DATABASE_URL.";
             case "28P01" -> "Check STAGED_JOBS_DATABASE_USERNAME and STAGED_JOBS_DATABASE_PASSWORD.";
             case "3D000" -> "Check the database's name in STAGED_JOBS_DATABASE_URL.";
-            case READ_ONLY -> "Let it write, or name a server in STAGED_JOBS_DATABASE_URL that does.";
+            case READ_ONLY -> "Let it write, or name a writable server in STAGED_JOBS_DATABASE_URL.";
             case "53300" ->
-                "Free connections or raise max_connections; an enqueuer uses one for each lane and four more.";
+                "Free connections or raise max_connections; an enqueuer uses at most two"
+                        + " for each lane and five more.";
             default -> "Check STAGED_JOBS_DATABASE_URL, and that PostgreSQL runs and can be reached from here.";
         };
     }

@@ -70,7 +70,7 @@ public record DatabaseIdentity(String name, String id, int lanes) {
             String id = id(found.identity);
             return new DatabaseIdentity(found.system + "-" + found.database + "-" + id, id, found.lanes);
         } catch (DataAccessException e) {
-            throw Transactions.outside("tell its delivery mode", e);
+            throw Transactions.outside("read its delivery mode", e);
         }
     }
 

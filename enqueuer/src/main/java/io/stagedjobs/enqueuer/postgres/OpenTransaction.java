@@ -61,7 +61,7 @@ final class OpenTransaction implements AutoCloseable {
         try {
             return connection.getMetaData().getDatabaseMajorVersion() >= FLUSHES_MESSAGES_SINCE;
         } catch (SQLException e) {
-            throw Transactions.outside("tell its release", e);
+            throw Transactions.outside("read its version", e);
         }
     }
 
@@ -140,7 +140,7 @@ final class OpenTransaction implements AutoCloseable {
         try {
             connection.rollback(savepoint);
         } catch (SQLException e) {
-            throw Transactions.outside("take back a part of a transaction", e);
+            throw Transactions.outside("roll back to a savepoint", e);
         }
     }
 

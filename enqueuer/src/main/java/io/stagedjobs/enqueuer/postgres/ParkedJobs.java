@@ -108,12 +108,12 @@ public final class ParkedJobs {
 
     /** The number of such jobs. */
     public long count(Selection selection) {
-        return Transactions.asked("count jobs moved aside", () -> dsl.fetchCount(parked.table, selection.in(parked)));
+        return Transactions.asked("count jobs set aside", () -> dsl.fetchCount(parked.table, selection.in(parked)));
     }
 
     /** The first such jobs, in id order. */
     public List<Entry> list(Selection selection, int limit) {
-        return Transactions.asked("read jobs moved aside", () -> dsl.select(
+        return Transactions.asked("read jobs set aside", () -> dsl.select(
                         parked.id,
                         parked.jobId.cast(CLOB),
                         parked.state,
@@ -169,7 +169,7 @@ public final class ParkedJobs {
         // For a job without a key this comparison is unknown, which counts as false.
         Condition chosen = DSL.condition(DSL.coalesce(DSL.field(selection.in(parked)), DSL.inline(false)));
         Condition free = isParked(parked).andNot(followsOther(selection));
-        return Transactions.asked("count jobs moved aside", () -> dsl.select(
+        return Transactions.asked("count jobs set aside", () -> dsl.select(
                         DSL.count().filterWhere(chosen.and(isParked(parked))),
                         DSL.count().filterWhere(chosen.and(free)),
                         DSL.count()

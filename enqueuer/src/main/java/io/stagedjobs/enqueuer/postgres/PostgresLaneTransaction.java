@@ -104,7 +104,7 @@ final class PostgresLaneTransaction implements LaneTransaction {
     }
 
     static boolean anyOver(OpenTransaction transaction, Statements sql, Set<String> writers) {
-        return transaction.ask("look whether old transactions are over", dsl -> sql.anyOver
+        return transaction.ask("check whether old transactions are over", dsl -> sql.anyOver
                 .query(dsl, Map.of("writers", writers.toArray(new String[0])))
                 .fetchSingle()
                 .get("any_over", boolean.class));
@@ -139,7 +139,7 @@ final class PostgresLaneTransaction implements LaneTransaction {
     /** Our own commit, if it writes something, flushes the log up to this point. */
     static void flushLog(OpenTransaction transaction, Transactions others, Statements sql) {
         boolean flushed = transaction.query(
-                "look how far the log is on disk",
+                "read whether the log is on disk",
                 sql.logFlushed,
                 Map.of(),
                 row -> row.next() && row.getBoolean("flushed"));
@@ -219,7 +219,7 @@ final class PostgresLaneTransaction implements LaneTransaction {
     @Override
     public int deleteAside(Collection<Row> rows) {
         return execute(
-                "delete published jobs that were moved aside",
+                "delete published jobs that are set aside",
                 sql.deleteAside,
                 Map.of(
                         "lane", lane,
@@ -231,7 +231,7 @@ final class PostgresLaneTransaction implements LaneTransaction {
     public Stored aside() {
         Tables.Parked parked = sql.tables.parkedJobs;
         return ask(
-                "read what is moved aside",
+                "read the jobs that are set aside",
                 dsl -> new Stored(
                         sql.heldTopics.query(dsl, Map.of("lane", lane)).fetchSet("topic", String.class),
                         dsl.fetchExists(parked.table, parked.lane.eq(lane).and(parked.state.eq(inline("parked"))))));
@@ -267,7 +267,7 @@ final class PostgresLaneTransaction implements LaneTransaction {
                 "errors", strings(reasons, Refusal::detail),
                 "follows", Refusal.Reason.FOLLOWS.label());
         Record swept = ask(
-                "move blocked jobs aside", dsl -> sql.sweep.query(dsl, values).fetchSingle());
+                "set blocked jobs aside", dsl -> sql.sweep.query(dsl, values).fetchSingle());
         int moved = swept.get("moved", int.class);
         boolean all = swept.get("seen", int.class) < limits.rowsMax();
         long through = all ? Long.MAX_VALUE : swept.get("last_id", long.class);
@@ -293,7 +293,7 @@ final class PostgresLaneTransaction implements LaneTransaction {
     @Override
     public void useChannel(int channel) {
         Tables.Lanes lanes = sql.tables.lanes;
-        ask("write down the channel", dsl -> dsl.update(lanes.table)
+        ask("record the channel", dsl -> dsl.update(lanes.table)
                 .set(lanes.channel, channel)
                 .where(lanes.lane.eq(lane))
                 .execute());

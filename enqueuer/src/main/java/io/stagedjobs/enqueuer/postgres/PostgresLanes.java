@@ -107,7 +107,7 @@ public final class PostgresLanes implements Lanes {
 
     @Override
     public Reading readHorizon() {
-        return transactions.call("look how far ids are settled", dsl -> {
+        return transactions.call("read up to which id no job can appear", dsl -> {
             Record last = sql.lastId.query(dsl, Map.of()).fetchSingle();
             if (!sql.logFlushed.query(dsl, Map.of()).fetchSingle().get("flushed", boolean.class)) {
                 sql.writeToLog.execute(dsl, Map.of()); // the commit flushes it with everything before it

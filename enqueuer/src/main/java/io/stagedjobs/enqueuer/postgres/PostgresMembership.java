@@ -107,8 +107,8 @@ public final class PostgresMembership implements Membership {
      */
     private void register(DSLContext dsl) {
         if (registered) {
-            log.warn("the other enqueuers have forgotten this one, which showed no sign of life for long; it takes"
-                    + " part again");
+            log.warn("the other enqueuers deleted this one's row, because it showed no sign of life for a long"
+                    + " time; it takes part again");
         }
         dsl.insertInto(tables.enqueuers.table)
                 .set(tables.enqueuers.enqueuer, identity.id)

@@ -80,14 +80,13 @@ final class PrimaryOnlyDataSource extends PGSimpleDataSource {
         long timeline = timeline(connection);
         long before = newest.getAndAccumulate(timeline, Math::max);
         if (timeline < before) {
-            throw new SQLException("the server is on timeline " + timeline + ", but one on timeline " + before
-                    + " was here before: a former primary came back, and is not used");
+            throw new SQLException("the server is on timeline " + timeline + ", but the one before it was on timeline "
+                    + before + ": a former primary came back, and is not used");
         }
         if (before > 0 && timeline > before) {
             log.warn(
-                    "PostgreSQL is on timeline {} now, it was on {}: it failed over or was restored. Should it have"
-                            + " lost"
-                            + " jobs that Kafka holds, their lanes are halted; see operations.md \"A lane is halted\".",
+                    "PostgreSQL is on timeline {} now, it was on {}: it failed over or was restored. If it lost"
+                            + " jobs that Kafka has, their lanes are halted; see operations.md \"A lane is halted\".",
                     timeline,
                     before);
             onChange.run();

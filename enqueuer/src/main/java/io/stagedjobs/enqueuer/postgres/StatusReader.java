@@ -155,7 +155,7 @@ public final class StatusReader {
     public Set<String> pauses() {
         Tables.Pauses pauses = tables.pauses;
         return Transactions.asked(
-                "read what is paused",
+                "read the pauses",
                 () -> dsl.select(pauses.topic).from(pauses.table).fetchSet(pauses.topic));
     }
 
@@ -185,7 +185,7 @@ public final class StatusReader {
 
     /** The jobs up to that id that are set aside, most first. */
     public List<Aside> aside(long lastId) {
-        return Transactions.asked("count what is moved aside", () -> dsl.select(
+        return Transactions.asked("count the jobs that are set aside", () -> dsl.select(
                         parked.topic,
                         parked.state,
                         parked.reason,

@@ -35,7 +35,7 @@ public final class TableChecks {
                         null);
             }
         } catch (DataAccessException e) {
-            throw Transactions.outside("look at the tables' triggers, rules and policies", e);
+            throw Transactions.outside("check the tables' triggers, rules and policies", e);
         }
     }
 }

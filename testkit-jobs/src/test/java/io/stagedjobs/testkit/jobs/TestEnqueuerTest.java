@@ -146,7 +146,7 @@ class TestEnqueuerTest {
         }
         draining.interrupt();
         draining.join();
-        assertThat(told).containsExactly("interrupted while draining; what was not published is still staged", true);
+        assertThat(told).containsExactly("interrupted while draining; unpublished jobs are still staged", true);
         assertThat(tables.dsl.fetchCount(table("staged_job_enqueuers"))).isEqualTo(1);
     }
 
