@@ -16,9 +16,7 @@ import org.springframework.core.env.MapPropertySource;
 final class EnqueuerLogLevels implements EnvironmentPostProcessor {
 
     private static final Map<String, Object> DEFAULTS = Stream.of(
-                    "org.apache.kafka.clients.admin.AdminClientConfig",
-                    "org.apache.kafka.clients.consumer.ConsumerConfig",
-                    "org.apache.kafka.clients.producer.ProducerConfig",
+                    "org.apache.kafka.common.config.AbstractConfig",
                     "org.apache.kafka.common.utils.AppInfoParser",
                     "org.jooq.Constants")
             .collect(Collectors.toMap(logger -> "logging.level." + logger, logger -> "warn"));
