@@ -45,12 +45,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class UnitOfWork {
 
-    /** The number of attempts of a unit without {@link #attemptsMax}. */
-    public static final int ATTEMPTS_MAX_DEFAULT = 5;
-
-    /** The name of a unit without {@link #named}. */
-    public static final String NAME_DEFAULT = "unit";
-
+    private static final int ATTEMPTS_MAX_DEFAULT = 5;
+    private static final String NAME_DEFAULT = "unit";
     private static final Backoff BACKOFF = new Backoff(Duration.ofMillis(4), Duration.ofMillis(250));
 
     private final Configuration configuration;
@@ -82,7 +78,10 @@ public final class UnitOfWork {
         return with(options.withIsolation(isolation));
     }
 
-    /** @param attemptsMax the most runs of the block in all, at least 1; 1 means no retry */
+    /**
+     * @param attemptsMax the most runs of the block in all, at least 1; 1 means no retry, and
+     *     {@value #ATTEMPTS_MAX_DEFAULT} is the default
+     */
     public UnitOfWork attemptsMax(int attemptsMax) {
         if (attemptsMax < 1) {
             throw new IllegalArgumentException("attemptsMax must be at least 1, not " + attemptsMax);

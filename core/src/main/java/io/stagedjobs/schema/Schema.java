@@ -8,6 +8,7 @@ import java.io.UncheckedIOException;
 import java.sql.Connection;
 import java.sql.Statement;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.Consumer;
 import org.jooq.DSLContext;
@@ -261,10 +262,7 @@ public final class Schema {
 
     private static String read(String file) {
         try (InputStream in = Schema.class.getResourceAsStream("db/" + file)) {
-            if (in == null) {
-                throw new IllegalStateException("migration " + file + " is missing from the class path");
-            }
-            return new String(in.readAllBytes(), UTF_8);
+            return new String(Objects.requireNonNull(in, file).readAllBytes(), UTF_8);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -5,6 +5,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.ThreadFactory;
 import java.util.function.Supplier;
 
 /** Threads that start on demand and end after a minute without work. */
@@ -14,11 +15,16 @@ public final class BackgroundThreads implements LaneReader.Background {
 
     /** @param name the name of each thread */
     public BackgroundThreads(String name) {
-        this.threads = Executors.newCachedThreadPool(task -> {
+        this.threads = Executors.newCachedThreadPool(daemons(name));
+    }
+
+    /** Makes threads of that name that keep no process alive. */
+    public static ThreadFactory daemons(String name) {
+        return task -> {
             Thread thread = new Thread(task, name);
             thread.setDaemon(true);
             return thread;
-        });
+        };
     }
 
     @Override

@@ -5,7 +5,6 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashSet;
-import java.util.Iterator;
 import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongSupplier;
@@ -112,13 +111,8 @@ final class CommitHorizon {
     }
 
     private View withExceptions(String era, long safeUpTo) {
-        Iterator<Pending> waiting = pending.iterator();
-        if (!waiting.hasNext()) {
-            return new View(era, safeUpTo, safeUpTo, Set.of());
-        }
-        Pending oldest = waiting.next();
-        boolean old = nanoTime.getAsLong() - oldest.since >= OLD_AFTER.toNanos();
-        return old
+        Pending oldest = pending.peekFirst();
+        return oldest != null && nanoTime.getAsLong() - oldest.since >= OLD_AFTER.toNanos()
                 ? new View(era, safeUpTo, oldest.lastId, Set.copyOf(oldest.open))
                 : new View(era, safeUpTo, safeUpTo, Set.of());
     }

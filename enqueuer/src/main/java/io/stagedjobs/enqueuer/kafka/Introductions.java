@@ -1,5 +1,6 @@
 package io.stagedjobs.enqueuer.kafka;
 
+import io.stagedjobs.enqueuer.BackgroundThreads;
 import io.stagedjobs.enqueuer.Job;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
@@ -46,11 +47,12 @@ final class Introductions {
     /** Threads for introductions; they exist only while needed. */
     static ExecutorService threads() {
         ThreadPoolExecutor threads = new ThreadPoolExecutor(
-                AT_ONCE, AT_ONCE, KEEP_ALIVE_SECONDS, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), work -> {
-                    Thread thread = new Thread(work, "staged-jobs-topics");
-                    thread.setDaemon(true);
-                    return thread;
-                });
+                AT_ONCE,
+                AT_ONCE,
+                KEEP_ALIVE_SECONDS,
+                TimeUnit.SECONDS,
+                new LinkedBlockingQueue<>(),
+                BackgroundThreads.daemons("staged-jobs-topics"));
         threads.allowCoreThreadTimeOut(true);
         return threads;
     }

@@ -80,12 +80,16 @@ final class KafkaErrors {
         try {
             return client.get();
         } catch (KafkaException e) {
-            Throwable first = e;
-            while (first.getCause() != null) {
-                first = first.getCause();
-            }
-            throw new IllegalArgumentException(oneLine(first), e);
+            throw new IllegalArgumentException(oneLine(firstCause(e)), e);
         }
+    }
+
+    private static Throwable firstCause(Throwable error) {
+        Throwable first = error;
+        while (first.getCause() != null) {
+            first = first.getCause();
+        }
+        return first;
     }
 
     /** Whether it is a timeout: the client's own, or ours while we waited for it. */
@@ -112,10 +116,7 @@ final class KafkaErrors {
         }
         if (error instanceof SslAuthenticationException) {
             // Its message is "SSL handshake failed", whatever is wrong with the certificate.
-            Throwable first = cause;
-            while (first.getCause() != null) {
-                first = first.getCause();
-            }
+            Throwable first = firstCause(cause);
             return ": " + first.getClass().getSimpleName() + ": " + first.getMessage();
         }
         return String.valueOf(error.getMessage()).startsWith("Failed to construct") ? ": " + cause.getMessage() : "";

@@ -1,5 +1,6 @@
 package io.stagedjobs.enqueuer.postgres;
 
+import io.stagedjobs.enqueuer.BackgroundThreads;
 import io.stagedjobs.enqueuer.ExternalFailureException;
 import io.stagedjobs.schema.Schema;
 import java.sql.SQLException;
@@ -40,11 +41,7 @@ final class Blockers {
     Blockers(Supplier<OpenTransaction> transactions, String sessions) {
         this.transactions = transactions;
         this.sessions = sessions;
-        this.clock = new ScheduledThreadPoolExecutor(1, task -> {
-            Thread thread = new Thread(task, "blockers");
-            thread.setDaemon(true);
-            return thread;
-        });
+        this.clock = new ScheduledThreadPoolExecutor(1, BackgroundThreads.daemons("blockers"));
         clock.setKeepAliveTime(IDLE_THREAD_MAX.toMillis(), TimeUnit.MILLISECONDS);
         clock.allowCoreThreadTimeOut(true);
     }

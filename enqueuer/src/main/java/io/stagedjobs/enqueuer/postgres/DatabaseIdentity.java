@@ -50,8 +50,8 @@ public record DatabaseIdentity(String name, String id, int lanes) {
      * @throws ExternalFailureException if the database is in the other mode; the message says what to do
      */
     public static DatabaseIdentity read(Connection connection, Schema schema, DeliveryMode delivery) {
-        try {
-            Tables tables = new Tables(schema);
+        Tables tables = new Tables(schema);
+        return Transactions.asked("read its delivery mode", () -> {
             Found found = DSL.using(connection, SQLDialect.POSTGRES)
                     .select(
                             tables.delivery.delivery,
@@ -69,9 +69,7 @@ public record DatabaseIdentity(String name, String id, int lanes) {
             refuseOtherLanes(connection, schema, found.lanes);
             String id = id(found.identity);
             return new DatabaseIdentity(found.system + "-" + found.database + "-" + id, id, found.lanes);
-        } catch (DataAccessException e) {
-            throw Transactions.outside("read its delivery mode", e);
-        }
+        });
     }
 
     /**
@@ -83,15 +81,14 @@ public record DatabaseIdentity(String name, String id, int lanes) {
     public static void join(Connection connection, Schema schema, DeliveryMode delivery) {
         Tables.Delivery table = new Tables(schema).delivery;
         DSLContext dsl = DSL.using(connection, SQLDialect.POSTGRES);
-        try {
+        String recorded = Transactions.asked("record its delivery mode", () -> {
             dsl.update(table.table)
                     .set(table.delivery, delivery.toString())
                     .where(table.delivery.isNull())
                     .execute();
-            refuseOther(dsl.select(table.delivery).from(table.table).fetchSingle(table.delivery), delivery);
-        } catch (DataAccessException e) {
-            throw Transactions.outside("record its delivery mode", e);
-        }
+            return dsl.select(table.delivery).from(table.table).fetchSingle(table.delivery);
+        });
+        refuseOther(recorded, delivery);
     }
 
     private static void refuseOther(@Nullable String recorded, DeliveryMode delivery) {
@@ -100,9 +97,8 @@ public record DatabaseIdentity(String name, String id, int lanes) {
                     Origin.POSTGRESQL,
                     "cannot work in delivery mode " + delivery + ": this database works in mode " + recorded
                             + ". Nothing was changed. Set STAGED_JOBS_DELIVERY=" + recorded
-                            + ", or stop every enqueuer and change the mode with `staged-jobs migrate"
-                            + " --change-delivery "
-                            + delivery + "`.",
+                            + ", or stop every enqueuer and change the mode with"
+                            + " `staged-jobs migrate --change-delivery " + delivery + "`.",
                     null);
         }
     }
@@ -116,8 +112,8 @@ public record DatabaseIdentity(String name, String id, int lanes) {
                     "cannot move all jobs: there are " + lanes + " lanes (0 to " + (lanes - 1) + "), but "
                             + (spread == lanes ? "a job lies beyond them" : "new jobs are spread over " + spread)
                             + ", as after a restore of some of the tables. Nothing was changed. Stop every enqueuer"
-                            + " and run"
-                            + " `staged-jobs migrate --lanes " + lanes + "`, which gives all jobs their lanes again.",
+                            + " and run `staged-jobs migrate --lanes " + lanes
+                            + "`, which gives all jobs their lanes again.",
                     null);
         }
     }
@@ -154,10 +150,9 @@ public record DatabaseIdentity(String name, String id, int lanes) {
         Tables.Lanes table = new Tables(schema).lanes;
         try {
             DSLContext asking = DSL.using(connection, SQLDialect.POSTGRES);
-            boolean so = asking.fetchCount(table.table) == lanes
+            if (asking.fetchCount(table.table) == lanes
                     && schema.lanes(connection) == lanes
-                    && !anyBeyond(asking, schema, lanes);
-            if (so) {
+                    && !anyBeyond(asking, schema, lanes)) {
                 return false;
             }
             schema.withoutWriters(connection, waiting, List.of("staged_job_lanes"), dsl -> {
@@ -177,10 +172,13 @@ public record DatabaseIdentity(String name, String id, int lanes) {
             });
             return true;
         } catch (DataAccessException e) {
-            throw e.getCause() instanceof ExternalFailureException refused
-                    ? refused
-                    : Transactions.outside("change the number of lanes", e);
+            throw refusal("change the number of lanes", e);
         }
+    }
+
+    /** Our own refusal, which jOOQ has wrapped, or what PostgreSQL said. */
+    private static ExternalFailureException refusal(String what, DataAccessException e) {
+        return e.getCause() instanceof ExternalFailureException ours ? ours : Transactions.outside(what, e);
     }
 
     private static void refuseLiving(DSLContext dsl, Schema schema, String what, long takeoverAfterMillis) {
@@ -256,9 +254,7 @@ public record DatabaseIdentity(String name, String id, int lanes) {
                         .execute();
             });
         } catch (DataAccessException e) {
-            throw e.getCause() instanceof ExternalFailureException refused
-                    ? refused
-                    : Transactions.outside("change the delivery mode", e);
+            throw refusal("change the delivery mode", e);
         }
     }
 }

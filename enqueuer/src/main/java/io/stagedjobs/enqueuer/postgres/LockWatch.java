@@ -1,5 +1,6 @@
 package io.stagedjobs.enqueuer.postgres;
 
+import io.stagedjobs.enqueuer.BackgroundThreads;
 import io.stagedjobs.enqueuer.ExternalFailureException;
 import java.sql.Connection;
 import java.sql.SQLClientInfoException;
@@ -43,11 +44,7 @@ public final class LockWatch implements AutoCloseable {
         } catch (SQLClientInfoException e) {
             throw Transactions.outside("name a session", e);
         }
-        this.clock = Executors.newSingleThreadScheduledExecutor(task -> {
-            Thread thread = new Thread(task, "lock-watch");
-            thread.setDaemon(true);
-            return thread;
-        });
+        this.clock = Executors.newSingleThreadScheduledExecutor(BackgroundThreads.daemons("lock-watch"));
         clock.scheduleWithFixedDelay(this::look, LOOK_EVERY.toMillis(), LOOK_EVERY.toMillis(), TimeUnit.MILLISECONDS);
     }
 

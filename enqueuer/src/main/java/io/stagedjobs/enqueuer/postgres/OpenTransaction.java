@@ -49,13 +49,6 @@ final class OpenTransaction implements AutoCloseable {
         T read(Next next) throws SQLException;
     }
 
-    /** Goes from one result to the next. */
-    interface Next {
-
-        /** The rows of the next statement. */
-        ResultSet rows() throws SQLException;
-    }
-
     /** Whether PostgreSQL can flush its log in the message that reads. */
     boolean flushesWithRead() {
         try {
@@ -88,7 +81,7 @@ final class OpenTransaction implements AutoCloseable {
             for (int i = 0; i < skip; i++) {
                 statement.getMoreResults();
             }
-            return answers.read(new RowsOf(statement));
+            return answers.read(new Next(statement));
         } catch (SQLException e) {
             throw Transactions.outside(what, e);
         }
@@ -164,17 +157,17 @@ final class OpenTransaction implements AutoCloseable {
         }
     }
 
-    /** Goes through the results of one execution. */
-    private static final class RowsOf implements Next {
+    /** Goes from one result of an execution to the next. */
+    static final class Next {
         private final PreparedStatement statement;
         private boolean begun;
 
-        RowsOf(PreparedStatement statement) {
+        private Next(PreparedStatement statement) {
             this.statement = statement;
         }
 
-        @Override
-        public ResultSet rows() throws SQLException {
+        /** The rows of the next statement. */
+        ResultSet rows() throws SQLException {
             if (begun) {
                 statement.getMoreResults();
             }

@@ -8,7 +8,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.jooq.SQLDialect;
-import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DSL;
 
 /**
@@ -26,17 +25,11 @@ public final class OtherRoles {
      * @return one line for a person; empty if there are none
      */
     public static Optional<String> warning(Connection connection, Schema schema, Duration takeoverAfter) {
-        try {
-            return NamedSql.load(schema, "other-roles")
-                    .query(
-                            DSL.using(connection, SQLDialect.POSTGRES),
-                            Map.of("takeover_millis", takeoverAfter.toMillis()))
-                    .fetchOptional()
-                    .filter(row -> row.get("others") != null)
-                    .map(row -> warning(row.get("others", String.class), row.get("this_one", String.class)));
-        } catch (DataAccessException e) {
-            throw Transactions.outside("look for enqueuers under other roles", e);
-        }
+        return Transactions.asked("look for enqueuers under other roles", () -> NamedSql.load(schema, "other-roles")
+                .query(DSL.using(connection, SQLDialect.POSTGRES), Map.of("takeover_millis", takeoverAfter.toMillis()))
+                .fetchOptional()
+                .filter(row -> row.get("others") != null)
+                .map(row -> warning(row.get("others", String.class), row.get("this_one", String.class))));
     }
 
     private static String warning(String others, String thisOne) {

@@ -7,7 +7,6 @@ import java.sql.Connection;
 import java.util.List;
 import java.util.Map;
 import org.jooq.SQLDialect;
-import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DSL;
 
 /**
@@ -20,22 +19,18 @@ public final class TableChecks {
 
     /** @throws ExternalFailureException that names all of them and says what to do */
     public static void requireNothingInTheWay(Connection connection, Schema schema) {
-        try {
-            List<String> found = NamedSql.load(schema, "table-checks")
-                    .query(DSL.using(connection, SQLDialect.POSTGRES), Map.of())
-                    .fetch("found", String.class);
-            if (!found.isEmpty()) {
-                throw new ExternalFailureException(
-                        Origin.POSTGRESQL,
-                        "cannot move jobs safely: there is " + String.join("; ", found)
-                                + ". A row that it hides or keeps would be published again and again, or be lost."
-                                + " Nothing"
-                                + " was changed. Remove it; for row-level security, the enqueuer's role may also get"
-                                + " BYPASSRLS.",
-                        null);
-            }
-        } catch (DataAccessException e) {
-            throw Transactions.outside("check the tables' triggers, rules and policies", e);
+        List<String> found = Transactions.asked(
+                "check the tables' triggers, rules and policies", () -> NamedSql.load(schema, "table-checks")
+                        .query(DSL.using(connection, SQLDialect.POSTGRES), Map.of())
+                        .fetch("found", String.class));
+        if (!found.isEmpty()) {
+            throw new ExternalFailureException(
+                    Origin.POSTGRESQL,
+                    "cannot move jobs safely: there is " + String.join("; ", found)
+                            + ". A row that it hides or keeps would be published again and again, or be lost. Nothing"
+                            + " was changed. Remove it; for row-level security, the enqueuer's role may also get"
+                            + " BYPASSRLS.",
+                    null);
         }
     }
 }
