@@ -11,10 +11,10 @@ import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 
-/** A process that flushes the outbox without end: one thread picks the batches, a pool of workers runs what is in them. */
+/** A process that flushes the outbox without end: one thread picks the batches, a pool of workers runs their tasks. */
 public final class GruelboxLoop {
 
-    /** Many, because a worker mostly waits: for its record's acknowledgement, then for its commit. 16 and 32 were slower. */
+    /** Many, because a worker mostly waits, for its record's acknowledgement and its commit. 16 and 32 were slower. */
     private static final int WORKERS = 64;
 
     /** The default. One batch is picked while another is worked on. */

@@ -5,7 +5,7 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.serialization.StringSerializer;
 
-/** What the scheduled invocations call: it returns when the broker has the record, or the row would be gone too early. */
+/** What the scheduled invocations call. It returns when the broker has the record; before, the row must not go. */
 public class KafkaSender implements AutoCloseable {
 
     private final KafkaProducer<String, String> producer;
