@@ -125,6 +125,6 @@ final class ProgressFormat {
                 return (number >>> 1) ^ -(number & 1);
             }
         }
-        throw new UnreadableException("it has too long a number");
+        throw new UnreadableException("it has a number that is too long");
     }
 }
