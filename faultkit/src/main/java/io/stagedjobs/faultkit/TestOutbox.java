@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
 @SuppressWarnings("try") // closing throws what a kept resource throws
 public class TestOutbox implements AutoCloseable {
 
-    public static final int LANES = 8;
+    public static final int LANES = Integer.getInteger("faults.lanes", 8);
 
     public final TestDatabase database;
     public final TestKafka kafka;
@@ -34,7 +34,7 @@ public class TestOutbox implements AutoCloseable {
         this(TestPostgres.shared(), TestKafka.shared(), prefix);
     }
 
-    /** With {@value #LANES} lanes. */
+    /** With {@link #LANES} lanes. */
     public TestOutbox(TestPostgres postgres, TestKafka kafka, String prefix) {
         this.database = postgres.newDatabase(prefix);
         this.kafka = kafka;
