@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.stagedjobs.idempotency.IdempotencyKeys;
 import io.stagedjobs.idempotency.Request;
 import io.stagedjobs.idempotency.Response;
-import io.stagedjobs.testkit.Examples;
+import io.stagedjobs.testkit.DocumentedCode;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -145,14 +145,14 @@ class ReadmeTest {
     void a_job_is_staged_by_plain_sql() throws SQLException {
         try (Connection connection = dataSource.getConnection();
                 Statement statement = connection.createStatement()) {
-            statement.execute(Examples.blocks(README, "sql").get(0));
+            statement.execute(DocumentedCode.blocks(README, "sql").get(0));
         }
         assertStored("user.seen", "user.created");
     }
 
     @Test
     void the_readme_shows_these_examples_word_for_word() {
-        assertThat(Examples.regions(THIS, "readme")).hasSize(6).isSubsetOf(Examples.blocks(README, "java"));
+        assertThat(DocumentedCode.regions(THIS, "readme")).hasSize(6).isSubsetOf(DocumentedCode.blocks(README, "java"));
     }
 
     private void assertStored(String... jobs) {

@@ -50,13 +50,13 @@ public final class Enqueuer implements AutoCloseable {
     private final Membership membership;
     private final Options options;
     private final Ports ports;
-    private final Shared shared;
+    private final LaneContext context;
     private final Observers observers;
     private final Map<Integer, Running> running = new ConcurrentHashMap<>();
     private final Heartbeat heartbeat;
     private final Thread heart;
     private final Thread keeper = new Thread(this::keepLanes, "lanes");
-    private final Rest keeperRest = new Rest();
+    private final WakeableSleep keeperRest = new WakeableSleep();
     private volatile Membership.@Nullable Census census;
 
     /** The caller must close the publisher and the lanes, after closing this. */
@@ -71,10 +71,10 @@ public final class Enqueuer implements AutoCloseable {
         this.options = options;
         this.ports = new Ports(lanes, publisher);
         this.observers = new Observers(health, new Meters(registry, running::size));
-        this.shared = new Shared(
+        this.context = new LaneContext(
                 options.limits,
                 options.publishTimeout,
-                new Pauses(),
+                new OperatorPauses(),
                 new CommitHorizon(lanes, System::nanoTime),
                 new HeldTopics(System::nanoTime),
                 new BackgroundThreads("read-ahead"),
@@ -138,7 +138,7 @@ public final class Enqueuer implements AutoCloseable {
     }
 
     private void seen(Membership.Census now) {
-        shared.pauses().set(now.pauses());
+        context.pauses().set(now.pauses());
         census = now;
         keeperRest.wake();
     }
@@ -199,8 +199,8 @@ public final class Enqueuer implements AutoCloseable {
 
     private Running startLane(int lane) {
         Pace pace =
-                new Pace(new Pace.Intervals(options.batchInterval, options.lookMax), shared.nanoTime(), new Random());
-        LaneRunner runner = new LaneRunner(lane, ports, shared, observers, pace);
+                new Pace(new Pace.Intervals(options.batchInterval, options.lookMax), context.nanoTime(), new Random());
+        LaneRunner runner = new LaneRunner(lane, ports, context, observers, pace);
         Thread thread = new Thread(runner, "lane-" + lane);
         thread.start();
         return new Running(runner, thread);

@@ -23,7 +23,7 @@ final class Heartbeat implements Runnable {
     private final Supplier<Duration> interval;
     private final Consumer<Membership.Census> seen;
     private final Health health;
-    private final Rest rest = new Rest();
+    private final WakeableSleep rest = new WakeableSleep();
     private int failures;
 
     /**

@@ -33,16 +33,16 @@ class LaneAcquisition {
 
     private final int lane;
     private final Ports ports;
-    private final Shared shared;
+    private final LaneContext context;
 
     private long generation;
     private int channel;
     private boolean lastSessionWasOurs;
 
-    LaneAcquisition(int lane, Ports ports, Shared shared) {
+    LaneAcquisition(int lane, Ports ports, LaneContext context) {
         this.lane = lane;
         this.ports = ports;
-        this.shared = shared;
+        this.context = context;
     }
 
     /** The last generation taken here, 0 if there is none. */
@@ -179,13 +179,14 @@ class LaneAcquisition {
             if (contradiction.isPresent()) {
                 return Result.of(Step.halted(contradiction.get()));
             }
-            SetAside aside = new SetAside(transaction.aside(), shared.limits(), shared.heldTopics(), shared.nanoTime());
+            SetAside aside =
+                    new SetAside(transaction.aside(), context.limits(), context.heldTopics(), context.nanoTime());
             // Always writes, so that this commit waits for a synchronous standby: a deletion that is visible here may
             // not have waited for it, if its own wait was cut short.
             transaction.writeToLog();
             transaction.commit();
             LaneReader reader = new LaneReader(
-                    lane, generation, transaction.era(), ports.lanes(), shared.horizon(), shared.background());
+                    lane, generation, transaction.era(), ports.lanes(), context.horizon(), context.background());
             return new Result(new LaneOwnership(ports.publisher(), session, reader, aside, progress), null);
         }
     }

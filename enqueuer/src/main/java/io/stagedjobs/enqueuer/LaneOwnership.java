@@ -66,10 +66,10 @@ final class LaneOwnership implements AutoCloseable {
     }
 
     private Step claimPublishSettle(BatchLimits limits) {
-        try (Claim claim = reader.claim(aside.blocked(), limits)) {
+        try (ClaimResult claim = reader.claim(aside.blocked(), limits)) {
             LaneTransaction transaction = claim.transaction();
             if (transaction == null) {
-                return Step.of(claim.state() == Claim.State.NOTHING_WAITS ? Kind.IDLE : Kind.SUPERSEDED);
+                return Step.of(claim.state() == ClaimResult.State.NOTHING_WAITS ? Kind.IDLE : Kind.SUPERSEDED);
             }
             if (keepsProgress && transaction.lastBatchWhenLocked() != lastBatch) {
                 return Step.of(Kind.SUPERSEDED); // the database was restored under a running server

@@ -30,8 +30,8 @@ final class LaneReader {
         <T> Supplier<T> start(Supplier<T> task);
     }
 
-    /** A selection, and the view before it. */
-    private record Question(Selection selection, CommitHorizon.View horizon) {}
+    /** The criteria of a read, and the view before it. */
+    private record Question(ReadCriteria criteria, CommitHorizon.View horizon) {}
 
     private record Ahead(Question question, Supplier<Optional<Read>> answer) {}
 
@@ -85,55 +85,56 @@ final class LaneReader {
     }
 
     /**
-     * Claims the lane with its next jobs. The result is {@link Claim.State#SUPERSEDED} also after a restart of the
+     * Claims the lane with its next jobs. The result is {@link ClaimResult.State#SUPERSEDED} also after a restart of the
      * server.
      */
-    Claim claim(Blocked blocked, BatchLimits limits) {
+    ClaimResult claim(Blocked blocked, BatchLimits limits) {
         Ahead readAhead = ahead;
         ahead = null;
-        Claim claim = readAhead == null ? claimAndRead(blocked, limits) : claimWith(readAhead, blocked, limits);
-        waits = claim.state() != Claim.State.NOTHING_WAITS;
+        ClaimResult claim = readAhead == null ? claimAndRead(blocked, limits) : claimWith(readAhead, blocked, limits);
+        waits = claim.state() != ClaimResult.State.NOTHING_WAITS;
         return claim;
     }
 
-    private Claim claimAndRead(Blocked blocked, BatchLimits limits) {
+    private ClaimResult claimAndRead(Blocked blocked, BatchLimits limits) {
         asked = new Question(position.select(blocked, limits), horizon());
-        Claim claim = lanes.claim(lane, generation, position.era(), asked.selection);
-        if (claim.state() == Claim.State.NOTHING_WAITS) { // no blocked job either
-            position.passed(Long.MAX_VALUE, asked.selection.withNothingBlocked(), asked.horizon);
+        ClaimResult claim = lanes.claim(lane, generation, position.era(), asked.criteria);
+        if (claim.state() == ClaimResult.State.NOTHING_WAITS) { // no blocked job either
+            position.passed(Long.MAX_VALUE, asked.criteria.withNothingBlocked(), asked.horizon);
         }
         LaneTransaction transaction = claim.transaction();
         return transaction == null
                 ? claim
                 : inThisEra(transaction)
                         .map(open -> unlessExceptionIsOver(open, claim.read(), blocked, limits))
-                        .orElse(Claim.SUPERSEDED);
+                        .orElse(ClaimResult.SUPERSEDED);
     }
 
     /** An old transaction has committed: its jobs are below the start of the read. */
-    private Claim unlessExceptionIsOver(LaneTransaction transaction, Read read, Blocked blocked, BatchLimits limits) {
+    private ClaimResult unlessExceptionIsOver(
+            LaneTransaction transaction, Read read, Blocked blocked, BatchLimits limits) {
         try {
-            if (asked.selection.exceptions().isEmpty() || !transaction.anyOver(asked.selection.exceptions())) {
-                return Claim.of(transaction, read);
+            if (asked.criteria.exceptions().isEmpty() || !transaction.anyOver(asked.criteria.exceptions())) {
+                return ClaimResult.of(transaction, read);
             }
             position.backToFloor();
             asked = new Question(position.select(blocked, limits), asked.horizon);
-            return Claim.of(transaction, transaction.read(asked.selection));
+            return ClaimResult.of(transaction, transaction.read(asked.criteria));
         } catch (RuntimeException e) {
             transaction.close();
             throw e;
         }
     }
 
-    private Claim claimWith(Ahead readAhead, Blocked blocked, BatchLimits limits) {
+    private ClaimResult claimWith(Ahead readAhead, Blocked blocked, BatchLimits limits) {
         Optional<Read> read = answer(readAhead);
         if (read.isEmpty()
                 || read.get().jobs().isEmpty()
-                || !readAhead.question.selection.blocked().equals(blocked)) {
+                || !readAhead.question.criteria.blocked().equals(blocked)) {
             return claimAndRead(blocked, limits);
         }
         asked = readAhead.question;
-        return begin().map(open -> Claim.of(open, read.get())).orElse(Claim.SUPERSEDED);
+        return begin().map(open -> ClaimResult.of(open, read.get())).orElse(ClaimResult.SUPERSEDED);
     }
 
     /** A failure of reading ahead does not affect the lane: it reads again. */
@@ -151,13 +152,13 @@ final class LaneReader {
      * outcome of this batch may change which jobs are blocked.
      */
     void readAhead(Read inHand, BatchLimits limits) {
-        if (!inHand.full() || !asked.selection.blocked().equals(Blocked.NOTHING)) {
+        if (!inHand.full() || !asked.criteria.blocked().equals(Blocked.NOTHING)) {
             return;
         }
         Question question = new Question(position.select(Blocked.NOTHING, limits), horizon.look());
         List<Job> without = inHand.jobs();
         ahead = new Ahead(
-                question, background.start(() -> lanes.readAhead(lane, position.era(), question.selection, without)));
+                question, background.start(() -> lanes.readAhead(lane, position.era(), question.criteria, without)));
     }
 
     /** The batch in hand was not published completely: jobs read ahead could overtake the remaining ones. */
@@ -177,6 +178,6 @@ final class LaneReader {
         } else if (read.full()) {
             through = read.jobs().get(read.jobs().size() - 1).id();
         }
-        position.passed(through, asked.selection, asked.horizon);
+        position.passed(through, asked.criteria, asked.horizon);
     }
 }

@@ -36,28 +36,29 @@ final class LaneRunner implements Runnable {
     private final int lane;
     private final Lanes lanes;
     private final LaneAcquisition acquisition;
-    private final Shared shared;
+    private final LaneContext context;
     private final Observers observers;
     private final Pace pace;
     private final BatchSize batchSize;
-    private final Rest rest = new Rest();
+    private final WakeableSleep rest = new WakeableSleep();
 
     private long parkedSoFar;
     private @Nullable LaneOwnership ownership;
     private List<Row> unsettled = List.of();
 
-    LaneRunner(int lane, Ports ports, Shared shared, Observers observers, Pace pace) {
-        this(lane, ports.lanes(), new LaneAcquisition(lane, ports, shared), shared, observers, pace);
+    LaneRunner(int lane, Ports ports, LaneContext context, Observers observers, Pace pace) {
+        this(lane, ports.lanes(), new LaneAcquisition(lane, ports, context), context, observers, pace);
     }
 
-    LaneRunner(int lane, Lanes lanes, LaneAcquisition acquisition, Shared shared, Observers observers, Pace pace) {
+    LaneRunner(
+            int lane, Lanes lanes, LaneAcquisition acquisition, LaneContext context, Observers observers, Pace pace) {
         this.lane = lane;
         this.lanes = lanes;
         this.acquisition = acquisition;
-        this.shared = shared;
+        this.context = context;
         this.observers = observers;
         this.pace = pace;
-        this.batchSize = new BatchSize(shared.limits(), shared.publishTimeout());
+        this.batchSize = new BatchSize(context.limits(), context.publishTimeout());
     }
 
     @Override
@@ -107,9 +108,9 @@ final class LaneRunner implements Runnable {
                 ownership = acquired.ownership();
                 unsettled = List.of();
             }
-            return shared.pauses().everything()
+            return context.pauses().everything()
                     ? Step.of(Kind.BLOCKED)
-                    : ownership.step(shared.pauses().refusals(), batchSize.next());
+                    : ownership.step(context.pauses().refusals(), batchSize.next());
         } catch (ExternalFailureException e) {
             return Step.failed(e.origin(), String.valueOf(e.getMessage()));
         } catch (LaneHaltedException e) {

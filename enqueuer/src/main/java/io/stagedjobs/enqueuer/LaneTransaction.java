@@ -45,7 +45,7 @@ public interface LaneTransaction extends AutoCloseable {
      *
      * @return the jobs, all on PostgreSQL's disk, and whether the read stopped at a limit
      */
-    Read read(Selection selection);
+    Read read(ReadCriteria criteria);
 
     /**
      * Whether any of these transactions may have been over when the previous statement began. Released locks alone do

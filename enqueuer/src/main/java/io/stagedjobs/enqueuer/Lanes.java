@@ -40,18 +40,18 @@ public interface Lanes {
      * Claims the lane's next jobs: begins a transaction, locks the lane if a job may wait or if the owner's knowledge
      * is out of date, and then reads. While no job waits it locks and writes nothing.
      *
-     * @param era the era in which the selection is true; a claim in another era succeeds too, and the caller must check
+     * @param era the era in which the criteria hold; a claim in another era succeeds too, and the caller must check
      */
-    Claim claim(int lane, long generation, String era, Selection selection);
+    ClaimResult claim(int lane, long generation, String era, ReadCriteria criteria);
 
     /**
      * Reads the jobs after those in hand, without a lock, in a transaction of its own. Use the result only for the
      * owner's next batch, under a lock of the lane.
      *
-     * @param without the jobs in hand, in id order, from the same selection
-     * @return empty if the server has another era, or one of the selection's exceptions is over
+     * @param without the jobs in hand, in id order, that the same criteria found
+     * @return empty if the server has another era, or one of the criteria's exceptions is over
      */
-    Optional<Read> readAhead(int lane, String era, Selection selection, List<Job> without);
+    Optional<Read> readAhead(int lane, String era, ReadCriteria criteria, List<Job> without);
 
     /**
      * See {@link #take}.

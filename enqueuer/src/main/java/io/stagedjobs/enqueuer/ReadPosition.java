@@ -47,9 +47,9 @@ final class ReadPosition {
     }
 
     /** The selection of the next read. */
-    Selection select(Blocked blocked, BatchLimits limits) {
+    ReadCriteria select(Blocked blocked, BatchLimits limits) {
         block(blocked);
-        return new Selection(start, exceptions, blocked, limits);
+        return new ReadCriteria(start, exceptions, blocked, limits);
     }
 
     /** The id after which a sweep begins. */
@@ -91,7 +91,7 @@ final class ReadPosition {
      * @param read the selection of that read
      * @param view the view before the read began
      */
-    void passed(long through, Selection read, CommitHorizon.View view) {
+    void passed(long through, ReadCriteria read, CommitHorizon.View view) {
         CommitHorizon.View before = ofThisEra(view);
         if (!read.blocked().equals(Blocked.NOTHING)) {
             floor = Math.max(floor, Math.min(Math.min(through, before.safeUpTo()), cleared));

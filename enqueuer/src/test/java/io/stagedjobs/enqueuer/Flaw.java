@@ -117,10 +117,10 @@ enum Flaw {
         ModelStore store(World world, Ledger ledger, int lanes) {
             return new ModelStore(world, ledger, lanes) {
                 @Override
-                LaneTransaction.Read selectAhead(Lane lane, Selection selection, List<Job> without) {
+                LaneTransaction.Read selectAhead(Lane lane, ReadCriteria criteria, List<Job> without) {
                     long last = without.get(without.size() - 1).id();
-                    Selection behind =
-                            new Selection(last, selection.exceptions(), selection.blocked(), selection.limits());
+                    ReadCriteria behind =
+                            new ReadCriteria(last, criteria.exceptions(), criteria.blocked(), criteria.limits());
                     return super.selectAhead(lane, behind, without);
                 }
             };
@@ -133,8 +133,8 @@ enum Flaw {
         ModelStore store(World world, Ledger ledger, int lanes) {
             return new ModelStore(world, ledger, lanes) {
                 @Override
-                LaneTransaction.Read selectAhead(Lane lane, Selection selection, List<Job> without) {
-                    return super.selectAhead(lane, selection, List.of());
+                LaneTransaction.Read selectAhead(Lane lane, ReadCriteria criteria, List<Job> without) {
+                    return super.selectAhead(lane, criteria, List.of());
                 }
             };
         }
@@ -146,9 +146,9 @@ enum Flaw {
         ModelStore.Transaction transaction(ModelStore store, ModelStore.Session session) {
             return store.new Transaction(session) {
                 @Override
-                Read select(Selection asked) {
+                Read select(ReadCriteria asked) {
                     Blocked blocked = asked.blocked();
-                    return super.select(new Selection(
+                    return super.select(new ReadCriteria(
                             asked.after(),
                             asked.exceptions(),
                             new Blocked(blocked.topics(), blocked.from(), false),
@@ -271,8 +271,8 @@ enum Flaw {
      */
     GOES_ON_AFTER_A_GAP_OF_GENERATIONS {
         @Override
-        LaneAcquisition acquisition(int lane, Ports ports, Shared shared) {
-            return new LaneAcquisition(lane, ports, shared) {
+        LaneAcquisition acquisition(int lane, Ports ports, LaneContext context) {
+            return new LaneAcquisition(lane, ports, context) {
                 @Override
                 boolean lastSessionWasOurs() {
                     return true;
@@ -359,8 +359,8 @@ enum Flaw {
     }
 
     /** How a lane is acquired under this protocol. */
-    LaneAcquisition acquisition(int lane, Ports ports, Shared shared) {
-        return new LaneAcquisition(lane, ports, shared);
+    LaneAcquisition acquisition(int lane, Ports ports, LaneContext context) {
+        return new LaneAcquisition(lane, ports, context);
     }
 
     /** Kafka under this protocol. */

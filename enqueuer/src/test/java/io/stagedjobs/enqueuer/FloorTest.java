@@ -70,11 +70,11 @@ class FloorTest {
         return (Lanes) Proxy.newProxyInstance(
                 getClass().getClassLoader(), new Class<?>[] {Lanes.class}, (proxy, method, arguments) -> {
                     if (method.getName().equals("claim")) {
-                        readsAfter.add(((Selection) arguments[3]).after());
+                        readsAfter.add(((ReadCriteria) arguments[3]).after());
                     }
                     Object answer = invoke(() -> method.invoke(lanes, arguments));
-                    if (answer instanceof Claim claim && claim.transaction() != null) {
-                        return Claim.of(watched(claim.transaction()), claim.read());
+                    if (answer instanceof ClaimResult claim && claim.transaction() != null) {
+                        return ClaimResult.of(watched(claim.transaction()), claim.read());
                     }
                     return answer;
                 });
@@ -84,7 +84,7 @@ class FloorTest {
         return (LaneTransaction) Proxy.newProxyInstance(
                 getClass().getClassLoader(), new Class<?>[] {LaneTransaction.class}, (proxy, method, arguments) -> {
                     if (method.getName().equals("read")) {
-                        readsAfter.add(((Selection) arguments[0]).after());
+                        readsAfter.add(((ReadCriteria) arguments[0]).after());
                     }
                     return invoke(() -> method.invoke(transaction, arguments));
                 });

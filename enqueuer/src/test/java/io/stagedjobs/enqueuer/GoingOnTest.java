@@ -53,10 +53,10 @@ class GoingOnTest {
         return new LaneRunner(
                 LANE,
                 new Ports(lanes, broker.client(itsProcess)),
-                new Shared(
+                new LaneContext(
                         LaneFixture.PLENTY,
                         Duration.ofSeconds(10),
-                        new Pauses(),
+                        new OperatorPauses(),
                         new CommitHorizon(lanes, world::nanoTime),
                         new HeldTopics(world::nanoTime),
                         new LaneReader.Background() {

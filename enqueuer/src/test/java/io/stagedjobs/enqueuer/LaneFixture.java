@@ -103,11 +103,11 @@ interface LaneFixture {
     }
 
     default List<Row> inLane(LaneTransaction transaction) {
-        return rows(transaction.read(selection(PLENTY, Blocked.NOTHING, 0)).jobs());
+        return rows(transaction.read(criteria(PLENTY, Blocked.NOTHING, 0)).jobs());
     }
 
-    static Selection selection(BatchLimits limits, Blocked blocked, long after) {
-        return new Selection(after, Set.of(), blocked, limits);
+    static ReadCriteria criteria(BatchLimits limits, Blocked blocked, long after) {
+        return new ReadCriteria(after, Set.of(), blocked, limits);
     }
 
     static List<Row> rows(List<Job> jobs) {

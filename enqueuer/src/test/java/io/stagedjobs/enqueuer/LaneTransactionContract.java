@@ -1,9 +1,9 @@
 package io.stagedjobs.enqueuer;
 
+import static io.stagedjobs.enqueuer.LaneFixture.criteria;
 import static io.stagedjobs.enqueuer.LaneFixture.held;
 import static io.stagedjobs.enqueuer.LaneFixture.parked;
 import static io.stagedjobs.enqueuer.LaneFixture.rows;
-import static io.stagedjobs.enqueuer.LaneFixture.selection;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.stagedjobs.enqueuer.LaneTransaction.Blocked;
@@ -32,7 +32,7 @@ interface LaneTransactionContract extends LaneFixture {
     Blocked FOLLOWERS = new Blocked(Set.of(), Map.of(), true);
 
     private static List<Row> read(LaneTransaction transaction, Blocked blocked) {
-        return rows(transaction.read(selection(PLENTY, blocked, 0)).jobs());
+        return rows(transaction.read(criteria(PLENTY, blocked, 0)).jobs());
     }
 
     private List<Row> staged(int jobs, String topic, int payloadBytes) {
@@ -82,14 +82,14 @@ interface LaneTransactionContract extends LaneFixture {
         Row last = staged(TOPIC, key());
         committed(transaction -> {
             assertThat(rows(transaction
-                            .read(selection(PLENTY, Blocked.NOTHING, 0))
+                            .read(criteria(PLENTY, Blocked.NOTHING, 0))
                             .jobs()))
                     .containsExactly(first, last);
             assertThat(rows(transaction
-                            .read(selection(PLENTY, Blocked.NOTHING, first.id()))
+                            .read(criteria(PLENTY, Blocked.NOTHING, first.id()))
                             .jobs()))
                     .containsExactly(last);
-            assertThat(transaction.read(selection(PLENTY, Blocked.NOTHING, last.id())))
+            assertThat(transaction.read(criteria(PLENTY, Blocked.NOTHING, last.id())))
                     .isEqualTo(new Read(List.of(), false));
             return null;
         });
@@ -99,13 +99,13 @@ interface LaneTransactionContract extends LaneFixture {
     default void a_read_that_has_found_as_many_jobs_as_it_may_is_full() {
         List<Row> jobs = staged(3, TOPIC, 10);
         committed(transaction -> {
-            Read two = transaction.read(selection(new BatchLimits(2, 1_000_000), Blocked.NOTHING, 0));
+            Read two = transaction.read(criteria(new BatchLimits(2, 1_000_000), Blocked.NOTHING, 0));
             assertThat(rows(two.jobs())).isEqualTo(jobs.subList(0, 2));
             assertThat(two.full()).isTrue();
-            Read three = transaction.read(selection(new BatchLimits(3, 1_000_000), Blocked.NOTHING, 0));
+            Read three = transaction.read(criteria(new BatchLimits(3, 1_000_000), Blocked.NOTHING, 0));
             assertThat(rows(three.jobs())).isEqualTo(jobs);
             assertThat(three.full()).isTrue();
-            Read four = transaction.read(selection(new BatchLimits(4, 1_000_000), Blocked.NOTHING, 0));
+            Read four = transaction.read(criteria(new BatchLimits(4, 1_000_000), Blocked.NOTHING, 0));
             assertThat(rows(four.jobs())).isEqualTo(jobs);
             assertThat(four.full()).isFalse();
             return null;
@@ -117,13 +117,13 @@ interface LaneTransactionContract extends LaneFixture {
         List<Row> jobs = staged(3, TOPIC, LARGE);
         committed(transaction -> {
             for (Blocked blocked : List.of(Blocked.NOTHING, FOLLOWERS)) {
-                Read one = transaction.read(selection(new BatchLimits(10, 1), blocked, 0));
+                Read one = transaction.read(criteria(new BatchLimits(10, 1), blocked, 0));
                 assertThat(rows(one.jobs())).isEqualTo(jobs.subList(0, 1));
                 assertThat(one.full()).isTrue();
-                Read two = transaction.read(selection(new BatchLimits(10, BYTES_OF_TWO), blocked, 0));
+                Read two = transaction.read(criteria(new BatchLimits(10, BYTES_OF_TWO), blocked, 0));
                 assertThat(rows(two.jobs())).isEqualTo(jobs.subList(0, 2));
                 assertThat(two.full()).isTrue();
-                Read all = transaction.read(selection(new BatchLimits(10, 3 * BYTES_OF_TWO), blocked, 0));
+                Read all = transaction.read(criteria(new BatchLimits(10, 3 * BYTES_OF_TWO), blocked, 0));
                 assertThat(rows(all.jobs())).isEqualTo(jobs);
                 assertThat(all.full()).isFalse();
             }
@@ -137,7 +137,7 @@ interface LaneTransactionContract extends LaneFixture {
         Row without = staged(OTHER_TOPIC, null, 0);
         committed(transaction -> {
             List<Job> jobs =
-                    transaction.read(selection(PLENTY, Blocked.NOTHING, 0)).jobs();
+                    transaction.read(criteria(PLENTY, Blocked.NOTHING, 0)).jobs();
             assertThat(rows(jobs)).containsExactly(with, without);
             assertThat(jobs).extracting(Job::topic).containsExactly(TOPIC, OTHER_TOPIC);
             assertThat(jobs).extracting(Job::key).containsExactly(key(), null);
@@ -155,7 +155,7 @@ interface LaneTransactionContract extends LaneFixture {
         committed(transaction -> {
             Blocked blocked = new Blocked(Set.of(TOPIC, "another"), Map.of(), false);
             assertThat(read(transaction, blocked)).containsExactly(first, second);
-            Read bounded = transaction.read(selection(new BatchLimits(1, 1_000_000), blocked, 0));
+            Read bounded = transaction.read(criteria(new BatchLimits(1, 1_000_000), blocked, 0));
             assertThat(rows(bounded.jobs())).containsExactly(first);
             assertThat(bounded.full()).isTrue();
             return null;
@@ -469,7 +469,7 @@ interface LaneTransactionContract extends LaneFixture {
         Row ofOtherTopic = staged(OTHER_TOPIC, key());
         Row parked = staged(TOPIC, null);
         List<Job> before = committed(transaction ->
-                transaction.read(selection(PLENTY, Blocked.NOTHING, 0)).jobs().subList(0, 3));
+                transaction.read(criteria(PLENTY, Blocked.NOTHING, 0)).jobs().subList(0, 3));
         moveAside(held(jobs.get(2)), held(jobs.get(0)), held(jobs.get(1)), held(ofOtherTopic), parked(parked));
         Row later = staged(TOPIC, key());
         assertThat(putBack(new BatchLimits(2, 1_000_000)))
@@ -478,7 +478,7 @@ interface LaneTransactionContract extends LaneFixture {
         assertThat(putBack(PLENTY)).isEqualTo(new PutBack(1, OptionalLong.empty()));
         assertThat(putBack(PLENTY)).isEqualTo(new PutBack(0, OptionalLong.empty()));
         List<Job> after = committed(transaction ->
-                transaction.read(selection(PLENTY, Blocked.NOTHING, 0)).jobs());
+                transaction.read(criteria(PLENTY, Blocked.NOTHING, 0)).jobs());
         assertThat(after.subList(0, 3)).usingRecursiveComparison().isEqualTo(before);
         assertThat(committed(LaneTransaction::aside)).isEqualTo(new Stored(Set.of(OTHER_TOPIC), true));
     }

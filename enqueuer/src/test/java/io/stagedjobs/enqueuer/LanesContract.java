@@ -1,11 +1,11 @@
 package io.stagedjobs.enqueuer;
 
+import static io.stagedjobs.enqueuer.LaneFixture.criteria;
 import static io.stagedjobs.enqueuer.LaneFixture.rows;
-import static io.stagedjobs.enqueuer.LaneFixture.selection;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.stagedjobs.enqueuer.Claim.State;
+import io.stagedjobs.enqueuer.ClaimResult.State;
 import io.stagedjobs.enqueuer.LaneTransaction.Blocked;
 import io.stagedjobs.enqueuer.LaneTransaction.Read;
 import io.stagedjobs.enqueuer.LaneTransaction.Row;
@@ -147,7 +147,7 @@ interface LanesContract extends LaneFixture {
     default void a_lane_transaction_that_has_changed_jobs_is_one_of_those() {
         long generation = taken();
         try (LaneTransaction transaction = lanes().begin(LANE, generation).orElseThrow()) {
-            transaction.read(selection(PLENTY, Blocked.NOTHING, 0));
+            transaction.read(criteria(PLENTY, Blocked.NOTHING, 0));
             assertThat(lanes().readHorizon().writers()).isEmpty();
             transaction.putBack(TOPIC, PLENTY);
             assertThat(lanes().readHorizon().writers()).hasSize(1);
@@ -197,16 +197,16 @@ interface LanesContract extends LaneFixture {
 
     // What a claim finds.
 
-    private Selection behind(long after, Set<String> exceptions) {
-        return new Selection(after, exceptions, Blocked.NOTHING, PLENTY);
+    private ReadCriteria behind(long after, Set<String> exceptions) {
+        return new ReadCriteria(after, exceptions, Blocked.NOTHING, PLENTY);
     }
 
     private String era() {
         return lanes().readHorizon().era();
     }
 
-    private Claim.State claimed(long generation, String era, Selection selection) {
-        try (Claim claim = lanes().claim(LANE, generation, era, selection)) {
+    private ClaimResult.State claimed(long generation, String era, ReadCriteria criteria) {
+        try (ClaimResult claim = lanes().claim(LANE, generation, era, criteria)) {
             return claim.state();
         }
     }
@@ -218,7 +218,7 @@ interface LanesContract extends LaneFixture {
         staged(TOPIC, keyElsewhere());
         assertThat(claimed(generation, era(), behind(before.id(), Set.of()))).isEqualTo(State.NOTHING_WAITS);
         Row behind = staged(TOPIC, key());
-        try (Claim claim = lanes().claim(LANE, generation, era(), behind(before.id(), Set.of()))) {
+        try (ClaimResult claim = lanes().claim(LANE, generation, era(), behind(before.id(), Set.of()))) {
             assertThat(claim.state()).isEqualTo(State.CLAIMED);
             assertThat(rows(claim.read().jobs())).containsExactly(behind);
         }
@@ -239,10 +239,10 @@ interface LanesContract extends LaneFixture {
         try (Writer writer = writer()) {
             writer.stage(TOPIC, keyElsewhere(), 10);
             Reading horizon = lanes().readHorizon();
-            Selection selection = behind(horizon.lastId(), horizon.writers());
-            assertThat(claimed(generation, horizon.era(), selection)).isEqualTo(State.NOTHING_WAITS);
+            ReadCriteria criteria = behind(horizon.lastId(), horizon.writers());
+            assertThat(claimed(generation, horizon.era(), criteria)).isEqualTo(State.NOTHING_WAITS);
             writer.close();
-            assertThat(claimed(generation, horizon.era(), selection)).isEqualTo(State.CLAIMED);
+            assertThat(claimed(generation, horizon.era(), criteria)).isEqualTo(State.CLAIMED);
         }
     }
 
@@ -255,7 +255,7 @@ interface LanesContract extends LaneFixture {
         String era = holder.era();
         List<Row> seen = whileItWaits(
                 () -> {
-                    try (Claim claim = others().claim(LANE, generation, era, behind(0, Set.of()))) {
+                    try (ClaimResult claim = others().claim(LANE, generation, era, behind(0, Set.of()))) {
                         return rows(claim.read().jobs());
                     }
                 },
@@ -275,8 +275,8 @@ interface LanesContract extends LaneFixture {
             staged(TOPIC, key());
             staged(TOPIC, key());
             Row third = staged(TOPIC, key());
-            Selection two = new Selection(0, Set.of(), Blocked.NOTHING, new BatchLimits(2, 1_000_000));
-            try (Claim claim = lanes().claim(LANE, generation, era(), two)) {
+            ReadCriteria two = new ReadCriteria(0, Set.of(), Blocked.NOTHING, new BatchLimits(2, 1_000_000));
+            try (ClaimResult claim = lanes().claim(LANE, generation, era(), two)) {
                 List<Job> inHand = claim.read().jobs();
                 assertThat(inHand).hasSize(2);
                 late.commit();
@@ -316,7 +316,7 @@ interface LanesContract extends LaneFixture {
         committed(transaction -> {
             assertThat(transaction.lastBatch()).isZero();
             assertThat(rows(transaction
-                            .read(selection(PLENTY, Blocked.NOTHING, 0))
+                            .read(criteria(PLENTY, Blocked.NOTHING, 0))
                             .jobs()))
                     .isEmpty();
             assertThat(transaction.aside()).isEqualTo(new LaneTransaction.Stored(Set.of(), false));

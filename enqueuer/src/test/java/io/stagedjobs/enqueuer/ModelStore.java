@@ -392,16 +392,16 @@ class ModelStore {
     }
 
     /** The jobs after those in hand: read from where those were read, without them. */
-    Read selectAhead(Lane lane, Selection selection, List<Job> without) {
-        return select(lane.rows, selection, without::contains);
+    Read selectAhead(Lane lane, ReadCriteria criteria, List<Job> without) {
+        return select(lane.rows, criteria, without::contains);
     }
 
     /** The next jobs, as a statement of a read finds them. */
-    static Read select(TreeMap<Long, Job> rows, Selection selection, Predicate<Job> isLeftOut) {
-        BatchLimits limits = selection.limits();
+    static Read select(TreeMap<Long, Job> rows, ReadCriteria criteria, Predicate<Job> isLeftOut) {
+        BatchLimits limits = criteria.limits();
         List<Job> jobs = new ArrayList<>();
         long bytes = 0;
-        for (Job job : rows.tailMap(selection.after(), false).values()) {
+        for (Job job : rows.tailMap(criteria.after(), false).values()) {
             if (!isLeftOut.test(job) && jobs.size() < limits.rowsMax() && bytes < limits.bytesMax()) {
                 jobs.add(job);
                 bytes += bytes(job);
@@ -518,23 +518,23 @@ class ModelStore {
         }
 
         @Override
-        public Claim claim(int number, long generation, String era, Selection selection) {
+        public ClaimResult claim(int number, long generation, String era, ReadCriteria criteria) {
             world.step("looks whether jobs wait in lane", number);
             mayFail();
             Lane lane = lanes.get(number);
             boolean waits = !isOf(lane, generation)
                     || !era.equals(era())
-                    || !lane.rows.tailMap(selection.after(), false).isEmpty()
-                    || !lockedBy.containsAll(selection.exceptions());
+                    || !lane.rows.tailMap(criteria.after(), false).isEmpty()
+                    || !lockedBy.containsAll(criteria.exceptions());
             if (!waits) {
-                return Claim.NOTHING_WAITS;
+                return ClaimResult.NOTHING_WAITS;
             }
             Optional<LaneTransaction> begun = begin(number, generation);
             if (begun.isEmpty()) {
-                return Claim.SUPERSEDED;
+                return ClaimResult.SUPERSEDED;
             }
             try {
-                return Claim.of(begun.get(), begun.get().read(selection));
+                return ClaimResult.of(begun.get(), begun.get().read(criteria));
             } catch (ExternalFailureException e) {
                 begun.get().close();
                 throw e;
@@ -542,21 +542,21 @@ class ModelStore {
         }
 
         @Override
-        public Optional<Read> readAhead(int number, String era, Selection selection, List<Job> without) {
+        public Optional<Read> readAhead(int number, String era, ReadCriteria criteria, List<Job> without) {
             world.step("reads ahead in lane", number);
             mayFail();
             boolean sameEra = era.equals(era());
-            Read read = selectAhead(lanes.get(number), selection, without);
+            Read read = selectAhead(lanes.get(number), criteria, without);
             if (!read.jobs().isEmpty()) {
                 flushRead();
             }
             world.note(me, "has read ahead", read.jobs().stream().map(Job::name).toList());
-            if (selection.exceptions().isEmpty()) {
+            if (criteria.exceptions().isEmpty()) {
                 return sameEra ? Optional.of(read) : Optional.empty();
             }
-            world.step("looks whether old transactions are over", selection.exceptions());
+            world.step("looks whether old transactions are over", criteria.exceptions());
             mayFail();
-            return sameEra && inProgress.containsAll(selection.exceptions()) ? Optional.of(read) : Optional.empty();
+            return sameEra && inProgress.containsAll(criteria.exceptions()) ? Optional.of(read) : Optional.empty();
         }
 
         private void mayFail() {
@@ -675,8 +675,8 @@ class ModelStore {
         }
 
         @Override
-        public Read read(Selection selection) {
-            Read read = ask("reads jobs", "", () -> select(selection));
+        public Read read(ReadCriteria criteria) {
+            Read read = ask("reads jobs", "", () -> select(criteria));
             world.note(me(), "has read", read.jobs().stream().map(Job::name).toList());
             return read;
         }
@@ -685,9 +685,9 @@ class ModelStore {
             return session.client;
         }
 
-        Read select(Selection selection) {
-            Blocked blocked = selection.blocked();
-            Read read = ModelStore.select(rows(), selection, job -> {
+        Read select(ReadCriteria criteria) {
+            Blocked blocked = criteria.blocked();
+            Read read = ModelStore.select(rows(), criteria, job -> {
                 Long held = blocked.from().get(job.topic());
                 return blocked.topics().contains(job.topic())
                         || (held != null && job.id() >= held)

@@ -27,7 +27,7 @@ public final class Outbox extends TestOutbox {
     public static final Duration TAKEOVER_AFTER = Duration.ofSeconds(3);
     private static final Duration PUBLISH_TIMEOUT = Duration.ofSeconds(4);
 
-    final Pauses pauses = new Pauses();
+    final OperatorPauses pauses = new OperatorPauses();
     final Health health = new Health();
 
     public Outbox(String prefix) {
@@ -126,7 +126,7 @@ public final class Outbox extends TestOutbox {
         return new LaneRunner(
                 lane,
                 new Ports(lanes, publisher),
-                new Shared(
+                new LaneContext(
                         limits,
                         PUBLISH_TIMEOUT,
                         pauses,

@@ -90,8 +90,8 @@ final class SimulatedEnqueuer implements World.Caller {
         }
 
         private LaneRunner runner(Pace pace) {
-            LaneAcquisition acquisition = flaw.acquisition(lane, ports, shared);
-            return new LaneRunner(lane, ports.lanes(), acquisition, shared, new Observers(health, METERS), pace);
+            LaneAcquisition acquisition = flaw.acquisition(lane, ports, context);
+            return new LaneRunner(lane, ports.lanes(), acquisition, context, new Observers(health, METERS), pace);
         }
 
         @Override
@@ -155,10 +155,10 @@ final class SimulatedEnqueuer implements World.Caller {
     private final Flaw flaw;
     private final Simulation simulation;
     private final Ledger ledger;
-    private final Pauses pauses = new Pauses();
+    private final OperatorPauses pauses = new OperatorPauses();
     private final Health health = new Health();
     private final Ports ports;
-    private final Shared shared;
+    private final LaneContext context;
     private boolean crashed;
     private boolean stopped;
     private boolean heartbeatFails;
@@ -172,7 +172,7 @@ final class SimulatedEnqueuer implements World.Caller {
         this.ledger = ledger;
         Lanes lanes = stores.store.client(this);
         this.ports = new Ports(lanes, stores.broker.client(this));
-        this.shared = new Shared(
+        this.context = new LaneContext(
                 limits,
                 Duration.ofSeconds(10),
                 pauses,
@@ -193,7 +193,7 @@ final class SimulatedEnqueuer implements World.Caller {
         return new LaneThread(lane);
     }
 
-    Pauses pauses() {
+    OperatorPauses pauses() {
         return pauses;
     }
 

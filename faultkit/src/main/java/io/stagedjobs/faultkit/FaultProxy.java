@@ -72,10 +72,10 @@ public abstract sealed class FaultProxy<R> implements AutoCloseable permits Kafk
     /** Counts down the requests of a kind until its incident. */
     private static final class Plan<R> {
         final Predicate<R> kind;
-        final Incident incident;
+        final PlannedFault incident;
         int left;
 
-        Plan(Predicate<R> kind, int nth, Incident incident) {
+        Plan(Predicate<R> kind, int nth, PlannedFault incident) {
             this.kind = kind;
             this.left = nth;
             this.incident = incident;
@@ -109,7 +109,7 @@ public abstract sealed class FaultProxy<R> implements AutoCloseable permits Kafk
     }
 
     /** Begins a conversation that can answer the client in the server's place. */
-    abstract Conversation conversation(OutputStream toClient);
+    abstract ProtocolMessages conversation(OutputStream toClient);
 
     /** The port of 127.0.0.1 where clients connect. */
     public int port() {
@@ -264,24 +264,25 @@ public abstract sealed class FaultProxy<R> implements AutoCloseable permits Kafk
     }
 
     /** Plans a loss at the {@code nth} request of that kind from now on, counted over all connections. */
-    final Incident plan(Loss loss, String what, Predicate<R> kind, int nth, Then then) {
-        Incident.Kind of = loss == Loss.REQUEST ? Incident.Kind.LOSE_REQUEST : Incident.Kind.LOSE_ANSWER;
-        return plan(kind, nth, new Incident(describe(loss, what, nth), of, then));
+    final PlannedFault plan(Loss loss, String what, Predicate<R> kind, int nth, Then then) {
+        PlannedFault.Kind of = loss == Loss.REQUEST ? PlannedFault.Kind.LOSE_REQUEST : PlannedFault.Kind.LOSE_ANSWER;
+        return plan(kind, nth, new PlannedFault(describe(loss, what, nth), of, then));
     }
 
     /** Plans a notice of the {@code nth} request of that kind from now on, once it is forwarded. */
-    final Incident planNotice(String what, Predicate<R> kind, int nth) {
+    final PlannedFault planNotice(String what, Predicate<R> kind, int nth) {
         return plan(
                 kind,
                 nth,
-                new Incident(name + ": forward " + what + " number " + nth, Incident.Kind.NOTICE, Then.SILENCE));
+                new PlannedFault(
+                        name + ": forward " + what + " number " + nth, PlannedFault.Kind.NOTICE, Then.SILENCE));
     }
 
     private String describe(Loss loss, String what, int nth) {
         return name + ": lose " + (loss == Loss.REQUEST ? "" : "the answer to ") + what + " number " + nth;
     }
 
-    private Incident plan(Predicate<R> kind, int nth, Incident incident) {
+    private PlannedFault plan(Predicate<R> kind, int nth, PlannedFault incident) {
         if (nth < 1) {
             throw new IllegalArgumentException("expected a number from 1, got " + nth);
         }
@@ -292,7 +293,7 @@ public abstract sealed class FaultProxy<R> implements AutoCloseable permits Kafk
     }
 
     /** Counts a request, and returns its incident; null if there is none. The first plan that is due wins. */
-    final @Nullable Incident due(R request) {
+    final @Nullable PlannedFault due(R request) {
         synchronized (monitor) {
             Plan<R> due = null;
             for (Plan<R> plan : plans) {

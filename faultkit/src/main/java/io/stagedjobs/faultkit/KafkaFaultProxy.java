@@ -56,24 +56,24 @@ public final class KafkaFaultProxy extends FaultProxy<ApiKeys> {
      * Loses the {@code nth} request of that kind from now on, or its answer. An answer that reports an error counts
      * like any other.
      */
-    public Incident lose(Loss loss, ApiKeys request, int nth, Then then) {
+    public PlannedFault lose(Loss loss, ApiKeys request, int nth, Then then) {
         return plan(loss, request.name, request::equals, nth, then);
     }
 
     /** Reports that the {@code nth} request of that kind from now on was forwarded to the broker. */
-    public Incident forwarded(ApiKeys request, int nth) {
+    public PlannedFault forwarded(ApiKeys request, int nth) {
         return planNotice(request.name, request::equals, nth);
     }
 
     @Override
-    Conversation conversation(OutputStream toClient) {
+    ProtocolMessages conversation(OutputStream toClient) {
         return new KafkaConversation();
     }
 
-    private final class KafkaConversation implements Conversation {
+    private final class KafkaConversation implements ProtocolMessages {
 
         /** By correlation id; guarded by itself. */
-        private final Map<Integer, Incident> answersToLose = new HashMap<>();
+        private final Map<Integer, PlannedFault> answersToLose = new HashMap<>();
 
         @Override
         public byte @Nullable [] readRequest(DataInputStream in) throws IOException {
@@ -101,7 +101,7 @@ public final class KafkaFaultProxy extends FaultProxy<ApiKeys> {
         @Override
         public Verdict judgeRequest(byte[] request) {
             ByteBuffer header = ByteBuffer.wrap(request, LENGTH_BYTES, request.length - LENGTH_BYTES);
-            Incident incident = due(ApiKeys.forId(header.getShort()));
+            PlannedFault incident = due(ApiKeys.forId(header.getShort()));
             header.getShort();
             int correlationId = header.getInt();
             if (incident == null) {
@@ -123,7 +123,7 @@ public final class KafkaFaultProxy extends FaultProxy<ApiKeys> {
         public Verdict judgeAnswer(byte[] answer) {
             int correlationId = ByteBuffer.wrap(answer).getInt(LENGTH_BYTES);
             synchronized (answersToLose) {
-                Incident incident = answersToLose.remove(correlationId);
+                PlannedFault incident = answersToLose.remove(correlationId);
                 return incident == null ? Verdict.PASS : new Verdict(false, incident);
             }
         }

@@ -87,24 +87,24 @@ public final class PostgresFaultProxy extends FaultProxy<PostgresFaultProxy.Exch
     }
 
     /** Loses the {@code nth} exchange of that kind from now on, or its answer. */
-    public Incident lose(Loss loss, Predicate<Exchange> kind, int nth, Then then) {
+    public PlannedFault lose(Loss loss, Predicate<Exchange> kind, int nth, Then then) {
         return plan(loss, "the chosen exchange", kind, nth, then);
     }
 
     /** Reports that the {@code nth} exchange of that kind from now on was forwarded to the server. */
-    public Incident forwarded(Predicate<Exchange> kind, int nth) {
+    public PlannedFault forwarded(Predicate<Exchange> kind, int nth) {
         return planNotice("the chosen exchange", kind, nth);
     }
 
     @Override
-    Conversation conversation(OutputStream toClient) {
+    ProtocolMessages conversation(OutputStream toClient) {
         return new PostgresConversation(toClient);
     }
 
-    private final class PostgresConversation implements Conversation {
+    private final class PostgresConversation implements ProtocolMessages {
 
         /** The exchanges that the server must still answer, the oldest first. */
-        private record Awaited(@Nullable Incident incident) {}
+        private record Awaited(@Nullable PlannedFault incident) {}
 
         private final OutputStream toClient;
         private boolean started;
@@ -215,7 +215,7 @@ public final class PostgresFaultProxy extends FaultProxy<PostgresFaultProxy.Exch
                 transaction.addAll(executed);
             }
             executed = new ArrayList<>();
-            Incident incident = due(exchange);
+            PlannedFault incident = due(exchange);
             if (incident == null) {
                 return expectAnswer(null);
             }
@@ -243,7 +243,7 @@ public final class PostgresFaultProxy extends FaultProxy<PostgresFaultProxy.Exch
             return type == 'Q' || type == 'S';
         }
 
-        private Verdict expectAnswer(@Nullable Incident incident) {
+        private Verdict expectAnswer(@Nullable PlannedFault incident) {
             synchronized (monitor) {
                 awaited.add(new Awaited(incident));
             }

@@ -1,9 +1,9 @@
 package io.stagedjobs.faultkit;
 
-import io.stagedjobs.faultkit.Conversation.Verdict;
 import io.stagedjobs.faultkit.FaultProxy.Direction;
 import io.stagedjobs.faultkit.FaultProxy.Ending;
 import io.stagedjobs.faultkit.FaultProxy.Then;
+import io.stagedjobs.faultkit.ProtocolMessages.Verdict;
 import java.io.BufferedInputStream;
 import java.io.DataInputStream;
 import java.io.IOException;
@@ -19,7 +19,7 @@ final class ProxiedConnection {
 
     private final FaultProxy<?> proxy;
     private final Socket client;
-    private final Conversation conversation;
+    private final ProtocolMessages conversation;
     private final Socket server = new Socket();
 
     /** Directions that have lost a message; guarded by this object, like the rest below. */
@@ -32,7 +32,7 @@ final class ProxiedConnection {
 
     private boolean heldAnEnd;
 
-    ProxiedConnection(FaultProxy<?> proxy, Socket client, Conversation conversation) {
+    ProxiedConnection(FaultProxy<?> proxy, Socket client, ProtocolMessages conversation) {
         this.proxy = proxy;
         this.client = client;
         this.conversation = conversation;
@@ -99,7 +99,7 @@ final class ProxiedConnection {
         if (verdict.passes()) {
             to.getOutputStream().write(unit);
         }
-        Incident incident = verdict.incident();
+        PlannedFault incident = verdict.incident();
         if (incident != null) {
             if (!verdict.passes()) {
                 carryOut(incident);
@@ -116,7 +116,7 @@ final class ProxiedConnection {
         return silent.contains(direction);
     }
 
-    private void carryOut(Incident incident) {
+    private void carryOut(PlannedFault incident) {
         if (incident.then() == Then.CUT) {
             end(Ending.RESET);
         } else {

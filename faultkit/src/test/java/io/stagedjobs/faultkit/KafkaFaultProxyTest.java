@@ -88,7 +88,7 @@ class KafkaFaultProxyTest {
 
     @Test
     void a_lost_answer_to_end_txn_leaves_the_transaction_committed() throws Exception {
-        Incident lost = proxy.lose(Loss.ANSWER, ApiKeys.END_TXN, 2, Then.SILENCE);
+        PlannedFault lost = proxy.lose(Loss.ANSWER, ApiKeys.END_TXN, 2, Then.SILENCE);
         try (KafkaProducer<byte[], byte[]> producer = transactionalProducer()) {
             producer.beginTransaction();
             send(producer, "first");
@@ -111,11 +111,11 @@ class KafkaFaultProxyTest {
         producer.beginTransaction();
         send(producer, "aborted");
         producer.flush();
-        Incident lost = proxy.lose(Loss.REQUEST, ApiKeys.END_TXN, 1, Then.CUT);
-        Incident again = proxy.lose(Loss.REQUEST, ApiKeys.END_TXN, 2, Then.SILENCE);
-        Incident anew = proxy.lose(Loss.REQUEST, ApiKeys.END_TXN, 3, Then.SILENCE);
+        PlannedFault lost = proxy.lose(Loss.REQUEST, ApiKeys.END_TXN, 1, Then.CUT);
+        PlannedFault again = proxy.lose(Loss.REQUEST, ApiKeys.END_TXN, 2, Then.SILENCE);
+        PlannedFault anew = proxy.lose(Loss.REQUEST, ApiKeys.END_TXN, 3, Then.SILENCE);
         assertThatThrownBy(producer::commitTransaction).isInstanceOf(TimeoutException.class);
-        for (Incident each : List.of(lost, again, anew)) {
+        for (PlannedFault each : List.of(lost, again, anew)) {
             each.await(SOON);
         }
         producer.close(Duration.ZERO);
@@ -132,8 +132,8 @@ class KafkaFaultProxyTest {
     void the_retry_of_a_produce_whose_answer_was_lost_adds_nothing(Then then) throws Exception {
         try (KafkaProducer<byte[], byte[]> producer = producer(Map.of("delivery.timeout.ms", 20_000))) {
             send(producer, "first").get(20, TimeUnit.SECONDS);
-            Incident lost = proxy.lose(Loss.ANSWER, ApiKeys.PRODUCE, 1, then);
-            Incident again = proxy.forwarded(ApiKeys.PRODUCE, 2);
+            PlannedFault lost = proxy.lose(Loss.ANSWER, ApiKeys.PRODUCE, 1, then);
+            PlannedFault again = proxy.forwarded(ApiKeys.PRODUCE, 2);
             send(producer, "second").get(20, TimeUnit.SECONDS);
             lost.await(SOON);
             again.await(SOON);

@@ -95,7 +95,7 @@ class PostgresFaultProxyTest {
                 insert(connection, n);
                 connection.commit();
             }
-            Incident lost = proxy.lose(Loss.ANSWER, Exchange.commit(), 2, Then.SILENCE);
+            PlannedFault lost = proxy.lose(Loss.ANSWER, Exchange.commit(), 2, Then.SILENCE);
             insert(connection, 10);
             connection.commit();
             assertThat(lost.hasHappened()).isFalse();
@@ -114,7 +114,7 @@ class PostgresFaultProxyTest {
                 insert(connection, n);
                 connection.commit();
             }
-            Incident lost = proxy.lose(Loss.REQUEST, Exchange.commit(), 1, Then.CUT);
+            PlannedFault lost = proxy.lose(Loss.REQUEST, Exchange.commit(), 1, Then.CUT);
             insert(connection, 10);
             assertThatThrownBy(connection::commit)
                     .isInstanceOf(SQLException.class)
@@ -126,7 +126,7 @@ class PostgresFaultProxyTest {
 
     @Test
     void a_commit_can_be_chosen_by_what_its_transaction_has_done() throws Exception {
-        Incident lost = proxy.lose(Loss.ANSWER, Exchange.commitAfter(Pattern.compile("^DELETE")), 1, Then.CUT);
+        PlannedFault lost = proxy.lose(Loss.ANSWER, Exchange.commitAfter(Pattern.compile("^DELETE")), 1, Then.CUT);
         try (Connection connection = client()) {
             insert(connection, 1);
             connection.commit();
@@ -145,7 +145,7 @@ class PostgresFaultProxyTest {
 
     @Test
     void a_statement_is_told_of_when_it_was_forwarded() throws Exception {
-        Incident inserted = proxy.forwarded(Exchange.statement(Pattern.compile("INSERT INTO t")), 2);
+        PlannedFault inserted = proxy.forwarded(Exchange.statement(Pattern.compile("INSERT INTO t")), 2);
         try (Connection connection = client()) {
             insert(connection, 1);
             assertThat(inserted.hasHappened()).isFalse();

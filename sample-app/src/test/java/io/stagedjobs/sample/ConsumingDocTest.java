@@ -3,7 +3,7 @@ package io.stagedjobs.sample;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.stagedjobs.testkit.Examples;
+import io.stagedjobs.testkit.DocumentedCode;
 import io.stagedjobs.testkit.TestKafka;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -71,9 +71,9 @@ class ConsumingDocTest {
 
     @Test
     void its_example_is_this_one() {
-        assertThat(Examples.blocks(Path.of("../docs/consuming.md"), "java"))
+        assertThat(DocumentedCode.blocks(Path.of("../docs/consuming.md"), "java"))
                 .isNotEmpty()
-                .isEqualTo(Examples.regions(THIS, "consuming"));
+                .isEqualTo(DocumentedCode.regions(THIS, "consuming"));
     }
 
     @Test
@@ -81,7 +81,7 @@ class ConsumingDocTest {
         String version =
                 Files.readString(Path.of("../pom.xml")).replaceFirst("(?s).*?<version>(.*?)</version>.*", "$1");
 
-        assertThat(Examples.blocks(Path.of("../README.md"), "xml"))
+        assertThat(DocumentedCode.blocks(Path.of("../README.md"), "xml"))
                 .singleElement()
                 .asString()
                 .contains("<artifactId>staged-jobs-core</artifactId>", "<version>" + version + "</version>");

@@ -34,8 +34,8 @@ public final class StagedJobsAutoConfiguration {
     }
 
     @Bean
-    static CommitMark stagedJobsCommitMark() {
-        return new CommitMark();
+    static CommitStarted stagedJobsCommitMark() {
+        return new CommitStarted();
     }
 
     @Configuration(proxyBeanMethods = false)

@@ -67,7 +67,7 @@ final class StagingTransaction implements TransactionSynchronization {
      *
      * <p>PostgreSQL answers COMMIT of a failed transaction with ROLLBACK, and the driver does not report it: a caller
      * that swallowed an SQL error would believe its jobs staged (decision 0007). The driver knows the state, so this
-     * sends no statement. Other callbacks may still run after {@link #beforeCommit}; {@link CommitMark} checks again
+     * sends no statement. Other callbacks may still run after {@link #beforeCommit}; {@link CommitStarted} checks again
      * when all of them are done.
      *
      * <p>By then, a connection that belongs to no transaction, and that Spring only lent for the duration of this one,

@@ -82,7 +82,7 @@ public final class TransactionalStagedJobs {
                             + " method (one that another bean calls, or Spring does not see the call) or a"
                             + " TransactionTemplate.");
         }
-        if (CommitMark.isSet()) {
+        if (CommitStarted.isSet()) {
             throw new NoTransactionException("cannot stage a job in a transaction that has been committed already, as"
                     + " in TransactionSynchronization.afterCommit: nobody would commit the job. Nothing was staged."
                     + " Stage it before the commit, or in a transaction of its own (Propagation.REQUIRES_NEW).");

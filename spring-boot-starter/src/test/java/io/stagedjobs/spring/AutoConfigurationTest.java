@@ -68,7 +68,7 @@ class AutoConfigurationTest {
                 .run(context -> {
                     assertThat(context).hasNotFailed().hasSingleBean(StagedJobs.class);
                     assertThat(((ConfigurableTransactionManager) own).getTransactionExecutionListeners())
-                            .hasExactlyElementsOfTypes(CommitMark.class);
+                            .hasExactlyElementsOfTypes(CommitStarted.class);
                 });
     }
 

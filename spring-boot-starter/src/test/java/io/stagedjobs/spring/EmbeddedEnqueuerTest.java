@@ -7,8 +7,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.stagedjobs.StagedJob;
 import io.stagedjobs.schema.Schema;
+import io.stagedjobs.testkit.DocumentedCode;
 import io.stagedjobs.testkit.Eventually;
-import io.stagedjobs.testkit.Examples;
 import io.stagedjobs.testkit.TestKafka;
 import java.io.IOException;
 import java.io.StringReader;
@@ -111,7 +111,8 @@ class EmbeddedEnqueuerTest {
     /** Those of the README, with this test's broker. */
     private static Properties properties() throws IOException {
         Properties properties = new Properties();
-        properties.load(new StringReader(Examples.blocks(README, "properties").get(0)));
+        properties.load(
+                new StringReader(DocumentedCode.blocks(README, "properties").get(0)));
         assertThat(properties).containsKey("staged-jobs.enqueuer.kafka.bootstrap.servers");
         properties.setProperty("staged-jobs.enqueuer.kafka.bootstrap.servers", KAFKA.bootstrapServers());
         return properties;
@@ -259,8 +260,8 @@ class EmbeddedEnqueuerTest {
     /** The others are regions of core's test, which has no Spring. */
     @Test
     void the_readme_shows_the_method_word_for_word_and_no_java_that_is_not_tested() {
-        List<String> tested = new ArrayList<>(Examples.regions(OF_CORE, "readme"));
-        tested.addAll(Examples.regions(THIS, "readme"));
-        assertThat(Examples.blocks(README, "java")).containsExactlyInAnyOrderElementsOf(tested);
+        List<String> tested = new ArrayList<>(DocumentedCode.regions(OF_CORE, "readme"));
+        tested.addAll(DocumentedCode.regions(THIS, "readme"));
+        assertThat(DocumentedCode.blocks(README, "java")).containsExactlyInAnyOrderElementsOf(tested);
     }
 }

@@ -7,8 +7,8 @@ import io.stagedjobs.faultkit.FaultProxy.Direction;
 import io.stagedjobs.faultkit.FaultProxy.Ending;
 import io.stagedjobs.faultkit.FaultProxy.Loss;
 import io.stagedjobs.faultkit.FaultProxy.Then;
-import io.stagedjobs.faultkit.Incident;
 import io.stagedjobs.faultkit.KafkaFaultProxy;
+import io.stagedjobs.faultkit.PlannedFault;
 import io.stagedjobs.testkit.Eventually;
 import java.time.Duration;
 import java.util.Map;
@@ -94,7 +94,7 @@ class NetworkFaultsTest {
     void a_request_to_kafka_that_is_lost_or_whose_answer_is_lost_has_its_effect_once(ApiKeys request) throws Exception {
         for (Then then : Then.values()) {
             for (Loss loss : Loss.values()) {
-                Incident lost = network.toKafka.lose(loss, request, 3, then);
+                PlannedFault lost = network.toKafka.lose(loss, request, 3, then);
                 checker.stage(KEYS, JOBS_OF_A_KEY);
                 lost.await(SOON);
                 checker.awaitDrained();
@@ -106,7 +106,7 @@ class NetworkFaultsTest {
     @Test
     void an_init_producer_id_whose_answer_is_lost_is_asked_again() throws Exception {
         for (Then then : Then.values()) {
-            Incident lost = network.toKafka.lose(Loss.ANSWER, ApiKeys.INIT_PRODUCER_ID, 3, then);
+            PlannedFault lost = network.toKafka.lose(Loss.ANSWER, ApiKeys.INIT_PRODUCER_ID, 3, then);
             // As after a requeue: every lane is acquired anew, with a new producer.
             network.outbox.dsl().execute("UPDATE staged_job_lanes SET generation = generation + 1");
             checker.stage(KEYS, JOBS_OF_A_KEY);
@@ -119,7 +119,7 @@ class NetworkFaultsTest {
     @Test
     void a_kafka_commit_of_which_no_answer_comes_is_found_out_by_acquiring() throws Exception {
         long foundOutBefore = foundOut();
-        Incident committed = network.toKafka.lose(Loss.ANSWER, ApiKeys.END_TXN, 1, Then.SILENCE);
+        PlannedFault committed = network.toKafka.lose(Loss.ANSWER, ApiKeys.END_TXN, 1, Then.SILENCE);
         checker.stage(KEYS, JOBS_OF_A_KEY);
         committed.await(SOON);
         network.toKafka.stall(Direction.TO_CLIENT); // nor of the client's next tries
@@ -141,7 +141,7 @@ class NetworkFaultsTest {
             throws Exception {
         for (Loss loss : Loss.values()) {
             long foundOutBefore = foundOut();
-            Incident lost = network.toPostgres.lose(loss, Network.commitOfBatch(), 3, then);
+            PlannedFault lost = network.toPostgres.lose(loss, Network.commitOfBatch(), 3, then);
             checker.stage(KEYS, JOBS_OF_A_KEY);
             lost.await(SOON);
             network.heal(); // now PostgreSQL hears of it when the client gives the connection up
@@ -163,7 +163,7 @@ class NetworkFaultsTest {
     }
 
     private void cutInMidBatch(Ending ending) throws Exception {
-        Incident inMidBatch = network.toKafka.lose(Loss.REQUEST, ApiKeys.PRODUCE, 3, Then.SILENCE);
+        PlannedFault inMidBatch = network.toKafka.lose(Loss.REQUEST, ApiKeys.PRODUCE, 3, Then.SILENCE);
         checker.stage(KEYS, JOBS_OF_A_KEY);
         inMidBatch.await(SOON);
         network.toKafka.cut(ending);
@@ -172,7 +172,7 @@ class NetworkFaultsTest {
     @ParameterizedTest
     @EnumSource(Ending.class)
     void a_connection_to_postgresql_that_is_cut_in_mid_batch_costs_no_job(Ending ending) throws Exception {
-        Incident inMidBatch = network.toPostgres.lose(Loss.REQUEST, Network.deletion(), 3, Then.SILENCE);
+        PlannedFault inMidBatch = network.toPostgres.lose(Loss.REQUEST, Network.deletion(), 3, Then.SILENCE);
         checker.stage(KEYS, JOBS_OF_A_KEY);
         inMidBatch.await(SOON);
         network.toPostgres.cut(ending);
@@ -184,7 +184,7 @@ class NetworkFaultsTest {
     @Tag("long")
     @Test
     void a_black_hole_before_kafka_in_mid_batch_costs_no_job() throws Exception {
-        Incident inMidBatch = network.toKafka.lose(Loss.REQUEST, ApiKeys.PRODUCE, 3, Then.SILENCE);
+        PlannedFault inMidBatch = network.toKafka.lose(Loss.REQUEST, ApiKeys.PRODUCE, 3, Then.SILENCE);
         checker.stage(KEYS, JOBS_OF_A_KEY);
         inMidBatch.await(SOON);
         network.toKafka.stall();
@@ -195,7 +195,7 @@ class NetworkFaultsTest {
 
     @Test
     void a_black_hole_before_postgresql_in_mid_batch_costs_no_job() throws Exception {
-        Incident inMidBatch = network.toPostgres.lose(Loss.REQUEST, Network.deletion(), 3, Then.SILENCE);
+        PlannedFault inMidBatch = network.toPostgres.lose(Loss.REQUEST, Network.deletion(), 3, Then.SILENCE);
         checker.stage(KEYS, JOBS_OF_A_KEY);
         inMidBatch.await(SOON);
         network.toPostgres.stall();
@@ -207,7 +207,7 @@ class NetworkFaultsTest {
     @Test
     @Tag("long") // two enqueuers that start, take over and share anew
     void an_owner_in_a_black_hole_before_postgresql_is_relieved_and_comes_back_without_harm() throws Exception {
-        Incident inMidBatch = network.toPostgres.lose(Loss.REQUEST, Network.commitOfBatch(), 3, Then.SILENCE);
+        PlannedFault inMidBatch = network.toPostgres.lose(Loss.REQUEST, Network.commitOfBatch(), 3, Then.SILENCE);
         checker.stage(KEYS, JOBS_OF_A_KEY);
         inMidBatch.await(SOON);
         network.toPostgres.stall();
@@ -232,7 +232,7 @@ class NetworkFaultsTest {
                 Command.Daemon victim = other.start("victim", environment(other));
                 jobs.stage(KEYS, 1);
                 jobs.awaitDrained();
-                Incident sent = ofKafka
+                PlannedFault sent = ofKafka
                         ? other.toKafka.lose(Loss.ANSWER, ApiKeys.END_TXN, 3, Then.SILENCE)
                         : other.toPostgres.lose(Loss.ANSWER, Network.commitOfBatch(), 3, Then.SILENCE);
                 jobs.stage(KEYS, JOBS_OF_A_KEY);
@@ -252,11 +252,11 @@ class NetworkFaultsTest {
         try (Network other = new Network(kafka, "at_least_once")) {
             other.start("at-least-once", Command.with(environment(other), "STAGED_JOBS_DELIVERY", "at-least-once"));
             Checker jobs = other.checker();
-            Incident answer = other.toPostgres.lose(Loss.ANSWER, Network.commitOfBatch(), 3, Then.CUT);
+            PlannedFault answer = other.toPostgres.lose(Loss.ANSWER, Network.commitOfBatch(), 3, Then.CUT);
             jobs.stage(KEYS, JOBS_OF_A_KEY);
             answer.await(SOON);
             assertThat(jobs.assertAtLeastOnce()).as("duplicates").isZero();
-            Incident request = other.toPostgres.lose(Loss.REQUEST, Network.commitOfBatch(), 3, Then.CUT);
+            PlannedFault request = other.toPostgres.lose(Loss.REQUEST, Network.commitOfBatch(), 3, Then.CUT);
             jobs.stage(KEYS, JOBS_OF_A_KEY);
             request.await(SOON);
             assertThat(jobs.assertAtLeastOnce()).as("duplicates").isZero();

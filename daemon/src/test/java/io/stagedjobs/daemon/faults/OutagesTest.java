@@ -7,8 +7,8 @@ import io.stagedjobs.daemon.cli.Command;
 import io.stagedjobs.faultkit.FaultProxy.Ending;
 import io.stagedjobs.faultkit.FaultProxy.Loss;
 import io.stagedjobs.faultkit.FaultProxy.Then;
-import io.stagedjobs.faultkit.Incident;
 import io.stagedjobs.faultkit.KafkaFaultProxy;
+import io.stagedjobs.faultkit.PlannedFault;
 import io.stagedjobs.testkit.Eventually;
 import java.sql.Connection;
 import java.time.Duration;
@@ -90,7 +90,7 @@ class OutagesTest {
         double failuresBefore = kafkaFailures(enqueuer);
         int linesBefore = enqueuer.process.output().size();
         try (TransactionAges ages = new TransactionAges(network.outbox)) {
-            Incident inMidDrain = network.toKafka.forwarded(ApiKeys.PRODUCE, 20);
+            PlannedFault inMidDrain = network.toKafka.forwarded(ApiKeys.PRODUCE, 20);
             checker.stage(KEYS, 50);
             inMidDrain.await(SOON);
             leave(absence);
@@ -178,7 +178,7 @@ class OutagesTest {
         Command.Daemon owner = enqueuer("STAGED_JOBS_KAFKA_TRANSACTION_TIMEOUT_MS", "6000");
         checker.stage(KEYS, 1);
         checker.awaitDrained();
-        Incident allSent = network.toKafka.lose(Loss.REQUEST, ApiKeys.END_TXN, 1, Then.SILENCE);
+        PlannedFault allSent = network.toKafka.lose(Loss.REQUEST, ApiKeys.END_TXN, 1, Then.SILENCE);
         checker.stage(KEYS, 10);
         allSent.await(SOON);
         owner.process.suspend();

@@ -15,9 +15,9 @@ import io.stagedjobs.enqueuer.kafka.KafkaClientSettings;
 import io.stagedjobs.enqueuer.postgres.Database;
 import io.stagedjobs.enqueuer.postgres.DatabaseIdentity;
 import io.stagedjobs.enqueuer.postgres.LockWatch;
-import io.stagedjobs.enqueuer.postgres.OtherRoles;
 import io.stagedjobs.enqueuer.postgres.PostgresLanes;
 import io.stagedjobs.enqueuer.postgres.PostgresMembership;
+import io.stagedjobs.enqueuer.postgres.SessionEndRights;
 import io.stagedjobs.enqueuer.postgres.TableChecks;
 import io.stagedjobs.enqueuer.postgres.WakeUpListener;
 import io.stagedjobs.enqueuer.settings.Setting;
@@ -82,7 +82,7 @@ public final class EnqueuerAssembly implements AutoCloseable {
         try (Connection connection = connect(settings);
                 LockWatch watch = new LockWatch(database, connection, log::warn)) {
             TableChecks.requireNothingInTheWay(connection, schema);
-            OtherRoles.warning(connection, schema, settings.get(Setting.TAKEOVER_AFTER))
+            SessionEndRights.warning(connection, schema, settings.get(Setting.TAKEOVER_AFTER))
                     .ifPresent(log::warn);
             identity = DatabaseIdentity.read(connection, schema, delivery);
             publisher = publisher(settings, source, identity, registry);

@@ -34,8 +34,8 @@ public final class AtLeastOncePublisher implements Publisher {
     private final KafkaClientMetrics metrics;
     private final Topics topics;
     private final CloudEvents cloudEvents;
-    private final ExecutorService threads = Introductions.threads();
-    private final Introductions introductions;
+    private final ExecutorService threads = TopicMetadata.threads();
+    private final TopicMetadata topicMetadata;
 
     /**
      * Connects lazily: the constructor does not ask the cluster.
@@ -47,7 +47,7 @@ public final class AtLeastOncePublisher implements Publisher {
         this.producer = KafkaErrors.configured(() -> new KafkaProducer<>(settings.producer()));
         this.cluster = KafkaErrors.configured(() -> new Cluster(settings));
         this.topics = new Topics(cluster, settings);
-        this.introductions = new Introductions(producer, threads, settings);
+        this.topicMetadata = new TopicMetadata(producer, threads, settings);
         this.cloudEvents = new CloudEvents(source);
         this.metrics = new KafkaClientMetrics(producer);
         metrics.bindTo(registry);
@@ -97,7 +97,7 @@ public final class AtLeastOncePublisher implements Publisher {
             long deadline = System.nanoTime() + settings.publishTimeout().toNanos();
             try {
                 Topics.Found found = topics.find(batch.jobs());
-                CloudEvents.Records sending = cloudEvents.records(introductions.met(found.together()));
+                CloudEvents.Records sending = cloudEvents.records(topicMetadata.loaded(found.together()));
                 if (sending.jobs().isEmpty()) {
                     return new Outcome(List.of(), found.refused, sending.refused(), null);
                 }

@@ -38,7 +38,7 @@ public final class ExactlyOncePublisher implements Publisher {
     private final ProgressTopic progressTopic;
     private final String progressTopicName;
     private final CloudEvents cloudEvents;
-    private final ExecutorService threads = Introductions.threads();
+    private final ExecutorService threads = TopicMetadata.threads();
 
     /**
      * Connects lazily: the constructor does not ask the cluster.
@@ -159,13 +159,13 @@ public final class ExactlyOncePublisher implements Publisher {
         private final Producer<byte[], byte[]> producer;
         private final Progress progress;
         private final KafkaClientMetrics metrics;
-        private final Introductions introductions;
+        private final TopicMetadata topicMetadata;
 
         TransactionalSession(int lane, Producer<byte[], byte[]> producer, Progress progress) {
             this.lane = lane;
             this.producer = producer;
             this.progress = progress;
-            this.introductions = new Introductions(producer, threads, settings);
+            this.topicMetadata = new TopicMetadata(producer, threads, settings);
             this.metrics = new KafkaClientMetrics(producer);
             metrics.bindTo(registry);
         }
@@ -182,7 +182,7 @@ public final class ExactlyOncePublisher implements Publisher {
             try {
                 Topics.Found found = topics.find(batch.jobs());
                 CloudEvents.Records records =
-                        cloudEvents.records(introductions.met(progressTopic.fitting(found.together())));
+                        cloudEvents.records(topicMetadata.loaded(progressTopic.fitting(found.together())));
                 sending = records.jobs();
                 return sending.isEmpty()
                         ? new Outcome(List.of(), found.refused, records.refused(), null)

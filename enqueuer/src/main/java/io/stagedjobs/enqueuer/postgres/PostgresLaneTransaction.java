@@ -4,8 +4,8 @@ import static org.jooq.impl.DSL.inline;
 
 import io.stagedjobs.enqueuer.BatchLimits;
 import io.stagedjobs.enqueuer.LaneTransaction;
+import io.stagedjobs.enqueuer.ReadCriteria;
 import io.stagedjobs.enqueuer.Refusal;
-import io.stagedjobs.enqueuer.Selection;
 import io.stagedjobs.enqueuer.postgres.Statements.JobRead;
 import io.stagedjobs.schema.Tables;
 import java.nio.ByteBuffer;
@@ -111,9 +111,9 @@ final class PostgresLaneTransaction implements LaneTransaction {
     }
 
     @Override
-    public Read read(Selection selection) {
-        ReadQuery<JobRead> reading = ReadQuery.of(sql, lane, selection);
-        return completed(read(reading), selection);
+    public Read read(ReadCriteria criteria) {
+        ReadQuery<JobRead> reading = ReadQuery.of(sql, lane, criteria);
+        return completed(read(reading), criteria);
     }
 
     private Optional<Read> read(ReadQuery<JobRead> reading) {
@@ -126,9 +126,9 @@ final class PostgresLaneTransaction implements LaneTransaction {
      * <p>If a writer commits with synchronous_commit = off, its rows are visible before its commit is on disk. A crash
      * could undo the commit after Kafka has the jobs. So this flushes the log up to the rows that were read.
      */
-    Read completed(Optional<Read> first, Selection selection) {
-        Read read = first.orElseGet(
-                () -> read(ReadQuery.sized(sql, lane, selection)).orElseThrow());
+    Read completed(Optional<Read> first, ReadCriteria criteria) {
+        Read read =
+                first.orElseGet(() -> read(ReadQuery.sized(sql, lane, criteria)).orElseThrow());
         boolean flushed = first.isPresent() && idle().flushesWithRead();
         if (!read.jobs().isEmpty() && !flushed) {
             flushLog(idle(), others, sql);

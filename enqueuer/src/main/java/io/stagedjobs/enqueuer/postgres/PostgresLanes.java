@@ -1,12 +1,12 @@
 package io.stagedjobs.enqueuer.postgres;
 
-import io.stagedjobs.enqueuer.Claim;
+import io.stagedjobs.enqueuer.ClaimResult;
 import io.stagedjobs.enqueuer.ExternalFailureException;
 import io.stagedjobs.enqueuer.Job;
 import io.stagedjobs.enqueuer.LaneTransaction;
 import io.stagedjobs.enqueuer.LaneTransaction.Read;
 import io.stagedjobs.enqueuer.Lanes;
-import io.stagedjobs.enqueuer.Selection;
+import io.stagedjobs.enqueuer.ReadCriteria;
 import io.stagedjobs.enqueuer.postgres.Statements.JobRead;
 import io.stagedjobs.enqueuer.postgres.Statements.Message;
 import io.stagedjobs.schema.Schema;
@@ -78,7 +78,7 @@ public final class PostgresLanes implements Lanes {
                                 new Taken(taken.get("generation", long.class), taken.get("channel", int.class)));
             }));
         } catch (ExternalFailureException e) {
-            throw spared.isEmpty() ? e : OtherRoles.cannotEnd(spared, e);
+            throw spared.isEmpty() ? e : SessionEndRights.cannotEnd(spared, e);
         }
     }
 
@@ -149,15 +149,15 @@ public final class PostgresLanes implements Lanes {
     private record Claimed(Optional<LockedLane> locked, Optional<Read> read) {}
 
     @Override
-    public Claim claim(int lane, long generation, String era, Selection selection) {
-        ReadQuery<JobRead> reading = ReadQuery.of(sql, lane, selection);
-        Message message = selection.exceptions().isEmpty()
+    public ClaimResult claim(int lane, long generation, String era, ReadCriteria criteria) {
+        ReadQuery<JobRead> reading = ReadQuery.of(sql, lane, criteria);
+        Message message = criteria.exceptions().isEmpty()
                 ? reading.sql().claim()
                 : reading.sql().claimOrOver();
         Map<String, Object> values = new HashMap<>(reading.values());
         values.put("generation", generation);
         values.put("era", era);
-        values.put("writers", selection.exceptions().toArray(new String[0]));
+        values.put("writers", criteria.exceptions().toArray(new String[0]));
         return opened(lane, transaction -> {
             long asked = System.nanoTime();
             // In READ COMMITTED each statement has its own snapshot: the read's snapshot is later than the lock.
@@ -169,21 +169,21 @@ public final class PostgresLanes implements Lanes {
                             LockedLane.of(next.rows(), asked), reading.rows().read(next.rows()))));
             if (claimed.locked.isEmpty()) {
                 transaction.close();
-                return Claim.NOTHING_WAITS;
+                return ClaimResult.NOTHING_WAITS;
             }
             if (claimed.locked.get().generation() != generation) {
                 transaction.close();
-                return Claim.SUPERSEDED;
+                return ClaimResult.SUPERSEDED;
             }
             PostgresLaneTransaction open =
                     new PostgresLaneTransaction(transaction, transactions, sql, lane, claimed.locked.get());
-            return Claim.of(open, open.completed(claimed.read, selection));
+            return ClaimResult.of(open, open.completed(claimed.read, criteria));
         });
     }
 
     @Override
-    public Optional<Read> readAhead(int lane, String era, Selection selection, List<Job> without) {
-        ReadQuery<Message> reading = ReadQuery.ahead(sql, lane, selection, without);
+    public Optional<Read> readAhead(int lane, String era, ReadCriteria criteria, List<Job> without) {
+        ReadQuery<Message> reading = ReadQuery.ahead(sql, lane, criteria, without);
         try (OpenTransaction transaction = transactions.begin()) {
             Optional<Read> read = transaction.queries(
                     "read ahead in lane " + lane, reading.sql().in(transaction), reading.values(), next -> {
@@ -195,8 +195,8 @@ public final class PostgresLanes implements Lanes {
             if (read.isPresent() && !transaction.flushesWithRead()) {
                 PostgresLaneTransaction.flushLog(transaction, transactions, sql);
             }
-            boolean over = !selection.exceptions().isEmpty()
-                    && PostgresLaneTransaction.anyOver(transaction, sql, selection.exceptions());
+            boolean over = !criteria.exceptions().isEmpty()
+                    && PostgresLaneTransaction.anyOver(transaction, sql, criteria.exceptions());
             return over ? Optional.empty() : read;
         }
     }

@@ -4,7 +4,7 @@ import io.stagedjobs.enqueuer.BatchLimits;
 import io.stagedjobs.enqueuer.Job;
 import io.stagedjobs.enqueuer.LaneTransaction.Blocked;
 import io.stagedjobs.enqueuer.LaneTransaction.Read;
-import io.stagedjobs.enqueuer.Selection;
+import io.stagedjobs.enqueuer.ReadCriteria;
 import io.stagedjobs.enqueuer.postgres.Statements.JobRead;
 import io.stagedjobs.enqueuer.postgres.Statements.Message;
 import java.sql.ResultSet;
@@ -24,29 +24,29 @@ import java.util.Optional;
  */
 record ReadQuery<S>(S sql, Map<String, Object> values, OpenTransaction.Rows<Optional<Read>> rows) {
 
-    /** The cheapest statement for this selection. */
-    static ReadQuery<JobRead> of(Statements sql, int lane, Selection selection) {
-        return selection.blocked().isNothing() ? small(sql, lane, selection) : sized(sql, lane, selection);
+    /** The cheapest statement for these criteria. */
+    static ReadQuery<JobRead> of(Statements sql, int lane, ReadCriteria criteria) {
+        return criteria.blocked().isNothing() ? small(sql, lane, criteria) : sized(sql, lane, criteria);
     }
 
-    private static ReadQuery<JobRead> small(Statements sql, int lane, Selection selection) {
-        BatchLimits limits = selection.limits();
+    private static ReadQuery<JobRead> small(Statements sql, int lane, ReadCriteria criteria) {
+        BatchLimits limits = criteria.limits();
         long share = limits.bytesMax() / limits.rowsMax();
         return new ReadQuery<>(
                 sql.read,
-                Map.of("share", share, "lane", lane, "after", selection.after(), "rows_max", limits.rowsMax()),
+                Map.of("share", share, "lane", lane, "after", criteria.after(), "rows_max", limits.rowsMax()),
                 answer -> readSmall(answer, share, limits));
     }
 
     /** Sums up sizes and ends at the limit of bytes; leaves out blocked jobs. */
-    static ReadQuery<JobRead> sized(Statements sql, int lane, Selection selection) {
-        BatchLimits limits = selection.limits();
-        Blocked blocked = selection.blocked();
+    static ReadQuery<JobRead> sized(Statements sql, int lane, ReadCriteria criteria) {
+        BatchLimits limits = criteria.limits();
+        Blocked blocked = criteria.blocked();
         return new ReadQuery<>(
                 sql.readSized,
                 Map.of(
                         "lane", lane,
-                        "after", selection.after(),
+                        "after", criteria.after(),
                         "refused_topics", blocked.topics().toArray(new String[0]),
                         "held_topics", blocked.from().keySet().toArray(new String[0]),
                         "held_from", blocked.from().values().toArray(new Long[0]),
@@ -57,13 +57,13 @@ record ReadQuery<S>(S sql, Map<String, Object> values, OpenTransaction.Rows<Opti
     }
 
     /** Leaves out the jobs in hand, whose ids are in order. */
-    static ReadQuery<Message> ahead(Statements sql, int lane, Selection selection, List<Job> without) {
-        BatchLimits limits = selection.limits();
+    static ReadQuery<Message> ahead(Statements sql, int lane, ReadCriteria criteria, List<Job> without) {
+        BatchLimits limits = criteria.limits();
         return new ReadQuery<>(
                 sql.readAhead,
                 Map.of(
                         "lane", lane,
-                        "after", selection.after(),
+                        "after", criteria.after(),
                         "ids_in_hand", without.stream().mapToLong(Job::id).toArray(),
                         "rows_max", limits.rowsMax(),
                         "bytes_max", limits.bytesMax()),

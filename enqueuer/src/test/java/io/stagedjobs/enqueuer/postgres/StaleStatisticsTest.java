@@ -8,8 +8,8 @@ import io.stagedjobs.enqueuer.LaneTransaction.Blocked;
 import io.stagedjobs.enqueuer.LaneTransaction.Moved;
 import io.stagedjobs.enqueuer.LaneTransaction.Row;
 import io.stagedjobs.enqueuer.Outbox;
+import io.stagedjobs.enqueuer.ReadCriteria;
 import io.stagedjobs.enqueuer.Refusal;
-import io.stagedjobs.enqueuer.Selection;
 import io.stagedjobs.schema.Schema;
 import java.time.Duration;
 import java.time.Instant;
@@ -109,14 +109,14 @@ class StaleStatisticsTest {
         List<Job> jobs;
         try (OpenTransaction transaction = transactions.begin(lane)) {
             jobs = new PostgresLaneTransaction(transaction, transactions, new Statements(Schema.PUBLIC), lane, LOCKED)
-                    .read(selection(LIMITS, Blocked.NOTHING, 0))
+                    .read(criteria(LIMITS, Blocked.NOTHING, 0))
                     .jobs();
         }
         List<Row> rows = jobs.stream().map(Row::of).toList();
         List<Moved> moved =
                 rows.stream().map(row -> new Moved(row, true, MISSING)).toList();
         assertFewRead(planCacheMode, "reading", step -> assertThat(
-                        step.read(selection(LIMITS, Blocked.NOTHING, 0)).jobs())
+                        step.read(criteria(LIMITS, Blocked.NOTHING, 0)).jobs())
                 .hasSize(BATCH));
         assertFewRead(planCacheMode, "deleting", step -> assertThat(
                         step.delete(rows, 0).rows())
@@ -133,7 +133,7 @@ class StaleStatisticsTest {
                 .isEqualTo(BATCH));
     }
 
-    private static Selection selection(BatchLimits limits, Blocked blocked, long after) {
-        return new Selection(after, Set.of(), blocked, limits);
+    private static ReadCriteria criteria(BatchLimits limits, Blocked blocked, long after) {
+        return new ReadCriteria(after, Set.of(), blocked, limits);
     }
 }

@@ -8,7 +8,7 @@ import io.stagedjobs.StagedJob;
 import io.stagedjobs.StagedJobs;
 import io.stagedjobs.UnitOfWork;
 import io.stagedjobs.schema.Schema;
-import io.stagedjobs.testkit.Examples;
+import io.stagedjobs.testkit.DocumentedCode;
 import io.stagedjobs.testkit.TestDatabase;
 import io.stagedjobs.testkit.TestKafka;
 import io.stagedjobs.testkit.TestPostgres;
@@ -109,7 +109,7 @@ class TestingDocTest {
         users.create("ann@example.com");
         assertThatThrownBy(() ->
                         assertThat(tables.jobs.staged()).hasJob("user.created").withKey("bob@example.com"))
-                .hasMessage(Examples.blocks(DOCUMENT, "text").get(0).replace("topic users", "topic " + TOPIC));
+                .hasMessage(DocumentedCode.blocks(DOCUMENT, "text").get(0).replace("topic users", "topic " + TOPIC));
     }
 
     @Test
@@ -152,6 +152,7 @@ class TestingDocTest {
 
     @Test
     void the_document_shows_these_examples_word_for_word_and_no_others() {
-        assertThat(Examples.blocks(DOCUMENT, "java")).containsExactlyElementsOf(Examples.regions(THIS, "testing"));
+        assertThat(DocumentedCode.blocks(DOCUMENT, "java"))
+                .containsExactlyElementsOf(DocumentedCode.regions(THIS, "testing"));
     }
 }

@@ -7,12 +7,12 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
-class RestTest {
+class WakeableSleepTest {
 
     private static final Duration LONG = Duration.ofHours(1);
     private static final Duration SHORT = Duration.ofMillis(1);
 
-    private final Rest rest = new Rest();
+    private final WakeableSleep rest = new WakeableSleep();
 
     @Test
     void a_light_rest_is_ended_by_a_wake_up_during_it_or_just_before_it() throws Exception {

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** Enqueuers under two roles, each with exactly the grants of the manual. */
-class OtherRolesTest {
+class SessionEndRightsTest {
 
     private static final int LANE = 2;
 
@@ -69,7 +69,7 @@ class OtherRolesTest {
 
     private Optional<String> warned(String role) throws SQLException {
         try (Connection connection = outbox.database.connectAs(role, "secret")) {
-            return OtherRoles.warning(connection, Schema.PUBLIC, Outbox.TAKEOVER_AFTER);
+            return SessionEndRights.warning(connection, Schema.PUBLIC, Outbox.TAKEOVER_AFTER);
         }
     }
 

@@ -11,10 +11,10 @@ import java.util.function.LongSupplier;
  * @param background reads the next batch while Kafka has one
  * @param nanoTime the process's monotonic clock
  */
-record Shared(
+record LaneContext(
         BatchLimits limits,
         Duration publishTimeout,
-        Pauses pauses,
+        OperatorPauses pauses,
         CommitHorizon horizon,
         HeldTopics heldTopics,
         LaneReader.Background background,

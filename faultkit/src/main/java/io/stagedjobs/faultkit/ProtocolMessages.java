@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Requests come from one thread and answers from another.
  */
-interface Conversation {
+interface ProtocolMessages {
 
     /**
      * What to do with a unit.
@@ -19,7 +19,7 @@ interface Conversation {
      * @param incident the incident of this unit: reported after a unit that passes, carried out instead of one that
      *     does not
      */
-    record Verdict(boolean passes, @Nullable Incident incident) {
+    record Verdict(boolean passes, @Nullable PlannedFault incident) {
         static final Verdict PASS = new Verdict(true, null);
         static final Verdict SWALLOW = new Verdict(false, null);
     }

@@ -8,7 +8,7 @@ import java.util.concurrent.locks.ReentrantLock;
  * The rests of one thread. Other threads may end the thread, or wake it because there may be work. An interrupt counts
  * as a request to end.
  */
-final class Rest {
+final class WakeableSleep {
 
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition said = lock.newCondition();

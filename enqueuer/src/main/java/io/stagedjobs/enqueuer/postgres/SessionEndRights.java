@@ -14,9 +14,9 @@ import org.jooq.impl.DSL;
  * Checks for enqueuers that connect under other roles. An enqueuer that is stopped in mid-batch keeps its lane locked
  * until its session is ended, and PostgreSQL allows that only to members of its role and of pg_signal_backend.
  */
-public final class OtherRoles {
+public final class SessionEndRights {
 
-    private OtherRoles() {}
+    private SessionEndRights() {}
 
     /**
      * Finds live enqueuers whose sessions this role may not end, or whose role may not end ours. Behind a pooler, which

@@ -8,7 +8,7 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-class ExamplesTest {
+class DocumentedCodeTest {
 
     @TempDir
     private Path directory;
@@ -33,15 +33,15 @@ class ExamplesTest {
                 d();
                 // end
                 """);
-        assertThat(Examples.regions(source, "manual")).containsExactly("if (a) {\n    b();\n}", "c();");
-        assertThat(Examples.regions(source, "readme")).containsExactly("d();");
-        assertThat(Examples.regions(source, "unknown")).isEmpty();
+        assertThat(DocumentedCode.regions(source, "manual")).containsExactly("if (a) {\n    b();\n}", "c();");
+        assertThat(DocumentedCode.regions(source, "readme")).containsExactly("d();");
+        assertThat(DocumentedCode.regions(source, "unknown")).isEmpty();
     }
 
     @Test
     void the_blocks_of_a_document_are_told_apart_by_language() throws IOException {
         Path document = file("text\n```java\na();\n\nb();\n```\nmore\n```sql\nSELECT 1;\n```\n```java\nc();\n```\n");
-        assertThat(Examples.blocks(document, "java")).containsExactly("a();\n\nb();", "c();");
-        assertThat(Examples.blocks(document, "sql")).containsExactly("SELECT 1;");
+        assertThat(DocumentedCode.blocks(document, "java")).containsExactly("a();\n\nb();", "c();");
+        assertThat(DocumentedCode.blocks(document, "sql")).containsExactly("SELECT 1;");
     }
 }

@@ -17,7 +17,7 @@ import org.springframework.transaction.support.TransactionSynchronizationManager
  * transaction manager among the beans gets this listener, even the application's own, which Spring Boot would leave
  * out.
  */
-final class CommitMark implements TransactionExecutionListener, BeanPostProcessor {
+final class CommitStarted implements TransactionExecutionListener, BeanPostProcessor {
 
     private static final class Mark implements TransactionSynchronization {}
 

@@ -9,7 +9,7 @@ import java.util.concurrent.TimeUnit;
  *
  * <p>It happens once. Thread-safe.
  */
-public final class Incident {
+public final class PlannedFault {
 
     /** The action at the request. */
     enum Kind {
@@ -23,7 +23,7 @@ public final class Incident {
     private final FaultProxy.Then then;
     private final CountDownLatch happened = new CountDownLatch(1);
 
-    Incident(String description, Kind kind, FaultProxy.Then then) {
+    PlannedFault(String description, Kind kind, FaultProxy.Then then) {
         this.description = description;
         this.kind = kind;
         this.then = then;

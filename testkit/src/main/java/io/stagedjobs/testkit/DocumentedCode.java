@@ -13,9 +13,9 @@ import java.util.stream.Stream;
  * Code that is both in a document and in a test, which shows that it works. In the test it is a region from {@code //
  * <document>:<name>} to {@code // end}; in the document it is a fenced block.
  */
-public final class Examples {
+public final class DocumentedCode {
 
-    private Examples() {}
+    private DocumentedCode() {}
 
     /**
      * The regions of a test's source, in their order, without the indent of their first line's comment; empty if there

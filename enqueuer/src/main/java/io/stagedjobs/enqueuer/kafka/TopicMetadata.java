@@ -21,7 +21,7 @@ import org.apache.kafka.common.KafkaException;
  * when its first record is sent, one after the other; a batch of many new topics would use up its time with that.
  * Topics requested at the same time share a question: 200 took 0.15 to 0.3 s instead of 1.3 to 2.6 s. Thread-safe.
  */
-final class Introductions {
+final class TopicMetadata {
 
     /** The number of topics in one question. */
     private static final int AT_ONCE = 32;
@@ -34,17 +34,17 @@ final class Introductions {
     private final long rememberedNanos;
 
     /** By topic, the time of the last question or use; a producer drops topics that it does not use for a while. */
-    private final Map<String, Long> metAt = new ConcurrentHashMap<>();
+    private final Map<String, Long> loadedAt = new ConcurrentHashMap<>();
 
     /** @param threads from {@link #threads}; other producers may share them */
-    Introductions(Producer<byte[], byte[]> producer, ExecutorService threads, KafkaClientSettings settings) {
+    TopicMetadata(Producer<byte[], byte[]> producer, ExecutorService threads, KafkaClientSettings settings) {
         this.producer = producer;
         this.threads = threads;
         this.waitMaxNanos = settings.lookUpMax().toNanos();
         this.rememberedNanos = settings.topicsRemembered().toNanos() / 2;
     }
 
-    /** Threads for introductions; they exist only while needed. */
+    /** Threads that load; they exist only while needed. */
     static ExecutorService threads() {
         ThreadPoolExecutor threads = new ThreadPoolExecutor(
                 AT_ONCE,
@@ -58,37 +58,37 @@ final class Introductions {
     }
 
     /** The first of the jobs, up to a job whose topic's metadata did not come within the time of a look-up. */
-    List<Job> met(List<Job> jobs) throws InterruptedException {
+    List<Job> loaded(List<Job> jobs) throws InterruptedException {
         long now = System.nanoTime();
-        Set<String> strangers = new LinkedHashSet<>();
+        Set<String> missing = new LinkedHashSet<>();
         for (Job job : jobs) {
-            Long at = metAt.get(job.topic());
+            Long at = loadedAt.get(job.topic());
             if (at == null || now - at > rememberedNanos) {
-                strangers.add(job.topic());
+                missing.add(job.topic());
             }
         }
-        if (strangers.size() > 1) { // a single one loads just as well with its first record
-            introduce(strangers);
+        if (missing.size() > 1) { // a single one loads just as well with its first record
+            load(missing);
         }
-        List<Job> met = new ArrayList<>(jobs.size());
+        List<Job> loaded = new ArrayList<>(jobs.size());
         for (Job job : jobs) {
-            if (strangers.size() > 1 && !met.isEmpty() && !metAt.containsKey(job.topic())) {
+            if (missing.size() > 1 && !loaded.isEmpty() && !loadedAt.containsKey(job.topic())) {
                 break;
             }
-            met.add(job);
+            loaded.add(job);
         }
-        met.forEach(job -> metAt.put(job.topic(), now));
-        return met;
+        loaded.forEach(job -> loadedAt.put(job.topic(), now));
+        return loaded;
     }
 
-    private void introduce(Set<String> topics) throws InterruptedException {
+    private void load(Set<String> topics) throws InterruptedException {
         List<Callable<Void>> questions = new ArrayList<>(topics.size());
         for (String topic : topics) {
-            metAt.remove(topic);
+            loadedAt.remove(topic);
             questions.add(() -> {
                 try {
                     producer.partitionsFor(topic);
-                    metAt.put(topic, System.nanoTime());
+                    loadedAt.put(topic, System.nanoTime());
                 } catch (KafkaException asItsFirstRecordWillTell) {
                     // nothing is known
                 }

@@ -5,7 +5,7 @@ import java.util.Set;
 import java.util.stream.Collectors;
 
 /** The operator's pauses, as of the last heartbeat. Thread-safe. */
-final class Pauses {
+final class OperatorPauses {
 
     private static final Refusal PAUSED =
             new Refusal(Refusal.Reason.TOPIC_PAUSED, "an operator paused the topic; `staged-jobs resume` ends that");

@@ -10,9 +10,9 @@ import java.util.Set;
  * @param exceptions open transactions whose end would let jobs appear at or below {@code after}
  * @param blocked the jobs to leave out
  */
-public record Selection(long after, Set<String> exceptions, Blocked blocked, BatchLimits limits) {
+public record ReadCriteria(long after, Set<String> exceptions, Blocked blocked, BatchLimits limits) {
 
-    Selection withNothingBlocked() {
-        return new Selection(after, exceptions, Blocked.NOTHING, limits);
+    ReadCriteria withNothingBlocked() {
+        return new ReadCriteria(after, exceptions, Blocked.NOTHING, limits);
     }
 }
