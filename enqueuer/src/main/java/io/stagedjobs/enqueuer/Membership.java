@@ -23,6 +23,9 @@ public interface Membership {
     /** Renews this enqueuer's row, forgets long dead ones, and says who lives, who owns what and what is paused. */
     Census beat();
 
+    /** Writes what does not work for this enqueuer now into its row, in place of what was there: for other processes. */
+    void tell(List<Problem> problems);
+
     /** Frees those of the lanes that are ours, whichever generation they have. */
     void giveBackStrays(Set<Integer> lanes);
 
@@ -40,6 +43,15 @@ public interface Membership {
      * @param aside jobs that were moved aside, held and parked ones
      */
     record Backlog(long jobs, Duration oldestAge, long aside) {}
+
+    /**
+     * What does not work for an enqueuer.
+     *
+     * @param place {@code kafka}, {@code postgresql}, {@code enqueuer}, or a halted lane such as {@code lane 3}
+     * @param reason one line
+     * @param lasting for how long it has been so
+     */
+    record Problem(String place, String reason, Duration lasting) {}
 
     /**
      * Who lives and who owns what.

@@ -36,6 +36,7 @@ final class Statements {
     final NamedSql putBack;
     final NamedSql heldTopics;
     final NamedSql oldestAge;
+    final NamedSql tellProblems;
 
     Statements(Schema schema) {
         tables = new Tables(schema);
@@ -63,5 +64,6 @@ final class Statements {
         putBack = NamedSql.load(schema, "put-back");
         heldTopics = NamedSql.load(schema, "held-topics");
         oldestAge = NamedSql.load(schema, "oldest-age");
+        tellProblems = NamedSql.load(schema, "tell-problems");
     }
 }
