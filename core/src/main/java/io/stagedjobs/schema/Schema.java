@@ -211,6 +211,16 @@ public final class Schema {
     }
 
     /**
+     * The largest payload that may be staged, in bytes.
+     *
+     * @throws SchemaException as {@link #lanes} does
+     */
+    public int payloadBytesMax(Connection connection) {
+        return StagingTrigger.read(DSL.using(connection, SQLDialect.POSTGRES), this)
+                .payloadBytesMax();
+    }
+
+    /**
      * Spreads new jobs, and those that wait or were moved aside, over so many lanes.
      *
      * @param transaction one of {@link #withoutWriters}, in which no enqueuer is at work

@@ -59,6 +59,15 @@ class ArchitectureTest {
             .resideInAnyPackage(MIDDLE + ".postgres", MIDDLE + ".assembly", MIDDLE + ".settings");
 
     @ArchTest
+    static final ArchRule the_diagnosis_knows_no_leaf = noClasses()
+            .that()
+            .resideInAPackage(MIDDLE + ".diagnosis")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage(
+                    MIDDLE + ".postgres", MIDDLE + ".kafka", MIDDLE + ".settings", MIDDLE + ".assembly");
+
+    @ArchTest
     static final ArchRule the_settings_know_no_other_leaf = noClasses()
             .that()
             .resideInAPackage(MIDDLE + ".settings")
@@ -68,9 +77,12 @@ class ArchitectureTest {
 
     /**
      * Where processes compare times, the database's clock decides; a time span is measured by a clock that cannot jump.
+     * The doctor only compares the clocks.
      */
     @ArchTest
     static final ArchRule no_decision_rests_on_the_clock_of_the_machine = noClasses()
+            .that()
+            .doNotHaveFullyQualifiedName(MIDDLE + ".diagnosis.MachineClock")
             .should()
             .callMethod(System.class, "currentTimeMillis")
             .orShould()
