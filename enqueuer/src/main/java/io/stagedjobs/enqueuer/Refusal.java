@@ -27,7 +27,7 @@ public record Refusal(Reason reason, String detail) {
         FOLLOWS("follows");
 
         /** Whether it passes by itself when the topic changes; else a person decides. */
-        public boolean passes() {
+        boolean passes() {
             return this == TOPIC_MISSING
                     || this == TOPIC_FORBIDDEN
                     || this == TOPIC_UNAVAILABLE

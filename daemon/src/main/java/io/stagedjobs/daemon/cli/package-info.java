@@ -1,4 +1,4 @@
-/** The commands of {@code staged-jobs}, and the one place where everything is wired together. */
+/** The commands of {@code staged-jobs}. */
 @NullMarked
 package io.stagedjobs.daemon.cli;
 

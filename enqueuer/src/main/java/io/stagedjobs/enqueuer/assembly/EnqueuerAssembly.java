@@ -122,11 +122,11 @@ public final class EnqueuerAssembly implements AutoCloseable {
         }
     }
 
-    public Publisher publisher() {
+    Publisher publisher() {
         return publisher;
     }
 
-    public Enqueuer enqueuer() {
+    Enqueuer enqueuer() {
         return enqueuer;
     }
 

@@ -1,4 +1,4 @@
-/** Puts an enqueuer together, for the commands and for applications that run one inside themselves. */
+/** Puts an enqueuer together, for the daemon and for applications that run one inside themselves. */
 @NullMarked
 package io.stagedjobs.enqueuer.assembly;
 

@@ -52,7 +52,7 @@ public record Database(String url, Optional<String> username, Supplier<Optional<
             Pattern.compile("(?i)([a-z]*(?:password|passwd|pwd|secret|token)[a-z]*=)([^&;]*)");
 
     /** The URL with its secrets masked. */
-    public String urlForPeople() {
+    private String urlForPeople() {
         return SECRETS_IN_URL.matcher(url).replaceAll("$1***");
     }
 
