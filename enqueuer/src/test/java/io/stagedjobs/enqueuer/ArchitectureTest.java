@@ -58,7 +58,6 @@ class ArchitectureTest {
             .dependOnClassesThat()
             .resideInAnyPackage(MIDDLE + ".postgres", MIDDLE + ".assembly", MIDDLE + ".settings");
 
-    /** Kafka's own properties are settings, too; the leaf for Kafka knows them. */
     @ArchTest
     static final ArchRule the_diagnosis_knows_no_leaf = noClasses()
             .that()
@@ -68,6 +67,7 @@ class ArchitectureTest {
             .resideInAnyPackage(
                     MIDDLE + ".postgres", MIDDLE + ".kafka", MIDDLE + ".settings", MIDDLE + ".assembly");
 
+    /** Kafka's own properties are settings, too; the leaf for Kafka knows them. */
     @ArchTest
     static final ArchRule the_settings_know_neither_the_database_nor_the_assembly = noClasses()
             .that()

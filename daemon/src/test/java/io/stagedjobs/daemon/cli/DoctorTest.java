@@ -342,10 +342,9 @@ class DoctorTest {
     }
 
     private void publishSomeWithAnEnqueuer() throws Exception {
-        try (EnqueuerAssembly enqueuer = enqueuer()) {
-            publishSome();
-            assertThat(enqueuer.enqueuer().published()).isPositive();
-        }
+        EnqueuerAssembly enqueuer = enqueuer();
+        publishSome();
+        enqueuer.close();
     }
 
     @Test

@@ -40,14 +40,15 @@ final class Why {
                     "Jobs that were staged are kept there, and the enqueuers go on by themselves once it answers");
         }
         if (work == null) {
-            Finding cause = findings.isEmpty() ? null : findings.get(0);
-            return cause == null
-                    ? Finding.notLooked(CHECK, "What waits could not be read", "")
-                    : new Finding(
+            return findings.stream()
+                    .filter(finding -> finding.verdict() == Verdict.WRONG || finding.verdict() == Verdict.NOT_LOOKED)
+                    .findFirst()
+                    .map(cause -> new Finding(
                             CHECK,
                             cause.verdict(),
                             "What waits could not be read, perhaps because of this: " + cause.seen(),
-                            cause.fix());
+                            cause.fix()))
+                    .orElseGet(() -> Finding.notLooked(CHECK, "What waits could not be read", ""));
         }
         return Stream.<Function<Work, Optional<Finding>>>of(
                         this::nobodyLives,
