@@ -64,8 +64,7 @@ class ArchitectureTest {
             .resideInAPackage(MIDDLE + ".diagnosis")
             .should()
             .dependOnClassesThat()
-            .resideInAnyPackage(
-                    MIDDLE + ".postgres", MIDDLE + ".kafka", MIDDLE + ".settings", MIDDLE + ".assembly");
+            .resideInAnyPackage(MIDDLE + ".postgres", MIDDLE + ".kafka", MIDDLE + ".settings", MIDDLE + ".assembly");
 
     /** Kafka's own properties are settings, too; the leaf for Kafka knows them. */
     @ArchTest

@@ -14,8 +14,9 @@ import picocli.CommandLine.Spec;
 /** Says why nothing moves, and what else is wrong; changes nothing, and goes on where a server is away. */
 @Command(
         name = "doctor",
-        description = "Says why nothing is moving and what is wrong, with the fix. Changes nothing. Exit code 0: nothing"
-                + " is wrong; 1: something is.",
+        description =
+                "Says why nothing is moving and what is wrong, with the fix. Changes nothing. Exit code 0: nothing"
+                        + " is wrong; 1: something is.",
         mixinStandardHelpOptions = true)
 final class DoctorCommand implements Callable<Integer> {
 
@@ -42,11 +43,7 @@ final class DoctorCommand implements Callable<Integer> {
         out.println(Cli.printable(diagnosis.why()));
         out.println();
         diagnosis.findings().forEach(finding -> {
-            out.printf(
-                    "%-15s %s: %s%n",
-                    finding.verdict().label(),
-                    finding.check(),
-                    Cli.printable(finding.seen()));
+            out.printf("%-15s %s: %s%n", finding.verdict().label(), finding.check(), Cli.printable(finding.seen()));
             if (!finding.fix().isEmpty()) {
                 out.printf("%-15s %s%n", "", Cli.printable(finding.fix()));
             }

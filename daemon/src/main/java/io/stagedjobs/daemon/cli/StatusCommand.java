@@ -118,9 +118,8 @@ final class StatusCommand extends DatabaseCommand {
         if (status.enqueuers().isEmpty()) {
             out.println("no enqueuer runs; start one with `staged-jobs run`");
         }
-        List<String> problems = status.enqueuers().stream()
-                .flatMap(StatusCommand::problems)
-                .toList();
+        List<String> problems =
+                status.enqueuers().stream().flatMap(StatusCommand::problems).toList();
         if (!problems.isEmpty()) {
             out.println();
             first(problems, out, "problems", out::println);

@@ -23,6 +23,7 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.concurrent.Callable;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
@@ -115,9 +116,8 @@ class DoctorTest {
 
     /** Waits until the sentence has all words that the document gives for what happened. */
     private static void assertTold(String symptom, Callable<String> doctor) throws Exception {
-        List<MatchResult> rows = rows().stream()
-                .filter(row -> row.group(1).equals(symptom))
-                .toList();
+        List<MatchResult> rows =
+                rows().stream().filter(row -> row.group(1).equals(symptom)).toList();
         assertThat(rows).as("rows of \"" + symptom + "\"").hasSize(1);
         List<String> words = WORDS.matcher(rows.get(0).group(2) + rows.get(0).group(3))
                 .results()
@@ -187,7 +187,9 @@ class DoctorTest {
                         "progress topic",
                         "topics of jobs",
                         "clocks");
-        assertThat(json.get("findings").findValuesAsText("verdict")).containsOnly("ok", "warning");
+        assertThat(json.get("findings").findValuesAsText("verdict"))
+                .as(answer.out())
+                .containsOnly("ok");
         assertThat(answer.out()).contains("that of Kafka's controller");
     }
 
@@ -253,8 +255,14 @@ class DoctorTest {
                 .execute(
                         "INSERT INTO staged_jobs (topic, job_key, job_name, payload) VALUES (?, 'k', 'n', ?)",
                         topic,
-                        new byte[5_000]);
+                        incompressible(5_000));
         assertTold("a job is too large for its topic", this::doctor);
+    }
+
+    private static byte[] incompressible(int bytes) {
+        byte[] payload = new byte[bytes];
+        new Random(1).nextBytes(payload);
+        return payload;
     }
 
     @Test
@@ -304,8 +312,7 @@ class DoctorTest {
         Path copy = postgres.copyData();
         postgres.startAgain();
         try (TestPostgres standby = postgres.startStandby(copy);
-                Connection report =
-                        standby.database(outbox.database.name()).connect()) {
+                Connection report = standby.database(outbox.database.name()).connect()) {
             report.setAutoCommit(false);
             report.setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);
             execute(report, "SELECT 1 FROM staged_job_lanes");
@@ -327,15 +334,17 @@ class DoctorTest {
         postgres.stop();
         Path backup = postgres.copyData();
         postgres.startAgain();
-        publishSomeWithAnEnqueuer();
+        for (int batch = 0; batch < 3; batch++) { // one more than the database knows of would be a crash's
+            publishSomeWithAnEnqueuer();
+        }
         postgres.stop();
         postgres.putBack(backup);
         postgres.startAgain();
         enqueuer();
         assertTold("a lane is halted after a restore", this::doctor);
         assertThat(Command.run(environment, "status").out()).contains("lane 0 is halted: Kafka holds batch");
-        JsonNode status =
-                new JsonMapper().readTree(Command.run(environment, "status", "--json").out());
+        JsonNode status = new JsonMapper()
+                .readTree(Command.run(environment, "status", "--json").out());
         assertThat(status.get("lanes").get(0).get("halted").get("reason").asText())
                 .startsWith("Kafka holds batch");
         assertThat(status.get("enqueuers").get(0).get("problems")).isNotEmpty();
@@ -420,12 +429,13 @@ class DoctorTest {
         outbox.dsl().execute("GRANT SELECT ON staged_jobs, staged_jobs_schema TO of_little");
         outbox.dsl().execute("GRANT UPDATE ON staged_job_lanes TO of_little");
         Map<String, String> owner = environment;
-        environment = Command.with(
-                owner, "STAGED_JOBS_DATABASE_USERNAME", "of_little", "STAGED_JOBS_DATABASE_PASSWORD", "p");
+        environment =
+                Command.with(owner, "STAGED_JOBS_DATABASE_USERNAME", "of_little", "STAGED_JOBS_DATABASE_PASSWORD", "p");
         Command.Answer answer = Command.run(environment, "doctor");
         assertThat(answer.exitCode()).isEqualTo(1);
         assertThat(answer.out())
-                .contains("could not look  lanes and enqueuers", "ok              schema version", "ok              ids");
+                .contains(
+                        "could not look  lanes and enqueuers", "ok              schema version", "ok              ids");
         for (String fix : fixes("As the owner of the tables: ")) {
             for (String statement : fix.split("(?<=;) ")) {
                 outbox.dsl().execute(statement);
@@ -439,11 +449,12 @@ class DoctorTest {
     /** What stands behind these words, of all findings. */
     private List<String> fixes(String begin) throws Exception {
         return new JsonMapper()
-                .readTree(Command.run(environment, "doctor", "--json").out())
-                .get("findings")
-                .findValuesAsText("fix").stream()
-                .filter(fix -> fix.startsWith(begin))
-                .map(fix -> fix.substring(begin.length()))
-                .toList();
+                        .readTree(Command.run(environment, "doctor", "--json").out())
+                        .get("findings")
+                        .findValuesAsText("fix")
+                        .stream()
+                        .filter(fix -> fix.startsWith(begin))
+                        .map(fix -> fix.substring(begin.length()))
+                        .toList();
     }
 }

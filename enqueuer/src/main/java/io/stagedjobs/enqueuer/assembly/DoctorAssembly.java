@@ -28,10 +28,7 @@ public final class DoctorAssembly {
                 settings.get(Setting.TAKEOVER_AFTER));
         return new Doctor(
                 new DatabaseDoctor(
-                        EnqueuerAssembly.database(settings),
-                        EnqueuerAssembly.schema(settings),
-                        expected,
-                        thresholds),
+                        EnqueuerAssembly.database(settings), EnqueuerAssembly.schema(settings), expected, thresholds),
                 new KafkaDoctor(
                         new KafkaClientSettings(settings.kafka(), expected.publishTimeout()),
                         expected.delivery(),

@@ -20,9 +20,11 @@ final class AsideReason {
         List<Aside> held = aside.stream().filter(Aside::held).toList();
         List<String> causes = new ArrayList<>();
         (held.isEmpty() ? aside : held)
-                .stream().limit(Why.NAMED_MAX).forEach(jobs -> causes.add("topic " + jobs.topic() + ": " + cause(jobs)));
-        String all = String.join("; ", causes)
-                + (aside.size() > Why.NAMED_MAX ? "; and more, see staged-jobs status" : "");
+                .stream()
+                        .limit(Why.NAMED_MAX)
+                        .forEach(jobs -> causes.add("topic " + jobs.topic() + ": " + cause(jobs)));
+        String all =
+                String.join("; ", causes) + (aside.size() > Why.NAMED_MAX ? "; and more, see staged-jobs status" : "");
         Aside first = held.isEmpty() ? aside.get(0) : held.get(0);
         if (held.isEmpty()) {
             return Optional.of(Why.wrong(

@@ -18,7 +18,11 @@ public interface KafkaChecks {
      * @param database its name for Kafka, null if that is not known
      * @param lanes how many there are
      */
-    record Questions(Set<String> topics, int payloadBytesMax, @Nullable String database, int lanes) {}
+    record Questions(
+            Set<String> topics,
+            int payloadBytesMax,
+            @Nullable String database,
+            int lanes) {}
 
     /**
      * What was seen.

@@ -32,8 +32,7 @@ final class Why {
      * @param kafkaAway why Kafka cannot be reached, null if it can
      * @param findings of all checks, worst first
      */
-    Finding of(
-            @Nullable String databaseAway, @Nullable Work work, @Nullable String kafkaAway, List<Finding> findings) {
+    Finding of(@Nullable String databaseAway, @Nullable Work work, @Nullable String kafkaAway, List<Finding> findings) {
         if (databaseAway != null) {
             return wrong(
                     "Nothing moves because PostgreSQL cannot be reached: " + withoutStop(databaseAway),
@@ -83,9 +82,8 @@ final class Why {
                                 .findFirst()
                                 .orElse(""))
                 .orElse("");
-        return Optional.of(wrong(
-                "Nothing moves because no enqueuer lives" + last + waiting(work),
-                "Start one: staged-jobs run"));
+        return Optional.of(
+                wrong("Nothing moves because no enqueuer lives" + last + waiting(work), "Start one: staged-jobs run"));
     }
 
     private Optional<Finding> everythingPaused(Work work) {
@@ -108,7 +106,8 @@ final class Why {
         Problem first = halted.get(0);
         String others = halted.size() == 1
                 ? ""
-                : " (and " + (halted.size() - 1) + " more lanes of " + work.lanes().size() + ")";
+                : " (and " + (halted.size() - 1) + " more lanes of "
+                        + work.lanes().size() + ")";
         return Optional.of(wrong(
                 first.place() + others + " is halted since " + seconds(first.lastingSeconds()) + ": "
                         + withoutStop(first.reason()),

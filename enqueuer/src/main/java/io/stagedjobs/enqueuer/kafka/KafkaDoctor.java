@@ -50,7 +50,8 @@ public final class KafkaDoctor implements KafkaChecks {
             KafkaQuestions kafka = new KafkaQuestions(admin);
             List<Node> nodes;
             try {
-                nodes = List.copyOf(kafka.answer("name its nodes", admin.describeCluster().nodes()));
+                nodes = List.copyOf(
+                        kafka.answer("name its nodes", admin.describeCluster().nodes()));
             } catch (ExternalFailureException e) {
                 return away("no broker of " + brokers + " answers (" + e.getMessage() + ")");
             }
@@ -99,7 +100,8 @@ public final class KafkaDoctor implements KafkaChecks {
 
     private static Finding transactionVersion(KafkaQuestions kafka) {
         FinalizedVersionRange version = kafka.answer(
-                        "describe its features", kafka.admin().describeFeatures().featureMetadata())
+                        "describe its features",
+                        kafka.admin().describeFeatures().featureMetadata())
                 .finalizedFeatures()
                 .get("transaction.version");
         int level = version == null ? 0 : version.maxVersionLevel();
@@ -187,6 +189,7 @@ public final class KafkaDoctor implements KafkaChecks {
     }
 
     private static QuorumInfo quorum(KafkaQuestions kafka) {
-        return kafka.answer("describe its quorum", kafka.admin().describeMetadataQuorum().quorumInfo());
+        return kafka.answer(
+                "describe its quorum", kafka.admin().describeMetadataQuorum().quorumInfo());
     }
 }

@@ -104,7 +104,8 @@ final class TopicFindings {
                                 + " bytes and the client sends at most " + settings.recordBytesMax()
                                 + ", but payloads of " + payloadBytesMax
                                 + " bytes may be staged: larger jobs would be parked",
-                        "kafka-configs.sh --bootstrap-server <broker> --alter --entity-type topics --entity-name " + topic
+                        "kafka-configs.sh --bootstrap-server <broker> --alter --entity-type topics --entity-name "
+                                + topic
                                 + " --add-config max.message.bytes=" + (payloadBytesMax + OVERHEAD_BYTES)
                                 + " and, where the client sends less, STAGED_JOBS_KAFKA_MAX_REQUEST_SIZE="
                                 + (payloadBytesMax + OVERHEAD_BYTES)
@@ -179,7 +180,8 @@ final class TopicFindings {
         String topic = ExactlyOncePublisher.progressTopic(database);
         TopicDescription description;
         try {
-            description = kafka.answer("describe topic " + topic, describe(Set.of(topic)).get(topic));
+            description = kafka.answer(
+                    "describe topic " + topic, describe(Set.of(topic)).get(topic));
         } catch (ExternalFailureException e) {
             Refusal refusal = KafkaErrors.refusalOfTopic(e.getCause() == null ? e : e.getCause())
                     .orElseThrow(() -> e);
@@ -194,8 +196,7 @@ final class TopicFindings {
                                     + " --partitions " + lanes
                                     + " --replication-factor 3 --config cleanup.policy=compact --config"
                                     + " segment.bytes=16777216")
-                    : new Finding(
-                            PROGRESS, Verdict.WRONG, "this client may not use topic " + topic, rights(topic));
+                    : new Finding(PROGRESS, Verdict.WRONG, "this client may not use topic " + topic, rights(topic));
         }
         Set<AclOperation> allowed = description.authorizedOperations();
         if (allowed != null && !allowed.containsAll(Set.of(AclOperation.READ, AclOperation.WRITE))) {
@@ -203,10 +204,7 @@ final class TopicFindings {
         }
         Config config = kafka.answer(
                 "tell the configuration of topic " + topic,
-                kafka.admin()
-                        .describeConfigs(Set.of(resource(topic)))
-                        .values()
-                        .get(resource(topic)));
+                kafka.admin().describeConfigs(Set.of(resource(topic))).values().get(resource(topic)));
         String policy = config.get(TopicConfig.CLEANUP_POLICY_CONFIG).value();
         if (description.partitions().size() != lanes || !policy.equals(TopicConfig.CLEANUP_POLICY_COMPACT)) {
             return new Finding(

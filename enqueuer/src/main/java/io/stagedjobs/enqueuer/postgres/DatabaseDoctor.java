@@ -73,7 +73,10 @@ public final class DatabaseDoctor implements DatabaseChecks {
         String name = name(look, connection, findings);
         Set<String> topics = new TreeSet<>(reader.topics(findings));
         if (work != null) {
-            work.aside().stream().filter(Work.Aside::held).map(Work.Aside::topic).forEach(topics::add);
+            work.aside().stream()
+                    .filter(Work.Aside::held)
+                    .map(Work.Aside::topic)
+                    .forEach(topics::add);
         }
         return new Looked(work, name, payloadBytesMax(look, connection), topics, clock, findings);
     }
@@ -123,8 +126,7 @@ public final class DatabaseDoctor implements DatabaseChecks {
     private @Nullable String name(ShortLook look, Connection connection, List<Finding> findings) {
         String check = "delivery mode";
         try {
-            DatabaseIdentity identity =
-                    look.at(dsl -> DatabaseIdentity.read(connection, schema, expected.delivery()));
+            DatabaseIdentity identity = look.at(dsl -> DatabaseIdentity.read(connection, schema, expected.delivery()));
             findings.add(new Finding(
                     check,
                     Verdict.OK,
@@ -140,7 +142,8 @@ public final class DatabaseDoctor implements DatabaseChecks {
                     refused ? Verdict.WRONG : Verdict.NOT_LOOKED,
                     words.replaceFirst("\\. Nothing was changed\\..*", ""),
                     words.contains("Nothing was changed. ")
-                            ? words.replaceFirst(".*Nothing was changed\\. ", "").replaceFirst("\\.$", "")
+                            ? words.replaceFirst(".*Nothing was changed\\. ", "")
+                                    .replaceFirst("\\.$", "")
                             : "Grant this role what operations.md lists under \"Roles and grants\""));
             return null;
         }

@@ -27,8 +27,9 @@ final class RoleFindings {
 
     List<Finding> privileges() {
         return look.check("privileges", dsl -> {
-            Result<Record> rows =
-                    NamedSql.load(schema, "doctor-privileges").query(dsl, Map.of("schema_name", schema.name())).fetch();
+            Result<Record> rows = NamedSql.load(schema, "doctor-privileges")
+                    .query(dsl, Map.of("schema_name", schema.name()))
+                    .fetch();
             String role = rows.isEmpty() ? "?" : rows.get(0).get("role", String.class);
             List<Record> missing =
                     rows.stream().filter(row -> row.get("missing") != null).toList();
@@ -69,9 +70,8 @@ final class RoleFindings {
 
     List<Finding> session() {
         return look.check("defaults of transactions", dsl -> {
-            Record row = NamedSql.load(schema, "doctor-session")
-                    .query(dsl, Map.of())
-                    .fetchSingle();
+            Record row =
+                    NamedSql.load(schema, "doctor-session").query(dsl, Map.of()).fetchSingle();
             return List.of(defaults(row), timeouts(row));
         });
     }

@@ -36,9 +36,7 @@ final class SnapshotFindings {
     List<Finding> holders() {
         return look.check(SNAPSHOTS, dsl -> {
             boolean bloated = deadRows(dsl) >= thresholds.deadRows();
-            List<Finding> old = NamedSql.load(schema, "doctor-snapshots")
-                    .query(dsl, Map.of())
-                    .stream()
+            List<Finding> old = NamedSql.load(schema, "doctor-snapshots").query(dsl, Map.of()).stream()
                     .filter(this::isOld)
                     .limit(NAMED_MAX)
                     .map(row -> finding(row, bloated && row.get("keeps_rows", boolean.class)))
@@ -121,8 +119,8 @@ final class SnapshotFindings {
                         || writer.seconds() >= thresholds.writer().toSeconds())
                 .findFirst()
                 .map(SnapshotFindings::open)
-                .orElseGet(() -> new Finding(
-                        WRITERS, Verdict.OK, "no transaction that wrote jobs has been open for long", "")));
+                .orElseGet(() ->
+                        new Finding(WRITERS, Verdict.OK, "no transaction that wrote jobs has been open for long", "")));
         return writers;
     }
 

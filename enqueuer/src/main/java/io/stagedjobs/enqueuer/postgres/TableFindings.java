@@ -29,8 +29,9 @@ final class TableFindings {
     List<Finding> strangers() {
         String check = "triggers, rules, policies and indexes";
         return look.check(check, dsl -> {
-            Result<Record> rows =
-                    NamedSql.load(schema, "doctor-strangers").query(dsl, Map.of("schema_name", schema.name())).fetch();
+            Result<Record> rows = NamedSql.load(schema, "doctor-strangers")
+                    .query(dsl, Map.of("schema_name", schema.name()))
+                    .fetch();
             if (rows.isEmpty()) {
                 return List.of(new Finding(check, Verdict.OK, "only those of the migrations", ""));
             }

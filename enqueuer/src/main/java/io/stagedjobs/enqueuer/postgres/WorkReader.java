@@ -55,7 +55,8 @@ final class WorkReader {
     }
 
     /** The second look; null if it was in vain, which is a finding then. */
-    @Nullable Work work(List<Work.Writer> writers, List<Finding> findings) {
+    @Nullable
+    Work work(List<Work.Writer> writers, List<Finding> findings) {
         try {
             List<Work.Aside> aside = aside(findings);
             if (!firstBefore.isEmpty()) {
@@ -81,8 +82,8 @@ final class WorkReader {
     }
 
     private boolean moved(Map<Integer, Long> firstNow) {
-        return firstBefore.entrySet().stream().anyMatch(before -> !before.getValue()
-                .equals(firstNow.get(before.getKey())));
+        return firstBefore.entrySet().stream()
+                .anyMatch(before -> !before.getValue().equals(firstNow.get(before.getKey())));
     }
 
     private List<Record> lanes(DSLContext dsl) {
@@ -130,9 +131,7 @@ final class WorkReader {
     private List<Work.Aside> aside(List<Finding> findings) {
         List<Work.Aside> aside = new ArrayList<>();
         findings.addAll(look.check(ASIDE, dsl -> {
-            NamedSql.load(schema, "doctor-held")
-                    .query(dsl, Map.of())
-                    .forEach(row -> aside.add(aside(row, true)));
+            NamedSql.load(schema, "doctor-held").query(dsl, Map.of()).forEach(row -> aside.add(aside(row, true)));
             int held = aside.size();
             List<Record> parked = List.copyOf(
                     NamedSql.load(schema, "doctor-parked").query(dsl, Map.of()).fetch());
@@ -154,14 +153,12 @@ final class WorkReader {
 
     private static Work.Aside aside(Record row, boolean held) {
         return new Work.Aside(
-                row.get("topic", String.class),
-                held,
-                row.get("reason", String.class),
-                row.get("error", String.class));
+                row.get("topic", String.class), held, row.get("reason", String.class), row.get("error", String.class));
     }
 
     private static Finding parked(List<Record> topics) {
-        long jobs = topics.stream().mapToLong(row -> row.get("jobs", long.class)).sum();
+        long jobs =
+                topics.stream().mapToLong(row -> row.get("jobs", long.class)).sum();
         Record most = topics.get(0);
         String error = most.get("error", String.class);
         return new Finding(
@@ -184,9 +181,8 @@ final class WorkReader {
     List<String> topics(List<Finding> findings) {
         List<String> topics = new ArrayList<>();
         findings.addAll(look.check("topics of waiting jobs", dsl -> {
-            topics.addAll(NamedSql.load(schema, "doctor-topics")
-                    .query(dsl, Map.of())
-                    .fetch("topic", String.class));
+            topics.addAll(
+                    NamedSql.load(schema, "doctor-topics").query(dsl, Map.of()).fetch("topic", String.class));
             return List.of();
         }));
         return topics;

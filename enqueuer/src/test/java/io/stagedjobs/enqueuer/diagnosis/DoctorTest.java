@@ -23,7 +23,8 @@ class DoctorTest {
     private static final Lane EMPTY = new Lane(0, "1", false, 0);
     private static final Aside HELD = new Aside("orders", true, "topic missing", "the topic does not exist; create it");
 
-    private static Work work(Lane lane, boolean moves, List<Enqueuer> enqueuers, List<Pause> pauses, List<Aside> aside) {
+    private static Work work(
+            Lane lane, boolean moves, List<Enqueuer> enqueuers, List<Pause> pauses, List<Aside> aside) {
         return new Work(List.of(lane), moves, enqueuers, pauses, aside, List.of());
     }
 
@@ -56,7 +57,8 @@ class DoctorTest {
         assertThat(diagnosis(work(WAITING, false, List.of(WELL), List.of(), List.of(HELD)), "no answer")
                         .why())
                 .startsWith("Nothing moves because Kafka cannot be reached: no answer; the oldest job waits for 7 s.");
-        assertThat(why(work(EMPTY, false, List.of(WELL), List.of(), List.of(HELD)))).startsWith("Only held jobs are left");
+        assertThat(why(work(EMPTY, false, List.of(WELL), List.of(), List.of(HELD))))
+                .startsWith("Only held jobs are left");
     }
 
     @Test
@@ -67,12 +69,14 @@ class DoctorTest {
         assertThat(why(work(WAITING, true, List.of(WELL, gone), List.of(), List.of())))
                 .isEqualTo("Jobs move; the oldest waits for 7 s.");
         assertThat(why(work(WAITING, false, List.of(gone), List.of(), List.of())))
-                .contains("the last one, gone, ended without leaving and was seen 5 min ago, with this problem: refused");
+                .contains(
+                        "the last one, gone, ended without leaving and was seen 5 min ago, with this problem: refused");
     }
 
     @Test
     void jobs_that_wait_and_do_not_move_are_told_where_nobody_says_why() {
-        assertThat(why(work(WAITING, false, List.of(WELL), List.of(), List.of()))).contains("see the log of well");
+        assertThat(why(work(WAITING, false, List.of(WELL), List.of(), List.of())))
+                .contains("see the log of well");
         assertThat(why(work(new Lane(0, null, true, 7), false, List.of(WELL), List.of(), List.of())))
                 .contains("no enqueuer owns: 0");
     }
@@ -96,7 +100,8 @@ class DoctorTest {
                         questions -> new KafkaChecks.Looked(null, null, List.of(Finding.ok("Kafka", "answers"))),
                         Thresholds.DEFAULT)
                 .examine();
-        assertThat(diagnosis.why()).startsWith("Nothing moves because PostgreSQL cannot be reached: could not connect.");
+        assertThat(diagnosis.why())
+                .startsWith("Nothing moves because PostgreSQL cannot be reached: could not connect.");
         assertThat(diagnosis.findings()).contains(Finding.ok("Kafka", "answers"));
     }
 

@@ -54,7 +54,8 @@ class PostgresMembershipTest {
         List<StatusReader.Problem> told =
                 StatusReader.problems(outbox.dsl(), Schema.PUBLIC).get(me);
         assertThat(told)
-                .extracting(StatusReader.Problem::place, problem -> problem.reason().substring(0, 13))
+                .extracting(
+                        StatusReader.Problem::place, problem -> problem.reason().substring(0, 13))
                 .containsExactly(tuple("kafka", "no \"answer\" ,"), tuple("lane 3", "x".repeat(13)));
         assertThat(told.get(0).lastingSeconds()).isGreaterThanOrEqualTo(90);
         assertThat(told.get(1).reason()).hasSizeLessThan(3_000);
