@@ -210,6 +210,16 @@ public final class Schema {
     }
 
     /**
+     * The largest payload that may be staged, in bytes.
+     *
+     * @throws SchemaException as {@link #lanes} does
+     */
+    public int payloadBytesMax(Connection connection) {
+        return StagingTrigger.read(DSL.using(connection, SQLDialect.POSTGRES), this)
+                .payloadBytesMax();
+    }
+
+    /**
      * Spreads new jobs, waiting ones and those set aside over this number of lanes.
      *
      * @param transaction a transaction of {@link #withoutWriters}, while no enqueuer works

@@ -168,6 +168,7 @@ public final class Tables {
         public final Field<String> delivery = column("delivery", TEXT);
         public final Field<OffsetDateTime> startedAt = column("started_at", TIME);
         public final Field<OffsetDateTime> seenAt = column("seen_at", TIME);
+        public final Field<JSONB> problems = column("problems", JSONB);
 
         private Enqueuers(Name name) {
             super(name);

@@ -70,7 +70,7 @@ public final class Enqueuer implements AutoCloseable {
         this.membership = membership;
         this.options = options;
         this.ports = new Ports(lanes, publisher);
-        this.observers = new Observers(health, new Meters(registry, running::size));
+        this.observers = new Observers(health, new Meters(registry, running::size, health::lanesHalted));
         this.context = new LaneContext(
                 options.limits,
                 options.publishTimeout,

@@ -1,29 +1,44 @@
 package io.stagedjobs.enqueuer;
 
+import io.stagedjobs.enqueuer.Membership.Problem;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.OptionalInt;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /** The current problems: PostgreSQL, Kafka, a lane that fails or is halted. Thread-safe. */
 public final class Health {
 
     private static final String NOT_YET = "not reached yet";
 
-    private record Failure(Origin origin, String reason) {}
+    /** @param since of {@link System#nanoTime} */
+    private record Failure(Origin origin, String reason, long since) {
 
-    private final Map<Origin, String> ofProcess = new EnumMap<>(Origin.class);
+        /** The newest words for what has been so since an earlier failure. */
+        Failure after(@Nullable Failure earlier) {
+            return earlier == null ? this : new Failure(origin, reason, earlier.since);
+        }
+
+        Problem at(String place, String words) {
+            return new Problem(place, words, Duration.ofNanos(System.nanoTime() - since));
+        }
+    }
+
+    private final Map<Origin, Failure> ofProcess = new EnumMap<>(Origin.class);
     private final Map<Integer, Failure> failing = new TreeMap<>();
-    private final Map<Integer, String> halted = new TreeMap<>();
+    private final Map<Integer, Failure> halted = new TreeMap<>();
     private boolean standsBy;
 
     public Health() {
-        ofProcess.put(Origin.POSTGRESQL, NOT_YET);
-        ofProcess.put(Origin.KAFKA, NOT_YET);
+        failed(Origin.POSTGRESQL, NOT_YET);
+        failed(Origin.KAFKA, NOT_YET);
     }
 
     /** It works for the process as a whole; a lane's own problem stays until that lane works again. */
@@ -32,22 +47,33 @@ public final class Health {
     }
 
     synchronized void failed(Origin origin, String reason) {
-        ofProcess.put(origin, reason);
+        ofProcess.compute(origin, (same, earlier) -> failure(origin, reason).after(earlier));
     }
 
     synchronized void laneFailed(int lane, Origin origin, String reason) {
-        failing.put(lane, new Failure(origin, reason));
+        failing.compute(lane, (same, earlier) -> failure(origin, reason).after(earlier));
+    }
+
+    private static Failure failure(Origin origin, String reason) {
+        return new Failure(origin, reason, System.nanoTime());
     }
 
     /** @return whether the state changed */
     synchronized boolean laneHalted(int lane, String reason) {
         failing.remove(lane);
-        return !reason.equals(halted.put(lane, reason));
+        Failure earlier = halted.get(lane);
+        halted.put(lane, failure(Origin.ENQUEUER, reason).after(earlier));
+        return earlier == null || !earlier.reason.equals(reason);
+    }
+
+    /** How many lanes of this enqueuer are halted. */
+    public synchronized int lanesHalted() {
+        return halted.size();
     }
 
     /** Another lane that is halted for the same reason, apart from numbers in it; empty if there is none. */
     synchronized OptionalInt haltedAlike(int lane) {
-        String kind = kind(halted.getOrDefault(lane, ""));
+        String kind = kind(halted.get(lane));
         return halted.entrySet().stream()
                 .filter(other ->
                         other.getKey() != lane && kind(other.getValue()).equals(kind))
@@ -55,8 +81,8 @@ public final class Health {
                 .findFirst();
     }
 
-    private static String kind(String reason) {
-        return reason.replaceAll("\\d+", "");
+    private static String kind(@Nullable Failure failure) {
+        return failure == null ? "" : failure.reason.replaceAll("\\d+", "");
     }
 
     /** {@link #problems} for people: lanes that are halted for the same reason count as one problem. */
@@ -71,7 +97,7 @@ public final class Health {
         alike.values().forEach(lanes -> {
             String where = lanes.stream().map(String::valueOf).collect(Collectors.joining(", "));
             told.add((lanes.size() == 1 ? "lane " + where : "lanes " + where + ", of which lane " + lanes.get(0)) + ": "
-                    + halted.get(lanes.get(0)));
+                    + Objects.requireNonNull(halted.get(lanes.get(0))).reason);
         });
         return told;
     }
@@ -94,10 +120,27 @@ public final class Health {
     /** The reasons by problem ({@code postgresql}, {@code kafka}, {@code lane 3}); empty if everything works. */
     public synchronized Map<String, String> problems() {
         Map<String, String> problems = new TreeMap<>();
-        failing.forEach((lane, failure) ->
-                problems.putIfAbsent(failure.origin.label(), "lane " + lane + ": " + failure.reason));
-        ofProcess.forEach((origin, reason) -> problems.put(origin.label(), reason));
-        halted.forEach((lane, reason) -> problems.put("lane " + lane, reason));
+        ofLanes().forEach((place, problem) -> problems.put(place, problem.reason()));
+        ofProcess.forEach((origin, failure) -> problems.put(origin.label(), failure.reason));
+        return problems;
+    }
+
+    /** What other processes cannot find out by themselves: {@link #problems} but for a database that does not answer. */
+    synchronized List<Problem> lasting() {
+        Map<String, Problem> lasting = ofLanes();
+        ofProcess.forEach((origin, failure) -> {
+            if (origin != Origin.POSTGRESQL) {
+                lasting.put(origin.label(), failure.at(origin.label(), failure.reason));
+            }
+        });
+        return List.copyOf(lasting.values());
+    }
+
+    private Map<String, Problem> ofLanes() {
+        Map<String, Problem> problems = new TreeMap<>();
+        failing.forEach((lane, failure) -> problems.putIfAbsent(
+                failure.origin.label(), failure.at(failure.origin.label(), "lane " + lane + ": " + failure.reason)));
+        halted.forEach((lane, failure) -> problems.put("lane " + lane, failure.at("lane " + lane, failure.reason)));
         return problems;
     }
 }

@@ -2,6 +2,7 @@ package io.stagedjobs.enqueuer;
 
 import io.stagedjobs.internal.Backoff;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
@@ -25,6 +26,7 @@ final class Heartbeat implements Runnable {
     private final Health health;
     private final WakeableSleep rest = new WakeableSleep();
     private int failures;
+    private boolean told;
 
     /**
      * @param interval the time to the next beat, read after each beat
@@ -55,10 +57,20 @@ final class Heartbeat implements Runnable {
         rest.end();
     }
 
+    /** With each beat while there are problems, since the row may be a new one; and once when they are over. */
+    private void tell() {
+        List<Membership.Problem> problems = health.lasting();
+        if (told || !problems.isEmpty()) {
+            membership.tell(problems);
+            told = !problems.isEmpty();
+        }
+    }
+
     private Duration beatOnce() {
         try {
             seen.accept(membership.beat());
             health.reached(Origin.POSTGRESQL);
+            tell();
             failures = 0;
             return interval.get();
         } catch (RuntimeException e) {

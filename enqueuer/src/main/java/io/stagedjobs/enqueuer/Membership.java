@@ -26,6 +26,9 @@ public interface Membership {
      */
     Census beat();
 
+    /** Replaces the problems in this enqueuer's row by these, for other processes to read. */
+    void tell(List<Problem> problems);
+
     /** Frees those of the lanes that we own, whatever their generation. */
     void giveBackStrays(Set<Integer> lanes);
 
@@ -43,6 +46,15 @@ public interface Membership {
      * @param aside the number of jobs that are set aside, held or parked
      */
     record Backlog(long jobs, Duration oldestAge, long aside) {}
+
+    /**
+     * What does not work for an enqueuer.
+     *
+     * @param place {@code kafka}, {@code postgresql}, {@code enqueuer}, or a halted lane such as {@code lane 3}
+     * @param reason one line
+     * @param lasting for how long it has been so
+     */
+    record Problem(String place, String reason, Duration lasting) {}
 
     /**
      * The live enqueuers and the owners of the lanes.

@@ -31,7 +31,7 @@ final class Meters implements AutoCloseable {
     private final List<Gauge> gauges;
     private volatile Membership.Backlog backlog = new Membership.Backlog(0, Duration.ZERO, 0);
 
-    Meters(MeterRegistry registry, Supplier<Number> lanesOwned) {
+    Meters(MeterRegistry registry, Supplier<Number> lanesOwned, Supplier<Number> lanesHalted) {
         this.registry = registry;
         published = Counter.builder("staged.jobs.published")
                 .description("Jobs that Kafka acknowledged and that were deleted")
@@ -65,6 +65,9 @@ final class Meters implements AutoCloseable {
                         .register(registry),
                 Gauge.builder("staged.jobs.lanes.owned", lanesOwned)
                         .description("Lanes that this enqueuer moves")
+                        .register(registry),
+                Gauge.builder("staged.jobs.lanes.halted", lanesHalted)
+                        .description("Lanes of this enqueuer in which nothing moves before a person has looked")
                         .register(registry),
                 Gauge.builder("staged.jobs.aside", () -> backlog.aside())
                         .description("Jobs that are set aside, held or parked; an estimate beyond 100 000")

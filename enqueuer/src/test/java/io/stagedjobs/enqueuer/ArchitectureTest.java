@@ -85,6 +85,14 @@ class ArchitectureTest {
         }
     }
 
+    @ArchTest
+    static final ArchRule the_diagnosis_knows_no_leaf = noClasses()
+            .that()
+            .resideInAPackage(MIDDLE + ".diagnosis")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage(MIDDLE + ".postgres", MIDDLE + ".kafka", MIDDLE + ".settings", MIDDLE + ".assembly");
+
     /** Kafka's own properties are settings, too; the leaf for Kafka knows them. */
     @ArchTest
     static final ArchRule the_settings_know_neither_the_database_nor_the_assembly = noClasses()
@@ -96,9 +104,12 @@ class ArchitectureTest {
 
     /**
      * Where processes compare times, the database's clock decides; a time span is measured by a clock that cannot jump.
+     * The doctor only compares the clocks.
      */
     @ArchTest
     static final ArchRule no_decision_rests_on_the_clock_of_the_machine = noClasses()
+            .that()
+            .doNotHaveFullyQualifiedName(MIDDLE + ".diagnosis.MachineClock")
             .should()
             .callMethod(System.class, "currentTimeMillis")
             .orShould()

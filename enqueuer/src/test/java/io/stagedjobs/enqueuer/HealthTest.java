@@ -31,6 +31,11 @@ class HealthTest {
                                 + " of it",
                         "lane 3: rows cannot be deleted");
         assertThat(health.problems()).containsOnlyKeys("kafka", "lane 0", "lane 2", "lane 3");
+        assertThat(health.lanesHalted()).isEqualTo(3);
+        assertThat(health.lasting())
+                .as("for other processes")
+                .extracting(Membership.Problem::place)
+                .containsExactly("kafka", "lane 0", "lane 2", "lane 3");
         health.laneWorks(0);
         health.laneWorks(2);
         assertThat(health.told()).hasSize(2);

@@ -22,7 +22,7 @@ class MetersDocTest {
 
     @BeforeEach
     void register() {
-        new Meters(registry, () -> 0);
+        new Meters(registry, () -> 0, () -> 0);
     }
 
     @Test

@@ -18,7 +18,7 @@ class MetersTest {
         SimpleMeterRegistry registry = new SimpleMeterRegistry();
         Instant deleted = Instant.parse("2026-01-01T00:00:00Z");
         Job job = new Job(1, UUID.randomUUID(), "topic", null, "name", null, null, deleted.plusSeconds(1));
-        try (Meters meters = new Meters(registry, () -> 0)) {
+        try (Meters meters = new Meters(registry, () -> 0, () -> 0)) {
             meters.settled(new Step.Settled(
                     new Batch(1, List.of(job)),
                     new Outcome(List.of(job), Map.of(), Map.of(), null),

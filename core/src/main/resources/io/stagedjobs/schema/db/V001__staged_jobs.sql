@@ -216,7 +216,10 @@ CREATE TABLE staged_job_enqueuers (
     name       text        NOT NULL,
     delivery   text        NOT NULL,
     started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    seen_at    timestamptz NOT NULL DEFAULT clock_timestamp()
+    seen_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- What does not work for it now: [{"place": "lane 3", "reason": "…", "since": "…"}]. The place is the server or the
+    -- halted lane. Other processes cannot look into this one's memory.
+    problems   jsonb       NOT NULL DEFAULT '[]'
 ) WITH (fillfactor = 50, autovacuum_vacuum_threshold = 50, autovacuum_vacuum_scale_factor = 0.0);
 
 COMMENT ON TABLE staged_job_enqueuers IS 'Staged Jobs: the enqueuers that are running.';

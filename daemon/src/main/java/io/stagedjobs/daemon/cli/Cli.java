@@ -34,6 +34,7 @@ import picocli.CommandLine.ParseResult;
             RunCommand.class,
             DrainCommand.class,
             StatusCommand.class,
+            DoctorCommand.class,
             ParkedCommand.class,
             PauseCommand.class,
             PauseCommand.Resume.class,

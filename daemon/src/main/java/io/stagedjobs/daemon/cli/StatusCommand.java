@@ -14,6 +14,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -117,6 +118,25 @@ final class StatusCommand extends DatabaseCommand {
         if (status.enqueuers().isEmpty()) {
             out.println("no enqueuer runs; start one with `staged-jobs run`");
         }
+        List<String> problems =
+                status.enqueuers().stream().flatMap(StatusCommand::problems).toList();
+        if (!problems.isEmpty()) {
+            out.println();
+            first(problems, out, "problems", out::println);
+        }
+    }
+
+    /** Each in a line; of an enqueuer that is gone they are what it met last. */
+    private static Stream<String> problems(Instance enqueuer) {
+        return enqueuer.problems().stream()
+                .map(problem -> String.format(
+                        Locale.ROOT,
+                        "%s%s, for %.0f s: %s: %s",
+                        Cli.printable(enqueuer.name()),
+                        enqueuer.alive() ? "" : " (gone)",
+                        problem.lastingSeconds(),
+                        problem.place().startsWith("lane ") ? problem.place() + " is halted" : problem.place(),
+                        Cli.printable(problem.reason())));
     }
 
     /** The first lines, which are the largest; thousands would drive the lanes off the screen. */

@@ -55,7 +55,7 @@ public final class ExactlyOncePublisher implements Publisher {
                 .close(Duration.ZERO);
         this.cluster = KafkaErrors.configured(() -> new Cluster(settings));
         this.topics = new Topics(cluster, settings);
-        this.progressTopicName = "staged-jobs-progress-" + database;
+        this.progressTopicName = progressTopic(database);
         this.progressTopic = new ProgressTopic(progressTopicName, settings, cluster);
         this.cloudEvents = new CloudEvents(source);
     }
@@ -71,7 +71,15 @@ public final class ExactlyOncePublisher implements Publisher {
     }
 
     private String transactionalId(int lane, int channel) {
+        return transactionalId(database, lane, channel);
+    }
+
+    static String transactionalId(String database, int lane, int channel) {
         return "staged-jobs-" + database + "-" + lane + "-" + channel;
+    }
+
+    static String progressTopic(String database) {
+        return "staged-jobs-progress-" + database;
     }
 
     @Override

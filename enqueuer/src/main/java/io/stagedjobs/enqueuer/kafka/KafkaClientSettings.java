@@ -158,6 +158,11 @@ public record KafkaClientSettings(Map<String, String> operator, Duration publish
         return properties;
     }
 
+    /** When Kafka ends a transaction that nobody ends. */
+    Duration transactionTimeout() {
+        return Duration.ofMillis(number(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG, TRANSACTION_TIMEOUT.toMillis()));
+    }
+
     Map<String, Object> transactionalProducer(String transactionalId, int lane) {
         Map<String, Object> properties = producer();
         properties.put(

@@ -28,6 +28,8 @@ public final class PostgresMembership implements Membership {
     /** The backlog is counted up to this number; beyond it PostgreSQL's estimate is used. */
     private static final int BACKLOG_COUNTED_MAX = 100_000;
 
+    private static final int REASON_MAX = 2_000;
+
     /** Multiples of {@code takeover.after}. */
     private static final int FORGOTTEN_AFTER = 100;
 
@@ -116,6 +118,33 @@ public final class PostgresMembership implements Membership {
                 .set(tables.enqueuers.delivery, identity.delivery.toString())
                 .execute();
         registered = true;
+    }
+
+    @Override
+    public void tell(List<Problem> problems) {
+        transactions.call(
+                "write down what does not work",
+                dsl -> sql.tellProblems.execute(
+                        dsl,
+                        Map.of(
+                                "places",
+                                problems.stream().map(Problem::place).toArray(String[]::new),
+                                "reasons",
+                                problems.stream()
+                                        .map(problem -> bounded(problem.reason()))
+                                        .toArray(String[]::new),
+                                "millis",
+                                problems.stream()
+                                        .map(problem -> problem.lasting().toMillis())
+                                        .toArray(Long[]::new),
+                                "enqueuer",
+                                identity.id)));
+    }
+
+    /** As much as a person reads, and what PostgreSQL takes for text. */
+    private static String bounded(String reason) {
+        String words = reason.replace('\0', ' ');
+        return words.length() <= REASON_MAX ? words : words.substring(0, REASON_MAX) + " …";
     }
 
     @Override

@@ -54,8 +54,15 @@ final class SessionSettings {
 
     private static Map<String, String> reliedOn(Duration publishTimeout) {
         Map<String, String> all = new TreeMap<>(RELIED_ON);
-        all.put("idle_in_transaction_session_timeout", (3 * publishTimeout.toMillis() + 10_000) + "ms");
+        all.put(
+                "idle_in_transaction_session_timeout",
+                idleInTransactionMax(publishTimeout).toMillis() + "ms");
         return all;
+    }
+
+    /** How long a transaction of ours may be idle: longer than any batch waits for Kafka. */
+    static Duration idleInTransactionMax(Duration publishTimeout) {
+        return publishTimeout.multipliedBy(3).plusSeconds(10);
     }
 
     private static String local(String setting, String value) {
@@ -98,14 +105,19 @@ final class SessionSettings {
     private boolean isPinned(PGConnection session, Connection connection) throws SQLException {
         Boolean known = pinned.get(session);
         if (known == null) {
-            try (PreparedStatement statement =
-                            connection.prepareStatement("SELECT pg_catalog.current_setting('" + PINNED + "', true)");
-                    ResultSet answer = statement.executeQuery()) {
-                known = answer.next() && "on".equals(answer.getString(1));
-            }
+            known = isPinned(connection);
             connection.rollback();
             pinned.put(session, known);
         }
         return known;
+    }
+
+    /** Whether the session has what {@link #startupOptions} say. */
+    static boolean isPinned(Connection connection) throws SQLException {
+        try (PreparedStatement statement =
+                        connection.prepareStatement("SELECT pg_catalog.current_setting('" + PINNED + "', true)");
+                ResultSet answer = statement.executeQuery()) {
+            return answer.next() && "on".equals(answer.getString(1));
+        }
     }
 }

@@ -32,6 +32,7 @@ final class Statements {
     final NamedSql putBack;
     final NamedSql heldTopics;
     final NamedSql oldestAge;
+    final NamedSql tellProblems;
 
     /**
      * Statements that go to the server together.
@@ -91,5 +92,6 @@ final class Statements {
         putBack = NamedSql.load(schema, "put-back");
         heldTopics = NamedSql.load(schema, "held-topics");
         oldestAge = NamedSql.load(schema, "oldest-age");
+        tellProblems = NamedSql.load(schema, "tell-problems");
     }
 }

@@ -74,6 +74,7 @@ public final class StatusReader {
                 .from(jobs.table)
                 .groupBy(jobs.lane, jobs.topic)
                 .fetch(Records.mapping(Waiting::new));
+        Map<String, List<Problem>> problems = problems(look, schema);
         return new Status(
                 schema.version(connection),
                 Waiting.jobs(waiting),
@@ -81,26 +82,52 @@ public final class StatusReader {
                 Waiting.byTopic(waiting),
                 aside(Long.MAX_VALUE),
                 pauses().stream().sorted().toList(),
-                lanes(look, takeoverAfter, waiting),
-                instances(look, takeoverAfter));
+                lanes(look, takeoverAfter, waiting, problems),
+                instances(look, takeoverAfter, problems));
     }
 
-    private List<Lane> lanes(DSLContext look, Duration takeoverAfter, List<Waiting> waiting) {
+    private static @Nullable Problem halted(List<Problem> problems, int lane) {
+        return problems.stream()
+                .filter(problem -> problem.place.equals("lane " + lane))
+                .findFirst()
+                .orElse(null);
+    }
+
+    /** What the enqueuers say of themselves, by their ids. */
+    static Map<String, List<Problem>> problems(DSLContext look, Schema schema) {
+        return NamedSql.load(schema, "problems")
+                .query(look, Map.of())
+                .fetchGroups(
+                        row -> row.get("enqueuer", String.class),
+                        row -> new Problem(
+                                row.get("place", String.class),
+                                row.get("reason", String.class),
+                                row.get("lasting_seconds", double.class)));
+    }
+
+    private List<Lane> lanes(
+            DSLContext look, Duration takeoverAfter, List<Waiting> waiting, Map<String, List<Problem>> problems) {
         Map<Integer, List<Waiting>> byLane = waiting.stream().collect(Collectors.groupingBy(Waiting::lane));
         Tables.Lanes lanes = tables.lanes;
         Tables.Enqueuers owners = tables.enqueuers;
-        return look.select(lanes.lane, owners.name, lanes.generation)
+        return look.select(lanes.lane, owners.name, owners.enqueuer, lanes.generation)
                 .from(lanes.table)
                 .leftJoin(owners.table)
                 .on(owners.enqueuer.eq(lanes.owner), owners.seenAt.ge(DatabaseClock.ago(takeoverAfter)))
                 .orderBy(lanes.lane)
-                .fetch(Records.mapping((lane, owner, generation) -> {
+                .fetch(Records.mapping((lane, owner, enqueuer, generation) -> {
                     List<Waiting> here = byLane.getOrDefault(lane, List.of());
-                    return new Lane(lane, owner, generation, Waiting.jobs(here), Waiting.oldestAgeSeconds(here));
+                    return new Lane(
+                            lane,
+                            owner,
+                            generation,
+                            Waiting.jobs(here),
+                            Waiting.oldestAgeSeconds(here),
+                            halted(problems.getOrDefault(String.valueOf(enqueuer), List.of()), lane));
                 }));
     }
 
-    private List<Instance> instances(DSLContext look, Duration takeoverAfter) {
+    private List<Instance> instances(DSLContext look, Duration takeoverAfter, Map<String, List<Problem>> problems) {
         Tables.Enqueuers enqueuers = tables.enqueuers;
         Tables.Lanes lanes = tables.lanes;
         return look.select(
@@ -113,7 +140,8 @@ public final class StatusReader {
                         DSL.field(DSL.selectCount().from(lanes.table).where(lanes.owner.eq(enqueuers.enqueuer))))
                 .from(enqueuers.table)
                 .orderBy(enqueuers.startedAt)
-                .fetch(Records.mapping(Instance::new));
+                .fetch(Records.mapping((id, name, delivery, started, seen, alive, owned) -> new Instance(
+                        id, name, delivery, started, seen, alive, owned, problems.getOrDefault(id, List.of()))));
     }
 
     /** Jobs of one topic that wait in one lane. */
@@ -254,13 +282,28 @@ public final class StatusReader {
      * A lane.
      *
      * @param owner the name of the live enqueuer that owns it, null if there is none
+     * @param halted why its owner moves no job of it until a person has looked; null unless it is halted
      */
-    public record Lane(int lane, @Nullable String owner, long generation, long backlog, double oldestAgeSeconds) {}
+    public record Lane(
+            int lane,
+            @Nullable String owner,
+            long generation,
+            long backlog,
+            double oldestAgeSeconds,
+            @Nullable Problem halted) {}
+
+    /**
+     * What does not work for an enqueuer, as it says itself with its heartbeat.
+     *
+     * @param place {@code kafka}, {@code postgresql}, {@code enqueuer}, or a halted lane such as {@code lane 3}
+     */
+    public record Problem(String place, String reason, double lastingSeconds) {}
 
     /**
      * An enqueuer; one that is not alive ended without leaving.
      *
      * @param lanes the number of lanes that it owns; 0 if it stands by
+     * @param problems those of its last heartbeat
      */
     public record Instance(
             String id,
@@ -269,5 +312,6 @@ public final class StatusReader {
             double startedSecondsAgo,
             double seenSecondsAgo,
             boolean alive,
-            int lanes) {}
+            int lanes,
+            List<Problem> problems) {}
 }

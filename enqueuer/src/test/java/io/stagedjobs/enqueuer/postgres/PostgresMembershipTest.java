@@ -1,8 +1,13 @@
 package io.stagedjobs.enqueuer.postgres;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.tuple;
 
+import io.stagedjobs.enqueuer.Membership;
 import io.stagedjobs.enqueuer.Outbox;
+import io.stagedjobs.schema.Schema;
+import java.time.Duration;
+import java.util.List;
 import java.util.UUID;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -37,6 +42,25 @@ class PostgresMembershipTest {
         Object before = registeredAt(me);
         membership.beat();
         assertThat(registeredAt(me)).isEqualTo(before);
+    }
+
+    @Test
+    void what_an_enqueuer_tells_of_itself_takes_the_place_of_what_it_told_before() {
+        PostgresMembership membership = outbox.lanes().membership();
+        String me = membership.beat().me().toString();
+        membership.tell(List.of(
+                new Membership.Problem("kafka", "no \"answer\"\0, {}", Duration.ofSeconds(90)),
+                new Membership.Problem("lane 3", "x".repeat(100_000), Duration.ZERO)));
+        List<StatusReader.Problem> told =
+                StatusReader.problems(outbox.dsl(), Schema.PUBLIC).get(me);
+        assertThat(told)
+                .extracting(
+                        StatusReader.Problem::place, problem -> problem.reason().substring(0, 13))
+                .containsExactly(tuple("kafka", "no \"answer\" ,"), tuple("lane 3", "x".repeat(13)));
+        assertThat(told.get(0).lastingSeconds()).isGreaterThanOrEqualTo(90);
+        assertThat(told.get(1).reason()).hasSizeLessThan(3_000);
+        membership.tell(List.of());
+        assertThat(StatusReader.problems(outbox.dsl(), Schema.PUBLIC)).isEmpty();
     }
 
     @Test

@@ -65,6 +65,9 @@ class StatementsTest {
             Map.entry("enqueuer", new UUID(1, 2).toString()),
             Map.entry("database", "01234567"),
             Map.entry("takeover_millis", "10000"),
+            Map.entry("places", "{kafka,\"lane 3\"}"),
+            Map.entry("millis", "{5000,1}"),
+            Map.entry("schema_name", "public"),
             Map.entry("sessions", "staged-jobs"));
 
     private static final Outbox OUTBOX = new Outbox("plans");
