@@ -20,6 +20,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.admin.AbortTransactionSpec;
 import org.apache.kafka.clients.admin.AlterConfigOp;
@@ -227,9 +228,22 @@ class ExactlyOnceTest {
         String name = "staged-jobs-progress-" + outbox.database.name();
         outbox.kafka.deleteTopic(name);
         outbox.kafka.createTopic(name, 8, Map.of("cleanup.policy", "compact", "max.message.bytes", "100"));
-        Eventually.until(
-                "the broker knows it",
-                () -> outbox.kafka.admin().listTopics().names().get().contains(name));
+        ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, name);
+        Eventually.until("the broker knows the new one, and no longer the one that was deleted", () -> {
+            try {
+                return outbox.kafka
+                        .admin()
+                        .describeConfigs(List.of(resource))
+                        .all()
+                        .get()
+                        .get(resource)
+                        .get("max.message.bytes")
+                        .value()
+                        .equals("100");
+            } catch (ExecutionException notThereYet) {
+                return false;
+            }
+        });
         assertThatThrownBy(() -> publisher.check(8))
                 .isInstanceOf(ExternalFailureException.class)
                 .hasMessageContainingAll(name, "at most 100 bytes", "max.message.bytes");

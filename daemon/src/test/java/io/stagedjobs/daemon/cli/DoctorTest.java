@@ -9,6 +9,7 @@ import io.stagedjobs.enqueuer.Health;
 import io.stagedjobs.enqueuer.assembly.DoctorAssembly;
 import io.stagedjobs.enqueuer.assembly.EnqueuerAssembly;
 import io.stagedjobs.enqueuer.diagnosis.Thresholds;
+import io.stagedjobs.enqueuer.kafka.KafkaProperties;
 import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.faultkit.TestOutbox;
 import io.stagedjobs.testkit.Eventually;
@@ -81,8 +82,10 @@ class DoctorTest {
     }
 
     private EnqueuerAssembly enqueuer() {
-        EnqueuerAssembly enqueuer =
-                new EnqueuerAssembly(Settings.read(Map.of(), environment), new Health(), new SimpleMeterRegistry());
+        EnqueuerAssembly enqueuer = new EnqueuerAssembly(
+                Settings.read(Map.of(), environment, KafkaProperties.PASSTHROUGH),
+                new Health(),
+                new SimpleMeterRegistry());
         enqueuer.start();
         return outbox.keep(enqueuer);
     }
@@ -109,7 +112,7 @@ class DoctorTest {
     }
 
     private String eagerDoctor() {
-        return DoctorAssembly.doctor(Settings.read(Map.of(), environment), EAGER)
+        return DoctorAssembly.doctor(Settings.read(Map.of(), environment, KafkaProperties.PASSTHROUGH), EAGER)
                 .examine()
                 .why();
     }

@@ -30,7 +30,7 @@ public final class DoctorAssembly {
                 new DatabaseDoctor(
                         EnqueuerAssembly.database(settings), EnqueuerAssembly.schema(settings), expected, thresholds),
                 new KafkaDoctor(
-                        new KafkaClientSettings(settings.kafka(), expected.publishTimeout()),
+                        new KafkaClientSettings(settings.passedThrough(), expected.publishTimeout()),
                         expected.delivery(),
                         expected.takeoverAfter()),
                 thresholds);
