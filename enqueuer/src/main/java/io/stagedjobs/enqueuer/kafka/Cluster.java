@@ -4,7 +4,6 @@ import io.stagedjobs.enqueuer.ExternalFailureException;
 import io.stagedjobs.enqueuer.Origin;
 import java.time.Duration;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
@@ -12,14 +11,10 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.DescribeTopicsOptions;
-import org.apache.kafka.clients.admin.DescribeTransactionsResult;
-import org.apache.kafka.clients.admin.FinalizedVersionRange;
-import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.clients.admin.TransactionDescription;
@@ -27,14 +22,8 @@ import org.apache.kafka.clients.admin.TransactionState;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.acl.AclOperation;
 import org.apache.kafka.common.config.ConfigResource;
-import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.common.errors.AuthenticationException;
-import org.apache.kafka.common.errors.TopicExistsException;
-import org.apache.kafka.common.errors.TransactionalIdAuthorizationException;
-import org.apache.kafka.common.errors.TransactionalIdNotFoundException;
-import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -46,16 +35,7 @@ final class Cluster implements AutoCloseable {
 
     private static final Logger log = LoggerFactory.getLogger(Cluster.class);
 
-    /** KIP-890: from this version on, a late request cannot continue a transaction of a fenced producer. */
-    private static final int TRANSACTION_VERSION_MIN = 2;
-
-    private static final Set<AclOperation> PROGRESS_RIGHTS = Set.of(AclOperation.READ, AclOperation.WRITE);
-
-    private static final Duration LOOK_AGAIN_AFTER = Duration.ofMillis(100);
-
     private static final Executor LATER = CompletableFuture.delayedExecutor(1, TimeUnit.SECONDS);
-
-    private static final String PROGRESS_SEGMENT_BYTES = String.valueOf(16 << 20);
 
     private final KafkaClientSettings settings;
     private final Duration timeout;
@@ -77,7 +57,7 @@ final class Cluster implements AutoCloseable {
         this.connectedAt = System.nanoTime();
     }
 
-    private synchronized Admin admin() {
+    synchronized Admin admin() {
         return admin;
     }
 
@@ -143,47 +123,6 @@ final class Cluster implements AutoCloseable {
         }
     }
 
-    /** @throws ExternalFailureException if the cluster's transactions are too old; the message says what to do */
-    void requireTransactions() {
-        FinalizedVersionRange version = ask(
-                        "describe its features", admin().describeFeatures().featureMetadata())
-                .finalizedFeatures()
-                .get("transaction.version");
-        int level = version == null ? 0 : version.maxVersionLevel();
-        if (level < TRANSACTION_VERSION_MIN) {
-            throw new ExternalFailureException(
-                    Origin.KAFKA,
-                    "cannot publish exactly once to this cluster: its transaction.version is " + level + ", at least "
-                            + TRANSACTION_VERSION_MIN
-                            + " is needed (Kafka 4.0 and later). Raise it with kafka-features.sh"
-                            + " upgrade --feature transaction.version=2, or run with"
-                            + " STAGED_JOBS_DELIVERY=at-least-once",
-                    null);
-        }
-    }
-
-    /** @throws ExternalFailureException if we may not use these transactional ids; the message says what to do */
-    void requireTransactionalIds(Set<String> ids) {
-        DescribeTransactionsResult described = admin().describeTransactions(ids);
-        for (String id : ids) {
-            try {
-                ask("describe transactional id " + id, described.description(id));
-            } catch (ExternalFailureException e) {
-                if (e.getCause() instanceof TransactionalIdAuthorizationException) {
-                    throw new ExternalFailureException(
-                            e.origin(),
-                            "may not use transactional id " + id
-                                    + ": grant WRITE and DESCRIBE on the transactional ids with the prefix"
-                                    + " staged-jobs-, or run with STAGED_JOBS_DELIVERY=at-least-once",
-                            e);
-                }
-                if (!(e.getCause() instanceof TransactionalIdNotFoundException)) { // not used yet
-                    throw e;
-                }
-            }
-        }
-    }
-
     /**
      * Whether the end of the last transaction under an id is decided, and missing in some partition, but not in this
      * one. This says nothing about the producer, which may begin another transaction once all partitions have the end:
@@ -222,87 +161,6 @@ final class Cluster implements AutoCloseable {
         return closed;
     }
 
-    /**
-     * Creates the compacted topic for the lanes' progress if it is missing, and checks its configuration.
-     *
-     * @return the size of the largest record that it takes
-     * @throws ExternalFailureException if it cannot be created, is unsuitable or may not be used; the message says what
-     *     to do
-     */
-    int requireProgressTopic(String topic, int lanes) {
-        Optional<TopicDescription> found = find(topic);
-        if (found.isEmpty()) {
-            create(topic, lanes);
-        }
-        TopicDescription there = found.orElseGet(() -> awaitVisible(topic));
-        Set<AclOperation> allowed = there.authorizedOperations();
-        if (allowed != null && !allowed.containsAll(PROGRESS_RIGHTS)) {
-            throw new ExternalFailureException(
-                    Origin.KAFKA,
-                    "may not use topic " + topic + " for progress: grant READ and WRITE on it, beside DESCRIBE and"
-                            + " DESCRIBE_CONFIGS",
-                    null);
-        }
-        Config config =
-                ask("describe topic " + topic, configurations(Set.of(topic)).get(topic));
-        String policy = config.get(TopicConfig.CLEANUP_POLICY_CONFIG).value();
-        if (there.partitions().size() != lanes || !policy.equals(TopicConfig.CLEANUP_POLICY_COMPACT)) {
-            throw new ExternalFailureException(
-                    Origin.KAFKA,
-                    "cannot use topic " + topic + " for progress: expected " + lanes
-                            + " partitions and cleanup.policy=compact," + " got "
-                            + there.partitions().size() + " and " + policy,
-                    null);
-        }
-        return Topics.recordBytesMax(config);
-    }
-
-    private Optional<TopicDescription> find(String topic) {
-        try {
-            return Optional.of(
-                    ask("describe topic " + topic, describe(Set.of(topic)).get(topic)));
-        } catch (ExternalFailureException e) {
-            if (e.getCause() instanceof UnknownTopicOrPartitionException) {
-                return Optional.empty();
-            }
-            throw e;
-        }
-    }
-
-    /** The controller knows a new topic first, the brokers a little later. */
-    private TopicDescription awaitVisible(String topic) {
-        long deadline = System.nanoTime() + timeout.toNanos();
-        while (System.nanoTime() - deadline < 0) {
-            Optional<TopicDescription> found = find(topic);
-            if (found.isPresent()) {
-                return found.get();
-            }
-            LockSupport.parkNanos(LOOK_AGAIN_AFTER.toNanos());
-        }
-        throw failure("describe topic " + topic, new TimeoutException());
-    }
-
-    /** Creates the topic, unless another process has just done so. */
-    private void create(String topic, int lanes) {
-        NewTopic wanted = new NewTopic(topic, Optional.of(lanes), Optional.empty())
-                .configs(Map.of(
-                        TopicConfig.CLEANUP_POLICY_CONFIG,
-                        TopicConfig.CLEANUP_POLICY_COMPACT,
-                        TopicConfig.SEGMENT_BYTES_CONFIG,
-                        PROGRESS_SEGMENT_BYTES)); // only closed segments are compacted
-        try {
-            ask("create topic " + topic, admin().createTopics(Set.of(wanted)).all());
-        } catch (ExternalFailureException e) {
-            if (!(e.getCause() instanceof TopicExistsException)) {
-                throw new ExternalFailureException(
-                        e.origin(),
-                        e.getMessage() + ". Create it by hand with " + lanes
-                                + " partitions and cleanup.policy=compact, or allow the enqueuer to",
-                        e);
-            }
-        }
-    }
-
     /** The offset behind the last record of a partition, committed or not. */
     long highWatermark(TopicPartition partition) {
         return ask(
@@ -312,7 +170,8 @@ final class Cluster implements AutoCloseable {
                 .offset();
     }
 
-    private <T> T ask(String what, @Nullable KafkaFuture<T> future) {
+    /** Waits for an answer for as long as a question outside any batch may take. */
+    <T> T ask(String what, @Nullable KafkaFuture<T> future) {
         return answer(what, future, System.nanoTime() + timeout.toNanos());
     }
 
@@ -348,6 +207,11 @@ final class Cluster implements AutoCloseable {
         }
     }
 
+    /** The longest wait for an answer outside any batch. */
+    Duration timeout() {
+        return timeout;
+    }
+
     /** Uses another connection from now on, if this one may be the cause of the missing answer. */
     void notAnswered(ExternalFailureException failure) {
         Throwable cause = failure.getCause();
@@ -356,7 +220,7 @@ final class Cluster implements AutoCloseable {
         }
     }
 
-    private static ExternalFailureException failure(String what, Throwable cause) {
+    static ExternalFailureException failure(String what, Throwable cause) {
         String words = KafkaErrors.isTimeout(cause) ? "no answer in time" : KafkaErrors.oneLine(cause);
         return new ExternalFailureException(Origin.KAFKA, "Kafka could not " + what + " (" + words + ")", cause);
     }

@@ -63,11 +63,12 @@ public final class ExactlyOncePublisher implements Publisher {
     @Override
     public void check(int lanes) {
         cluster.check();
-        cluster.requireTransactions();
-        cluster.requireTransactionalIds(IntStream.range(0, lanes)
+        ClusterRequirements required = new ClusterRequirements(cluster);
+        required.requireTransactions();
+        required.requireTransactionalIds(IntStream.range(0, lanes)
                 .mapToObj(lane -> transactionalId(lane, 0))
                 .collect(Collectors.toSet()));
-        progressTopic.takes(cluster.requireProgressTopic(progressTopicName, lanes));
+        progressTopic.takes(required.requireProgressTopic(progressTopicName, lanes));
     }
 
     private String transactionalId(int lane, int channel) {
