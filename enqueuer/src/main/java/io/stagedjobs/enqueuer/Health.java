@@ -125,7 +125,7 @@ public final class Health {
         return problems;
     }
 
-    /** What other processes cannot find out by themselves: {@link #problems} but for a database that does not answer. */
+    /** What other processes cannot see: {@link #problems}, except a database that does not answer. */
     synchronized List<Problem> lasting() {
         Map<String, Problem> lasting = ofLanes();
         ofProcess.forEach((origin, failure) -> {

@@ -85,8 +85,8 @@ final class LaneReader {
     }
 
     /**
-     * Claims the lane with its next jobs. The result is {@link ClaimResult.State#SUPERSEDED} also after a restart of the
-     * server.
+     * Claims the lane with its next jobs. The result is {@link ClaimResult.State#SUPERSEDED} also after a restart of
+     * the server.
      */
     ClaimResult claim(Blocked blocked, BatchLimits limits) {
         Ahead readAhead = ahead;

@@ -11,7 +11,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** Answers "why is nothing moving?": the first of the reasons that holds, what stops everything before what stops a part. */
+/** Answers "why is nothing moving?" by the first reason that holds; reasons that stop everything come first. */
 final class Why {
 
     static final String CHECK = "jobs";

@@ -21,8 +21,8 @@ import org.apache.kafka.common.errors.TransactionalIdNotFoundException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 
 /**
- * What the mode exactly-once needs of a cluster: checked once, at the start, so that a person reads about it before a lane
- * fails.
+ * What the mode exactly-once needs of a cluster. It is checked once, at the start, so that a person reads about it
+ * before a lane fails.
  */
 final class ClusterRequirements {
 

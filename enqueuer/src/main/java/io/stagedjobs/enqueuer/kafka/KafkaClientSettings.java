@@ -16,8 +16,8 @@ import org.apache.kafka.common.config.SslConfigs;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
- * The properties of the Kafka clients: ours, overridden by the operator's. {@link KafkaProperties} says which properties
- * the operator can set.
+ * The properties of the Kafka clients: ours, overridden by the operator's. {@link KafkaProperties} says which
+ * properties the operator can set.
  *
  * @param operator Kafka client properties by their own names
  * @param publishTimeout how long a batch may wait for Kafka in all: looking up topics, deliveries, the commit

@@ -39,7 +39,7 @@ final class TopicFindings {
         this.brokers = brokers;
     }
 
-    /** A finding for each topic in which something is amiss, and one for all others. All are asked for in one request. */
+    /** A finding for each topic with a problem, and one for all others. One request asks for all topics. */
     List<Finding> ofJobs(Set<String> topics, int payloadBytesMax) {
         if (topics.isEmpty()) {
             return List.of(new Finding(JOBS, Verdict.OK, "no job waits for a topic", ""));

@@ -32,7 +32,7 @@ final class SnapshotFindings {
         this.thresholds = thresholds;
     }
 
-    /** One for each holder that has been there for long, the oldest first. Wrong is what keeps many dead rows already. */
+    /** One for each old holder, the oldest first. A holder that already keeps many dead rows is wrong. */
     List<Finding> holders() {
         return look.check(SNAPSHOTS, dsl -> {
             boolean bloated = deadRows(dsl) >= thresholds.deadRows();

@@ -15,7 +15,7 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
-/** Which of several reasons comes first, and how findings are put together. The checks themselves run on real servers. */
+/** Which of several reasons comes first, and how findings are put together. The checks run on real servers. */
 class DoctorTest {
 
     private static final Enqueuer WELL = new Enqueuer("1", "well", true, 1, List.of());
