@@ -116,8 +116,15 @@ public record Setting<T>(
             number("admin.port", "its port; 0 takes any free one", 0, 65_535, "8089");
     public static final Setting<String> ADMIN_TOKEN = text(
             "admin.token",
-            "bearer token that /metrics and /api ask for; needed to bind anything but loopback",
+            "the operator's bearer token: /metrics and /api ask for it; one of the two is needed to bind anything but"
+                    + " loopback",
             "at least 16 characters",
+            null,
+            true);
+    public static final Setting<String> ADMIN_TOKEN_READONLY = text(
+            "admin.token.readonly",
+            "another bearer token, which may read /metrics and /api but change nothing",
+            "at least 16 characters, another one than admin.token",
             null,
             true);
 
@@ -141,7 +148,8 @@ public record Setting<T>(
             NAME,
             ADMIN_HOST,
             ADMIN_PORT,
-            ADMIN_TOKEN);
+            ADMIN_TOKEN,
+            ADMIN_TOKEN_READONLY);
 
     /** Any other Kafka client property is set under its own name behind this. */
     public static final String KAFKA_PREFIX = "kafka.";
