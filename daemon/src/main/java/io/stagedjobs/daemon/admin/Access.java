@@ -104,4 +104,11 @@ final class Access {
         }
         return caller;
     }
+
+    /** What is in a job is not for everybody on this machine, even where everybody may steer. */
+    void requireOperatorsToken(Context context) {
+        if (!requireReader(context).equals(Caller.OPERATOR)) {
+            throw refusal(403, "payloads are shown to the operator's token only (setting admin.token)");
+        }
+    }
 }

@@ -143,7 +143,7 @@ public final class AdminServer implements AutoCloseable {
     }
 
     private void requireBudget(Context context) {
-        boolean change = context.method() == HandlerType.POST;
+        boolean change = context.method().equals(HandlerType.POST);
         int seconds = (change ? budgets.changes : budgets.reads).take(context.ip());
         if (seconds > 0) {
             context.header("Retry-After", String.valueOf(seconds));
@@ -152,7 +152,7 @@ public final class AdminServer implements AutoCloseable {
     }
 
     private void refused(HttpResponseException e, Context context) {
-        if (context.method() == HandlerType.POST) {
+        if (context.method().equals(HandlerType.POST)) {
             Audit.refused(context.path(), context.ip(), e.getStatus());
         }
         Answers.error(context, e.getStatus(), words(context, e));

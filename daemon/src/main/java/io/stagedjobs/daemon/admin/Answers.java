@@ -104,6 +104,11 @@ final class Answers {
     static final class OfJetty extends ErrorHandler {
 
         @Override
+        public boolean errorPageForMethod(String method) {
+            return true;
+        }
+
+        @Override
         protected void generateResponse(
                 Request request,
                 Response response,

@@ -78,7 +78,8 @@ final class Body {
     }
 
     private static void requireJson(Context context) {
-        String type = String.valueOf(context.contentType()).replaceFirst(";.*", "").trim();
+        String type =
+                String.valueOf(context.contentType()).replaceFirst(";.*", "").trim();
         if (!type.toLowerCase(Locale.ROOT).equals(JSON_TYPE)) {
             throw refusal(415, "send the body as Content-Type: " + JSON_TYPE);
         }
@@ -155,7 +156,10 @@ final class Body {
     private static List<Long> ids(JsonNode given) {
         List<Long> ids = new ArrayList<>();
         given.forEach(id -> ids.add(id.isIntegralNumber() && id.canConvertToLong() ? id.longValue() : -1));
-        if (!given.isArray() || ids.isEmpty() || ids.size() > IDS_MAX || ids.stream().anyMatch(id -> id < 0)) {
+        if (!given.isArray()
+                || ids.isEmpty()
+                || ids.size() > IDS_MAX
+                || ids.stream().anyMatch(id -> id < 0)) {
             throw refusal(400, "ids is wrong: expected 1 to " + IDS_MAX + " whole numbers, as /api/v1/jobs shows them");
         }
         return ids;

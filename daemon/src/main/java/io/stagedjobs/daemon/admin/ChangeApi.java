@@ -66,8 +66,8 @@ final class ChangeApi implements AutoCloseable {
         Map<String, Handler> routes = new LinkedHashMap<>();
         routes.put("/api/v1/jobs/requeue", context -> move(context, outbox::requeue, Change::requeued, false));
         routes.put("/api/v1/jobs/discard", context -> move(context, outbox::discard, Change::discarded, true));
-        routes.put("/api/v1/pause", context -> pausing(context, outbox::pause, "paused"));
-        routes.put("/api/v1/resume", context -> pausing(context, outbox::resume, "resumed"));
+        routes.put("/api/v1/pause", context -> pausing(context, outbox::pause));
+        routes.put("/api/v1/resume", context -> pausing(context, outbox::resume));
         return routes;
     }
 
@@ -105,7 +105,7 @@ final class ChangeApi implements AutoCloseable {
         }
     }
 
-    private void pausing(Context context, Pausing pausing, String verb) {
+    private void pausing(Context context, Pausing pausing) {
         Caller caller = access.requireOperator(context);
         Parameters.of(context, Set.of());
         Body body = bodies.read(context, OF_PAUSES);

@@ -33,7 +33,8 @@ final class Parameters {
         try {
             given = context.queryParamMap();
         } catch (RuntimeException unreadable) {
-            throw refusal(400, "the query cannot be read; write parameters as name=value, with %XX for what is special");
+            throw refusal(
+                    400, "the query cannot be read; write parameters as name=value, with %XX for what is special");
         }
         given.forEach((name, values) -> {
             if (!accepted.contains(name)) {
@@ -108,8 +109,7 @@ final class Parameters {
 
     static String checkedTopic(String topic) {
         if (!TOPIC.matcher(topic).matches()) {
-            throw refusal(
-                    400, "topic is wrong: expected letters, digits, dots, underscores and hyphens, 249 at most");
+            throw refusal(400, "topic is wrong: expected letters, digits, dots, underscores and hyphens, 249 at most");
         }
         return topic;
     }
@@ -118,6 +118,7 @@ final class Parameters {
     private static boolean isText(String text, int max) {
         return text.length() <= max
                 && text.codePoints()
-                        .noneMatch(point -> point == 0 || (point >= Character.MIN_SURROGATE && point <= Character.MAX_SURROGATE));
+                        .noneMatch(point ->
+                                point == 0 || (point >= Character.MIN_SURROGATE && point <= Character.MAX_SURROGATE));
     }
 }

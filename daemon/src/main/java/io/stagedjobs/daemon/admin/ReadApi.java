@@ -82,9 +82,7 @@ final class ReadApi implements AutoCloseable {
         });
         routes.put("/api/v1/series", context -> {
             Parameters.of(context, Set.of());
-            Answers.json(
-                    context,
-                    Map.of("everySeconds", Series.EVERY.toSeconds(), "points", series.points()));
+            Answers.json(context, Map.of("everySeconds", Series.EVERY.toSeconds(), "points", series.points()));
         });
         routes.put("/api/v1/jobs", this::jobs);
         routes.put("/api/v1/jobs/{id}", this::job);
@@ -99,8 +97,7 @@ final class ReadApi implements AutoCloseable {
     }
 
     private void jobs(Context context) {
-        Parameters given = Parameters.of(
-                context, Set.of("state", "topic", "key", "reason", "name", "after", "limit"));
+        Parameters given = Parameters.of(context, Set.of("state", "topic", "key", "reason", "name", "after", "limit"));
         Selection selection = Parameters.checked(
                 new Selection(
                         List.of(),
@@ -126,15 +123,15 @@ final class ReadApi implements AutoCloseable {
         boolean withPayload = Parameters.of(context, Set.of("payload")).flag("payload");
         long id = Parameters.id(context);
         if (withPayload) {
-            access.requireOperator(context);
+            access.requireOperatorsToken(context);
         }
         Answers.later(context, CompletableFuture.supplyAsync(() -> job(id, withPayload), questions));
     }
 
     private Object job(long id, boolean withPayload) {
         Outbox.Job job = outbox.job(id)
-                .orElseThrow(() ->
-                        refusal(404, "no job with this id is moved aside; /api/v1/jobs shows those that are"));
+                .orElseThrow(
+                        () -> refusal(404, "no job with this id is moved aside; /api/v1/jobs shows those that are"));
         if (!withPayload) {
             return job.shown();
         }

@@ -159,8 +159,7 @@ final class Series implements AutoCloseable {
             return Rates.UNKNOWN;
         }
         long left = after.deleted() - before.deleted() - (after.movedAside() - before.movedAside());
-        return new Rates(
-                (after.lastId() - before.lastId()) / seconds, Math.max(0, left) / seconds, seconds);
+        return new Rates((after.lastId() - before.lastId()) / seconds, Math.max(0, left) / seconds, seconds);
     }
 
     /** Of what was counted since; null if that is nothing. Counts are those up to each bucket. */

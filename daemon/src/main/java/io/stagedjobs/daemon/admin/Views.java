@@ -118,7 +118,11 @@ final class Views {
                             jobs(moved, "held"),
                             jobs(moved, "parked"),
                             state.asideExact(),
-                            moved.stream().map(Aside::reason).distinct().sorted().toList(),
+                            moved.stream()
+                                    .map(Aside::reason)
+                                    .distinct()
+                                    .sorted()
+                                    .toList(),
                             everything || state.paused().contains(name));
                 })
                 .sorted(Comparator.comparingLong((Topic topic) -> topic.backlog + topic.held + topic.parked)

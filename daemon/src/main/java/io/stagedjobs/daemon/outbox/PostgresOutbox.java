@@ -52,8 +52,8 @@ public final class PostgresOutbox implements Outbox {
                         .map(topic -> new Waiting(topic.topic(), topic.backlog(), topic.exact()))
                         .toList(),
                 now.aside().stream()
-                        .map(group -> new Aside(
-                                group.topic(), group.state(), group.reason(), group.error(), group.jobs()))
+                        .map(group ->
+                                new Aside(group.topic(), group.state(), group.reason(), group.error(), group.jobs()))
                         .toList(),
                 now.asideExact(),
                 now.paused(),
@@ -63,8 +63,7 @@ public final class PostgresOutbox implements Outbox {
 
     @Override
     public Counters counters() {
-        StatusReader.Counters now =
-                reading((connection, in) -> new StatusReader(connection, in).counters(patience));
+        StatusReader.Counters now = reading((connection, in) -> new StatusReader(connection, in).counters(patience));
         return new Counters(now.at(), now.lastId(), now.deleted(), now.movedAside());
     }
 
@@ -125,8 +124,7 @@ public final class PostgresOutbox implements Outbox {
     }
 
     private static ParkedJobs.Selection of(Selection jobs) {
-        return new ParkedJobs.Selection(
-                jobs.ids(), jobs.state(), jobs.topic(), jobs.key(), jobs.reason(), jobs.name());
+        return new ParkedJobs.Selection(jobs.ids(), jobs.state(), jobs.topic(), jobs.key(), jobs.reason(), jobs.name());
     }
 
     private static Change of(ParkedJobs.Change change) {

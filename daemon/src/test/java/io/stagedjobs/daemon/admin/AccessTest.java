@@ -44,7 +44,8 @@ class AccessTest {
     void both_tokens_read_and_the_operators_alone_changes_and_shows_payloads() throws Exception {
         scene = new ApiScene(ApiScene.BOTH);
         scene.moveAside("parked", "t", "too large", 7, 1);
-        for (String path : List.of("/metrics", "/api/v1/status", "/api/v1/jobs", "/api/v1/openapi.yaml", "/api/v1/doctor")) {
+        for (String path :
+                List.of("/metrics", "/api/v1/status", "/api/v1/jobs", "/api/v1/openapi.yaml", "/api/v1/doctor")) {
             assertThat(status("GET", path, "")).as(path).isEqualTo(401);
             assertThat(status("GET", path, "wrong-wrong-wrong-wrong")).as(path).isEqualTo(401);
             assertThat(status("GET", path, ApiScene.READER)).as(path).isEqualTo(200);
@@ -56,8 +57,10 @@ class AccessTest {
             assertThat(status("POST", path, ApiScene.OPERATOR)).isEqualTo(200);
         }
         assertThat(status("GET", "/api/v1/jobs/7", ApiScene.READER)).isEqualTo(200);
-        assertThat(status("GET", "/api/v1/jobs/7?payload=true", ApiScene.READER)).isEqualTo(403);
-        assertThat(status("GET", "/api/v1/jobs/7?payload=true", ApiScene.OPERATOR)).isEqualTo(200);
+        assertThat(status("GET", "/api/v1/jobs/7?payload=true", ApiScene.READER))
+                .isEqualTo(403);
+        assertThat(status("GET", "/api/v1/jobs/7?payload=true", ApiScene.OPERATOR))
+                .isEqualTo(200);
         assertThat(status("GET", "/api/nothing", "")).isEqualTo(401);
         assertThat(status("GET", "/health/ready", "")).isEqualTo(503);
         assertThat(status("GET", "/health/live", "")).isEqualTo(200);
@@ -86,24 +89,45 @@ class AccessTest {
             String own = "127.0.0.1:" + scene.server.port();
             String before = scene.fingerprint();
             for (String origin : List.of(
-                    "http://evil.example", "https://" + own + ".evil.example", "http://127.0.0.1", "http://localhost:1", "null", "",
-                    "http://" + own + "/", own)) {
-                assertThat(status("POST", "/api/v1/pause", token, "Origin", origin)).as(origin).isEqualTo(403);
-                assertThat(status("GET", "/api/v1/status", token, "Origin", origin)).as(origin).isEqualTo(403);
+                    "http://evil.example",
+                    "https://" + own + ".evil.example",
+                    "http://127.0.0.1",
+                    "http://localhost:1",
+                    "null",
+                    "",
+                    "http://" + own + "/",
+                    own)) {
+                assertThat(status("POST", "/api/v1/pause", token, "Origin", origin))
+                        .as(origin)
+                        .isEqualTo(403);
+                assertThat(status("GET", "/api/v1/status", token, "Origin", origin))
+                        .as(origin)
+                        .isEqualTo(403);
             }
             for (String site : List.of("cross-site", "same-site", "elsewhere")) {
-                assertThat(status("POST", "/api/v1/pause", token, "Sec-Fetch-Site", site)).as(site).isEqualTo(403);
+                assertThat(status("POST", "/api/v1/pause", token, "Sec-Fetch-Site", site))
+                        .as(site)
+                        .isEqualTo(403);
             }
             for (String type : List.of("text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "")) {
-                assertThat(scene.send("POST", "/api/v1/pause", PAUSE, "Authorization", "Bearer " + token, "Content-Type", type)
+                assertThat(scene.send(
+                                        "POST",
+                                        "/api/v1/pause",
+                                        PAUSE,
+                                        "Authorization",
+                                        "Bearer " + token,
+                                        "Content-Type",
+                                        type)
                                 .statusCode())
                         .as(type)
                         .isEqualTo(415);
             }
             assertThat(scene.fingerprint()).isEqualTo(before);
-            assertThat(status("POST", "/api/v1/pause", token, "Origin", "http://" + own, "Sec-Fetch-Site", "same-origin"))
+            assertThat(status(
+                            "POST", "/api/v1/pause", token, "Origin", "http://" + own, "Sec-Fetch-Site", "same-origin"))
                     .isEqualTo(200);
-            assertThat(status("POST", "/api/v1/resume", token, "Origin", "HTTPS://" + own)).isEqualTo(200);
+            assertThat(status("POST", "/api/v1/resume", token, "Origin", "HTTPS://" + own))
+                    .isEqualTo(200);
             if (tokens.equals(Tokens.NONE)) {
                 scene.close();
             }
@@ -114,8 +138,9 @@ class AccessTest {
     void a_change_under_another_name_of_this_machine_is_refused() throws Exception {
         scene = new ApiScene(Tokens.NONE);
         for (String host : List.of("evil.example", "localhost.evil.example", "10.0.0.1:80", "")) {
-            assertThat(scene.raw("POST /api/v1/pause HTTP/1.1\r\nHost: " + host + "\r\nContent-Type: application/json\r\n"
-                            + "Content-Length: 13\r\nConnection: close\r\n\r\n" + PAUSE))
+            assertThat(scene.raw(
+                            "POST /api/v1/pause HTTP/1.1\r\nHost: " + host + "\r\nContent-Type: application/json\r\n"
+                                    + "Content-Length: 13\r\nConnection: close\r\n\r\n" + PAUSE))
                     .as(host)
                     .startsWith("HTTP/1.1 4")
                     .contains("{\"error\":");
@@ -123,7 +148,10 @@ class AccessTest {
         assertThat(scene.raw("POST /api/v1/pause HTTP/1.0\r\nContent-Type: application/json\r\n"
                         + "Content-Length: 13\r\n\r\n" + PAUSE))
                 .startsWith("HTTP/1.1 4");
-        assertThat(scene.outbox.dsl().fetchSingle("SELECT count(*) FROM staged_job_pauses").get(0, int.class))
+        assertThat(scene.outbox
+                        .dsl()
+                        .fetchSingle("SELECT count(*) FROM staged_job_pauses")
+                        .get(0, int.class))
                 .isZero();
     }
 
@@ -132,8 +160,14 @@ class AccessTest {
         scene = new ApiScene(ApiScene.BOTH);
         String close = " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
         for (String request : List.of(
-                "GET /health/live" + close, "GET /metrics" + close, "GET /nothing" + close, "DELETE /api/v1/status" + close,
-                "GET /api/v1/status" + close, "GET /%zz" + close, "GET /a%2fb;c" + close, "no request\r\n\r\n",
+                "GET /health/live" + close,
+                "GET /metrics" + close,
+                "GET /nothing" + close,
+                "DELETE /api/v1/status" + close,
+                "GET /api/v1/status" + close,
+                "GET /%zz" + close,
+                "GET /a%2fb;c" + close,
+                "no request\r\n\r\n",
                 "GET /health/live HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")) {
             assertThat(scene.raw(request))
                     .as(request)

@@ -35,7 +35,7 @@ class AdminApiTest {
 
     private JsonNode read(String path, String query) throws Exception {
         String asked = path.replace("{id}", "7") + query;
-        HttpResponse<String> answer = scene.get(asked);
+        HttpResponse<String> answer = scene.get(asked, "Authorization", "Bearer " + ApiScene.OPERATOR);
         document.check("GET", path, answer);
         assertThat(answer.statusCode()).as(asked + ": " + answer.body()).isEqualTo(200);
         return path.endsWith(".yaml") ? ApiScene.JSON.createObjectNode() : scene.json(answer);
@@ -60,11 +60,15 @@ class AdminApiTest {
         scene.moveAside("parked", "orders", "too large", 1, 9);
         scene.moveAside("held", "missing", "topic missing", 10, 5);
         scene.outbox.dsl().execute("INSERT INTO staged_job_pauses (topic) VALUES ('mails')");
-        scene.outbox.dsl().execute("INSERT INTO staged_job_enqueuers (enqueuer, name, delivery, seen_at)"
-                + " VALUES (gen_random_uuid(), 'one', 'exactly-once', clock_timestamp()),"
-                + " (gen_random_uuid(), 'gone', 'exactly-once', clock_timestamp() - interval '1 hour')");
-        scene.outbox.dsl().execute("UPDATE staged_job_lanes SET owner ="
-                + " (SELECT enqueuer FROM staged_job_enqueuers WHERE name = 'one')");
+        scene.outbox
+                .dsl()
+                .execute("INSERT INTO staged_job_enqueuers (enqueuer, name, delivery, seen_at)"
+                        + " VALUES (gen_random_uuid(), 'one', 'exactly-once', clock_timestamp()),"
+                        + " (gen_random_uuid(), 'gone', 'exactly-once', clock_timestamp() - interval '1 hour')");
+        scene.outbox
+                .dsl()
+                .execute("UPDATE staged_job_lanes SET owner ="
+                        + " (SELECT enqueuer FROM staged_job_enqueuers WHERE name = 'one')");
     }
 
     @Test
@@ -98,9 +102,9 @@ class AdminApiTest {
         assertThat(status.get("exact").asBoolean()).isTrue();
         assertThat(status.get("asideJobs").asLong()).isEqualTo(14);
         assertThat(status.get("paused").toString()).isEqualTo("[\"mails\"]");
-        assertThat(status.get("lanes")).hasSize(8).allSatisfy(lane -> assertThat(
-                        lane.get("owner").asText())
-                .isEqualTo("one"));
+        assertThat(status.get("lanes"))
+                .hasSize(8)
+                .allSatisfy(lane -> assertThat(lane.get("owner").asText()).isEqualTo("one"));
         JsonNode topics = read("/api/v1/topics").get("topics");
         assertThat(topics.findValuesAsText("topic")).containsExactly("orders", "missing", "mails");
         assertThat(topics.get(0).toString()).contains("\"backlog\":2", "\"parked\":9", "[\"too large\"]");
@@ -115,6 +119,10 @@ class AdminApiTest {
 
     @Test
     void a_payload_is_shown_only_where_it_is_asked_for_as_text_if_it_is_text() throws Exception {
+        fill();
+        assertThat(scene.get("/api/v1/jobs/7?payload=true").statusCode()).isEqualTo(403);
+        scene.close();
+        scene = new ApiScene(ApiScene.BOTH);
         fill();
         assertThat(read("/api/v1/jobs/{id}").has("payload")).isFalse();
         assertThat(read("/api/v1/jobs").toString()).doesNotContain("eyJuIjo3fQ", "\\\"n\\\":7");
@@ -154,7 +162,10 @@ class AdminApiTest {
         fill();
         String before = scene.fingerprint();
         for (String selection : List.of(
-                "\"all\":true", "\"ids\":[1,2,10]", "\"filter\":{\"topic\":\"orders\"}", "\"filter\":{\"state\":\"held\"}")) {
+                "\"all\":true",
+                "\"ids\":[1,2,10]",
+                "\"filter\":{\"topic\":\"orders\"}",
+                "\"filter\":{\"state\":\"held\"}")) {
             change("/api/v1/jobs/requeue", "{" + selection + ",\"dryRun\":true}", 200);
             change("/api/v1/jobs/discard", "{" + selection + ",\"dryRun\":true}", 200);
         }
@@ -210,7 +221,9 @@ class AdminApiTest {
     void a_pause_can_be_ended_and_says_whether_it_was_news() throws Exception {
         assertThat(change("/api/v1/pause", "{\"topic\":\"t\"}", 200).toString())
                 .isEqualTo("{\"dryRun\":false,\"topic\":\"t\",\"changed\":true}");
-        assertThat(change("/api/v1/pause", "{\"topic\":\"t\"}", 200).get("changed").asBoolean())
+        assertThat(change("/api/v1/pause", "{\"topic\":\"t\"}", 200)
+                        .get("changed")
+                        .asBoolean())
                 .isFalse();
         assertThat(change("/api/v1/pause", "{\"everything\":true}", 200)
                         .get("topic")
@@ -257,8 +270,18 @@ class AdminApiTest {
                     .isFalse();
         }
         for (String query : List.of(
-                "?limit=0", "?limit=501", "?limit=x", "?after=-1", "?state=x", "?key=k", "?more=1", "?limit=1&limit=2",
-                "?topic=%00", "?reason=x", "?topic=t&key=%00", "?name=%ED%A0%80%00")) {
+                "?limit=0",
+                "?limit=501",
+                "?limit=x",
+                "?after=-1",
+                "?state=x",
+                "?key=k",
+                "?more=1",
+                "?limit=1&limit=2",
+                "?topic=%00",
+                "?reason=x",
+                "?topic=t&key=%00",
+                "?name=%ED%A0%80%00")) {
             HttpResponse<String> answer = scene.get("/api/v1/jobs" + query);
             document.check("GET", "/api/v1/jobs", answer);
             assertThat(answer.statusCode()).as(query).isEqualTo(400);
@@ -286,18 +309,16 @@ class AdminApiTest {
         assertThat(status.get("backlog").asLong()).isBetween(100_000L, 200_000L);
         assertThat(status.get("asideExact").asBoolean()).isFalse();
         assertThat(status.get("asideJobs").asLong()).isBetween(100_000L, 160_000L);
-        assertThat(status.get("lanes")).allSatisfy(lane -> assertThat(
-                        lane.get("backlog").asLong())
-                .isBetween(10_000L, 30_000L));
+        assertThat(status.get("lanes"))
+                .allSatisfy(lane -> assertThat(lane.get("backlog").asLong()).isBetween(10_000L, 30_000L));
         assertThat(read("/api/v1/topics").get("exact").asBoolean()).isFalse();
     }
 
     @Test
     void the_series_tells_rates_and_latencies_since_the_point_before() throws Exception {
         Gauge.builder("staged.jobs.backlog", () -> 12).register(scene.registry);
-        Timer latency = Timer.builder("staged.jobs.lag")
-                .publishPercentileHistogram()
-                .register(scene.registry);
+        Timer latency =
+                Timer.builder("staged.jobs.lag").publishPercentileHistogram().register(scene.registry);
         scene.server.series().sample();
         scene.outbox.stage("orders", "a", "order.placed");
         for (int i = 0; i < 100; i++) {
@@ -318,8 +339,9 @@ class AdminApiTest {
     @Test
     void each_action_leaves_a_line_without_key_and_payload() throws Exception {
         fill();
-        scene.post("/api/v1/jobs/discard", "{\"filter\":{\"topic\":\"orders\",\"key\":\"k3\",\"name\":\"\u2028\\n\"},"
-                + "\"dryRun\":true}");
+        scene.post(
+                "/api/v1/jobs/discard",
+                "{\"filter\":{\"topic\":\"orders\",\"key\":\"k3\",\"name\":\"\u2028\\n\"}," + "\"dryRun\":true}");
         scene.post("/api/v1/jobs/discard", "{\"ids\":[1,2],\"expected\":2}");
         scene.post("/api/v1/jobs/discard", "{\"ids\":[3],\"expected\":2}");
         scene.post("/api/v1/pause", "{\"everything\":true}");

@@ -91,7 +91,15 @@ class AdminHttpTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"Bearer wrong", "right-right-right", "Basic right-right-right", "Bearer Right-right-right", "Bearer", "Bearer right-right-right right"})
+    @ValueSource(
+            strings = {
+                "Bearer wrong",
+                "right-right-right",
+                "Basic right-right-right",
+                "Bearer Right-right-right",
+                "Bearer",
+                "Bearer right-right-right right"
+            })
     void another_token_is_none(String authorization) throws Exception {
         start(Optional.of("right-right-right"));
         assertThat(answer("GET", "/api/v1/series", "Host: localhost", "Authorization: " + authorization))
@@ -107,7 +115,9 @@ class AdminHttpTest {
                 .contains("application/json", "{\"error\":\"nothing is at this path; see /health/live");
         assertThat(answer("POST", "/api/v1/series", "Host: localhost", "Content-Length: 0"))
                 .startsWith("HTTP/1.1 405")
-                .contains("application/json", "{\"error\":\"POST is nothing that can be done here; see /api/v1/openapi.yaml\"}");
+                .contains(
+                        "application/json",
+                        "{\"error\":\"POST is nothing that can be done here; see /api/v1/openapi.yaml\"}");
     }
 
     @Test

@@ -97,11 +97,7 @@ final class ApiScene implements AutoCloseable {
                                 + " staged_at, state, reason, error) SELECT n % 8, n, gen_random_uuid(), ?, 'k' || n,"
                                 + " 'order.placed', convert_to('{\"n\":' || n || '}', 'UTF8'), '{\"h\":\"v\"}',"
                                 + " clock_timestamp(), ?, ?, 'the broker said no' FROM generate_series(?, ?) AS n",
-                        topic,
-                        state,
-                        reason,
-                        first,
-                        first + jobs - 1);
+                        topic, state, reason, first, first + jobs - 1);
     }
 
     HttpResponse<String> send(String verb, String path, @Nullable String body, String... headers) throws Exception {

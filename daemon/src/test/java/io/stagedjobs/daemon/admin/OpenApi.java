@@ -25,9 +25,8 @@ final class OpenApi {
     private final JsonNode document;
     private final SchemaRegistry registry = SchemaRegistry.withDefaultDialect(
             SpecificationVersion.DRAFT_2020_12,
-            builder -> builder.schemaRegistryConfig(SchemaRegistryConfig.builder()
-                    .formatAssertionsEnabled(true)
-                    .build()));
+            builder -> builder.schemaRegistryConfig(
+                    SchemaRegistryConfig.builder().formatAssertionsEnabled(true).build()));
 
     OpenApi() throws IOException {
         try (InputStream in = AdminServer.class.getResourceAsStream("openapi.yaml")) {
@@ -51,7 +50,9 @@ final class OpenApi {
 
     private JsonNode operation(String verb, String path) {
         JsonNode operation = document.get("paths").path(path).path(verb.toLowerCase(java.util.Locale.ROOT));
-        assertThat(operation.isMissingNode()).as("%s %s is documented", verb, path).isFalse();
+        assertThat(operation.isMissingNode())
+                .as("%s %s is documented", verb, path)
+                .isFalse();
         return operation;
     }
 
@@ -63,7 +64,9 @@ final class OpenApi {
         Map<String, String> examples = new LinkedHashMap<>();
         body.get("examples").properties().forEach(example -> {
             JsonNode value = example.getValue().get("value");
-            assertThat(wrong(body.get("schema"), value.toString())).as(example.getKey()).isEmpty();
+            assertThat(wrong(body.get("schema"), value.toString()))
+                    .as(example.getKey())
+                    .isEmpty();
             examples.put(example.getKey(), value.toString());
         });
         return examples;

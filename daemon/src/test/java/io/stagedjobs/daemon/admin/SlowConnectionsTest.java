@@ -76,8 +76,10 @@ class SlowConnectionsTest {
                 "POST /api/v1/pause HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                         + "Content-Length: 60000\r\n\r\n{");
         assertHealthAnswers();
-        assertThat(scene.post("/api/v1/pause", "{\"topic\":\"t\"}").statusCode()).isIn(200, 429);
+        assertThat(scene.post("/api/v1/pause", "{\"topic\":\"t\"}").statusCode())
+                .isIn(200, 429);
         Eventually.until("all are closed, though they send on", this::allAreClosed);
-        assertThat(scene.post("/api/v1/pause", "{\"topic\":\"t\"}").statusCode()).isEqualTo(200);
+        assertThat(scene.post("/api/v1/pause", "{\"topic\":\"t\"}").statusCode())
+                .isEqualTo(200);
     }
 }

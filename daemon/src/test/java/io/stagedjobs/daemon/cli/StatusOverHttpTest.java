@@ -83,7 +83,9 @@ class StatusOverHttpTest {
             lock.execute("LOCK TABLE staged_jobs");
             CompletableFuture<HttpResponse<String>> first = ask("/api/v1/status");
             awaitReadingThatWaits();
-            answers = IntStream.range(0, MANY).mapToObj(i -> ask("/api/v1/status")).toList();
+            answers = IntStream.range(0, MANY)
+                    .mapToObj(i -> ask("/api/v1/status"))
+                    .toList();
             assertThat(ask("/health/live").get().statusCode()).isEqualTo(200);
             assertThat(sessions("query LIKE '%staged_job_lanes%'")).isEqualTo(1);
             assertThat(first).isNotDone();

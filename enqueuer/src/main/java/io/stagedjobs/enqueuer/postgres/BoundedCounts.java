@@ -63,10 +63,7 @@ final class BoundedCounts {
         /** The same jobs, seen twice: neither look sees too many, but by chance. */
         Group<K> or(Group<K> other) {
             return new Group<>(
-                    lane,
-                    kind,
-                    Math.max(jobs, other.jobs),
-                    Math.max(oldestAgeSeconds, other.oldestAgeSeconds));
+                    lane, kind, Math.max(jobs, other.jobs), Math.max(oldestAgeSeconds, other.oldestAgeSeconds));
         }
 
         Group<K> times(double factor) {
@@ -108,9 +105,7 @@ final class BoundedCounts {
 
         /** Most jobs first. */
         List<Topic> byTopic() {
-            return counted
-                    .groups
-                    .stream()
+            return counted.groups.stream()
                     .collect(Collectors.groupingBy(Group::kind, TreeMap::new, Collectors.summingLong(Group::jobs)))
                     .entrySet()
                     .stream()

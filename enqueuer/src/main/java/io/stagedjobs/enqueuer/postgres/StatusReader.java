@@ -100,12 +100,11 @@ public final class StatusReader {
     }
 
     private Status status(
-            DSLContext look,
-            Duration takeoverAfter,
-            BoundedCounts.Waiting waiting,
-            BoundedCounts.MovedAside aside) {
+            DSLContext look, Duration takeoverAfter, BoundedCounts.Waiting waiting, BoundedCounts.MovedAside aside) {
         return new Status(
-                look.select(DatabaseClock.written(DatabaseClock.now())).fetchSingle().value1(),
+                look.select(DatabaseClock.written(DatabaseClock.now()))
+                        .fetchSingle()
+                        .value1(),
                 schema.version(connection),
                 waiting.jobs(),
                 waiting.exact(),
@@ -300,12 +299,7 @@ public final class StatusReader {
      * @param owner name of the live enqueuer that owns it, null if none does
      */
     public record Lane(
-            int lane,
-            @Nullable String owner,
-            long generation,
-            long backlog,
-            boolean exact,
-            double oldestAgeSeconds) {}
+            int lane, @Nullable String owner, long generation, long backlog, boolean exact, double oldestAgeSeconds) {}
 
     /**
      * An enqueuer; one that is not alive ended without leaving.
