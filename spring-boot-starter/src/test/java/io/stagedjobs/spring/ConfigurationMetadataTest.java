@@ -19,7 +19,7 @@ import org.springframework.boot.configurationmetadata.ConfigurationMetadataRepos
 class ConfigurationMetadataTest {
 
     private static final Set<String> OF_A_PROCESS =
-            Set.of("admin.host", "admin.port", "admin.token", "database.schema");
+            Set.of("admin.host", "admin.port", "admin.token", "admin.token.readonly", "database.schema");
 
     private static Map<String, ConfigurationMetadataProperty> properties() throws IOException {
         try (InputStream json =

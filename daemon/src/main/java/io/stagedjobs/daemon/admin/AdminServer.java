@@ -1,28 +1,27 @@
 package io.stagedjobs.daemon.admin;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
+import static io.stagedjobs.daemon.admin.Answers.refusal;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.javalin.Javalin;
+import io.javalin.config.JavalinConfig;
 import io.javalin.http.Context;
+import io.javalin.http.HandlerType;
 import io.javalin.http.HttpResponseException;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
-import io.stagedjobs.StagedJobsException;
-import io.stagedjobs.enqueuer.ExternalFailureException;
 import io.stagedjobs.enqueuer.Health;
+import io.stagedjobs.enqueuer.Refusal;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.net.UnknownHostException;
 import java.nio.channels.ServerSocketChannel;
-import java.security.MessageDigest;
+import java.util.Arrays;
 import java.util.Map;
-import java.util.Optional;
-import java.util.concurrent.CompletionException;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.Supplier;
-import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.eclipse.jetty.http.HttpException;
 import org.eclipse.jetty.server.Connector;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.HttpConnectionFactory;
@@ -33,67 +32,68 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Health, metrics and status over HTTP. Nothing here changes anything. With a token set, everything but health asks for
- * it.
+ * Health, metrics and the API over HTTP. No GET changes anything. With a token set, everything but health asks for one.
  */
 public final class AdminServer implements AutoCloseable {
 
     private static final Logger log = LoggerFactory.getLogger(AdminServer.class);
-    private static final JsonMapper JSON = new JsonMapper();
-    private static final String BEARER = "Bearer ";
-
-    /** What a client on this machine calls it. */
-    private static final Pattern LOOPBACK =
-            Pattern.compile("(.+\\.)?localhost|127(\\.[0-9]{1,3}){3}|\\[::1]", Pattern.CASE_INSENSITIVE);
-
     private static final String METRICS_FORMAT = "text/plain; version=0.0.4; charset=utf-8";
+    private static final Set<String> REASONS =
+            Arrays.stream(Refusal.Reason.values()).map(Refusal.Reason::label).collect(Collectors.toUnmodifiableSet());
 
     private final ServerSocketChannel socket;
     private final Health health;
     private final PrometheusMeterRegistry registry;
-    private final Binding binding;
-    private final boolean loopback;
-    private final SharedReading<byte[]> status;
+    private final Access access;
+    private final Budgets budgets;
+    private final Connections connections = new Connections();
+    private final Series series;
+    private final ReadApi reads;
+    private final ChangeApi changes;
 
     private @Nullable Javalin server;
 
-    /**
-     * Where to listen.
-     *
-     * @param port 0 for any free one
-     * @param token asked for as {@code Authorization: Bearer …}
-     */
-    public record Binding(String host, int port, Optional<String> token) {
-
-        /** Whether only this machine can connect; a name that nobody knows counts as not. */
-        public boolean isLoopback() {
-            try {
-                return InetAddress.getByName(host).isLoopbackAddress();
-            } catch (UnknownHostException e) {
-                return false;
-            }
+    /** What each client address may ask. A page that refreshes itself needs a few reads a second. */
+    record Budgets(RequestBudget reads, RequestBudget changes) {
+        Budgets() {
+            this(new RequestBudget(300, 50, System::nanoTime), new RequestBudget(30, 2, System::nanoTime));
         }
     }
 
     /**
      * Takes the port, and answers nobody yet: whoever connects waits for {@link #start}.
      *
+     * @param doctor a diagnosis that can be written as JSON
      * @throws IOException if the port is taken, or the host has no address here
      */
-    public AdminServer(Binding binding, Health health, PrometheusMeterRegistry registry, Supplier<Object> status)
+    public AdminServer(
+            Binding binding, Health health, PrometheusMeterRegistry registry, Outbox outbox, Supplier<Object> doctor)
+            throws IOException {
+        this(binding, health, registry, outbox, doctor, new Budgets());
+    }
+
+    AdminServer(
+            Binding binding,
+            Health health,
+            PrometheusMeterRegistry registry,
+            Outbox outbox,
+            Supplier<Object> doctor,
+            Budgets budgets)
             throws IOException {
         this.health = health;
         this.registry = registry;
-        this.binding = binding;
-        this.loopback = binding.isLoopback();
+        this.budgets = budgets;
+        this.access = new Access(binding);
         this.socket = ServerSocketChannel.open();
         try {
-            socket.bind(new InetSocketAddress(InetAddress.getByName(binding.host), binding.port));
+            socket.bind(new InetSocketAddress(InetAddress.getByName(binding.host()), binding.port()));
         } catch (IOException | RuntimeException e) {
             socket.close();
             throw e;
         }
-        this.status = new SharedReading<>("status", () -> bytes(status.get()));
+        this.series = new Series(outbox, registry, System::nanoTime);
+        this.reads = new ReadApi(outbox, series, health, access, REASONS, doctor);
+        this.changes = new ChangeApi(outbox, access, new Body.Reader(connections), REASONS);
     }
 
     /** Starts to answer. */
@@ -104,30 +104,85 @@ public final class AdminServer implements AutoCloseable {
         server = Javalin.create(config -> {
             config.startup.showJavalinBanner = false;
             config.jetty.addConnector(this::connector);
+            config.jetty.modifyServer(jetty -> jetty.setErrorHandler(new Answers.OfJetty()));
             config.http.prefer405over404 = true;
-            config.routes.before(this::requireOwnName);
-            config.routes.get("/health/live", context -> json(context, Map.of("status", "live")));
-            config.routes.get("/health/ready", this::ready);
-            config.routes.get("/metrics", context -> {
-                if (authorized(context)) {
-                    context.contentType(METRICS_FORMAT).result(registry.scrape());
-                }
-            });
-            config.routes.get("/api/status", context -> {
-                if (authorized(context)) { // as a future, which keeps no thread from answering others meanwhile
-                    context.future(
-                            () -> status.ask().handle((bytes, failure) -> statusAnswered(context, bytes, failure)));
-                }
-            });
-            config.routes.exception(
-                    HttpResponseException.class, (e, context) -> error(context, e.getStatus(), words(context, e)));
-            config.routes.exception(Exception.class, (e, context) -> failed(context, e));
+            routes(config);
         });
         server.start();
+        connections.start();
+        series.start();
+    }
+
+    private void routes(JavalinConfig config) {
+        config.routes.before(this::admit);
+        config.routes.get("/health/live", context -> Answers.json(context, Map.of("status", "live")));
+        config.routes.get("/health/ready", this::ready);
+        config.routes.get(
+                "/metrics", context -> context.contentType(METRICS_FORMAT).result(registry.scrape()));
+        reads.routes().forEach(config.routes::get);
+        changes.routes().forEach(config.routes::post);
+        config.routes.exception(HttpResponseException.class, this::refused);
+        config.routes.exception(
+                HttpException.RuntimeException.class,
+                (e, context) -> Answers.error(context, e.getCode(), "this is no request that can be answered"));
+        config.routes.exception(Exception.class, (e, context) -> Answers.failed(context, e));
+    }
+
+    /** Decides before anything else whether this caller may ask at all. */
+    private void admit(Context context) {
+        Answers.HEADERS.forEach(context::header);
+        access.requireOwnName(context);
+        boolean api = context.path().startsWith("/api/");
+        if (api || context.path().equals("/metrics")) {
+            requireBudget(context);
+            if (api) {
+                access.requireOwnPage(context);
+            }
+            access.requireReader(context);
+        }
+    }
+
+    private void requireBudget(Context context) {
+        boolean change = context.method().equals(HandlerType.POST);
+        int seconds = (change ? budgets.changes : budgets.reads).take(context.ip());
+        if (seconds > 0) {
+            context.header("Retry-After", String.valueOf(seconds));
+            throw refusal(429, "too many requests; the next one is welcome in " + seconds + " s");
+        }
+    }
+
+    private void refused(HttpResponseException e, Context context) {
+        if (context.method().equals(HandlerType.POST)) {
+            Audit.refused(context.path(), context.ip(), e.getStatus());
+        }
+        Answers.error(context, e.getStatus(), words(context, e));
+    }
+
+    private static String words(Context context, HttpResponseException e) {
+        return switch (e.getStatus()) {
+            case 404 ->
+                e.getMessage() == null || e.getMessage().startsWith("Endpoint")
+                        ? "nothing is at this path; see /health/live, /health/ready, /metrics and /api/v1/openapi.yaml"
+                        : e.getMessage();
+            case 405 -> context.method() + " is nothing that can be done here; see /api/v1/openapi.yaml";
+            default -> String.valueOf(e.getMessage());
+        };
+    }
+
+    private void ready(Context context) {
+        Map<String, String> problems = health.problems();
+        context.status(problems.isEmpty() ? 200 : 503);
+        Answers.json(
+                context,
+                problems.isEmpty()
+                        ? Map.of("status", health.standsBy() ? "ready, standing by" : "ready")
+                        : Map.of("status", "not ready", "problems", problems));
     }
 
     private Connector connector(Server jetty, HttpConfiguration http) {
+        http.setSendServerVersion(false);
         ServerConnector connector = new ServerConnector(jetty, new HttpConnectionFactory(http));
+        connector.addBean(connections); // is told of each connection
         try {
             connector.open(socket);
         } catch (IOException e) {
@@ -146,7 +201,10 @@ public final class AdminServer implements AutoCloseable {
         if (server != null) {
             server.stop();
         }
-        status.close();
+        connections.close();
+        series.close();
+        reads.close();
+        changes.close();
         try {
             socket.close();
         } catch (IOException e) {
@@ -154,93 +212,15 @@ public final class AdminServer implements AutoCloseable {
         }
     }
 
-    private void ready(Context context) {
-        Map<String, String> problems = health.problems();
-        context.status(problems.isEmpty() ? 200 : 503);
-        json(
-                context,
-                problems.isEmpty()
-                        ? Map.of("status", health.standsBy() ? "ready, standing by" : "ready")
-                        : Map.of("status", "not ready", "problems", problems));
+    /** The routes of the API as "VERB /path". */
+    Set<String> routes() {
+        Set<String> routes = new TreeSet<>();
+        reads.routes().keySet().forEach(path -> routes.add("GET " + path));
+        changes.routes().keySet().forEach(path -> routes.add("POST " + path));
+        return routes;
     }
 
-    private boolean authorized(Context context) {
-        if (binding.token.isEmpty()) {
-            return true;
-        }
-        String given = context.header("Authorization");
-        if (given != null
-                && given.regionMatches(
-                        true, 0, BEARER, 0, BEARER.length()) // the scheme's case does not matter: RFC 9110
-                && MessageDigest.isEqual(
-                        binding.token.get().getBytes(UTF_8),
-                        given.substring(BEARER.length()).trim().getBytes(UTF_8))) {
-            return true;
-        }
-        context.header("WWW-Authenticate", "Bearer");
-        error(context, 401, "send the admin token as Authorization: Bearer …");
-        return false;
-    }
-
-    /**
-     * A page elsewhere may have its own name resolved to this address, and would then read our answers in the
-     * operator's browser. Its requests carry that name. Nobody reaches a port of the loopback interface by another name
-     * than this machine's own.
-     */
-    private void requireOwnName(Context context) {
-        String host = String.valueOf(context.host()).replaceFirst(":[0-9]*$", "");
-        if (loopback
-                && !host.equalsIgnoreCase(binding.host)
-                && !LOOPBACK.matcher(host).matches()) {
-            throw new HttpResponseException(421, "this port answers requests to localhost, and no other name");
-        }
-    }
-
-    private static String words(Context context, HttpResponseException e) {
-        return switch (e.getStatus()) {
-            case 404 -> "nothing is at this path; see /health/live, /health/ready, /metrics and /api/status";
-            case 405 -> context.method() + " is nothing that can be done here; use GET";
-            default -> String.valueOf(e.getMessage());
-        };
-    }
-
-    private static @Nullable Void statusAnswered(
-            Context context, byte @Nullable [] status, @Nullable Throwable failure) {
-        if (status == null) {
-            failed(
-                    context,
-                    failure instanceof CompletionException && failure.getCause() != null
-                            ? failure.getCause()
-                            : failure);
-        } else {
-            context.contentType("application/json").result(status);
-        }
-        return null;
-    }
-
-    private static void failed(Context context, @Nullable Throwable e) {
-        if (e instanceof ExternalFailureException || e instanceof StagedJobsException) {
-            error(context, 503, String.valueOf(e.getMessage()));
-        } else {
-            log.error("could not answer {} {}", context.method(), context.path(), e);
-            error(context, 500, "unexpected failure; see the enqueuer's log");
-        }
-    }
-
-    private static void error(Context context, int status, String words) {
-        context.status(status);
-        json(context, Map.of("error", words));
-    }
-
-    private static void json(Context context, Object value) {
-        context.contentType("application/json").result(bytes(value));
-    }
-
-    private static byte[] bytes(Object value) {
-        try {
-            return JSON.writeValueAsBytes(value);
-        } catch (JsonProcessingException e) {
-            throw new IllegalStateException("cannot write " + value.getClass() + " as JSON", e);
-        }
+    Series series() {
+        return series;
     }
 }

@@ -1,27 +1,37 @@
 package io.stagedjobs.daemon.admin;
 
+import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads something that is dear, once at a time: whoever asks while a reading is under way gets what it finds. So the
- * answer may be as old as one reading takes, and however many ask, one thread and one connection are busy. Safe for use
- * by many threads; asking does not wait.
+ * Reads something that is dear, once for all who ask while the reading is under way or not long after its end. However
+ * many ask, one thread and one connection are busy. Safe for use by many threads; asking does not wait.
  */
 final class SharedReading<T> implements AutoCloseable {
 
     private static final long IDLE_THREAD_MAX_SECONDS = 10;
 
     private final Supplier<T> reading;
+    private final Duration ageMax;
+    private final LongSupplier nanos;
     private final ExecutorService thread;
-    private @Nullable CompletableFuture<T> underWay;
+    private @Nullable CompletableFuture<T> newest;
+    private volatile long endedAt;
 
-    SharedReading(String name, Supplier<T> reading) {
+    /**
+     * @param ageMax how long after its end a reading still is an answer, failures included
+     * @param nanos of a clock that cannot jump
+     */
+    SharedReading(String name, Duration ageMax, LongSupplier nanos, Supplier<T> reading) {
+        this.ageMax = ageMax;
+        this.nanos = nanos;
         this.reading = reading;
         ThreadPoolExecutor one = new ThreadPoolExecutor(
                 1, 1, IDLE_THREAD_MAX_SECONDS, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), task -> {
@@ -34,10 +44,18 @@ final class SharedReading<T> implements AutoCloseable {
     }
 
     synchronized CompletableFuture<T> ask() {
-        if (underWay == null || underWay.isDone()) {
-            underWay = CompletableFuture.supplyAsync(reading, thread);
+        if (newest == null || (newest.isDone() && nanos.getAsLong() - endedAt > ageMax.toNanos())) {
+            newest = CompletableFuture.supplyAsync(this::read, thread);
         }
-        return underWay;
+        return newest;
+    }
+
+    private T read() {
+        try {
+            return reading.get();
+        } finally {
+            endedAt = nanos.getAsLong();
+        }
     }
 
     @Override

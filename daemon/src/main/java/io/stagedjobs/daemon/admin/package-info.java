@@ -1,4 +1,4 @@
-/** The admin HTTP server: health, metrics, status. */
+/** The admin HTTP server: health, metrics, and the API that {@code openapi.yaml} describes. */
 @NullMarked
 package io.stagedjobs.daemon.admin;
 

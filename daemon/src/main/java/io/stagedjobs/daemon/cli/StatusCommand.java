@@ -9,7 +9,6 @@ import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.schema.Schema;
 import java.io.PrintWriter;
 import java.sql.Connection;
-import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
@@ -30,11 +29,20 @@ final class StatusCommand extends DatabaseCommand {
     /** Hundreds of millions of jobs can be counted meanwhile. */
     private static final Duration PATIENCE_OF_A_PERSON = Duration.ofMinutes(5);
 
+    /** No count takes longer than half of that, but a lock may. */
+    private static final Duration PATIENCE_OF_A_LOOK = Duration.ofSeconds(10);
+
     /** PostgreSQL ends the statement first. */
     private static final Duration SILENCE_MORE = Duration.ofSeconds(10);
 
     @Option(names = "--json", description = "one JSON object instead of a table")
     private boolean json;
+
+    @Option(
+            names = "--exact",
+            description = "counts all jobs, however many there are, which may take minutes; else large numbers are"
+                    + " estimates")
+    private boolean exact;
 
     @Override
     Connection connect(Settings settings) {
@@ -43,7 +51,11 @@ final class StatusCommand extends DatabaseCommand {
 
     @Override
     void run(Connection connection, Schema schema, Settings settings) {
-        Status status = read(connection, schema, settings, PATIENCE_OF_A_PERSON);
+        StatusReader reader = new StatusReader(connection, schema);
+        Duration takeoverAfter = settings.get(Setting.TAKEOVER_AFTER);
+        Status status = exact
+                ? reader.readExactly(takeoverAfter, PATIENCE_OF_A_PERSON)
+                : reader.read(takeoverAfter, PATIENCE_OF_A_LOOK);
         if (json) {
             printJson(status);
         } else {
@@ -51,28 +63,12 @@ final class StatusCommand extends DatabaseCommand {
         }
     }
 
-    private static Status read(Connection connection, Schema schema, Settings settings, Duration patience) {
-        return new StatusReader(connection, schema).read(settings.get(Setting.TAKEOVER_AFTER), patience);
-    }
-
-    /**
-     * Reads on a connection of its own.
-     *
-     * @param patience how long PostgreSQL may take for one statement
-     */
-    static Status read(Settings settings, Duration patience) {
-        try (Connection connection = EnqueuerAssembly.connect(settings, patience.plus(SILENCE_MORE))) {
-            return read(connection, EnqueuerAssembly.schema(settings), settings, patience);
-        } catch (SQLException e) {
-            throw new IllegalStateException("could not close the connection", e);
-        }
-    }
-
     private static void print(Status status, PrintWriter out) {
         out.printf(
                 Locale.ROOT,
-                "schema version %d, %s waiting, the oldest for %.1f s%n",
+                "schema version %d, %s%s waiting, the oldest for %.1f s%n",
                 status.schemaVersion(),
+                status.exact() ? "" : "about ",
                 StatusReader.jobs(status.backlog()),
                 status.oldestAgeSeconds());
         first(

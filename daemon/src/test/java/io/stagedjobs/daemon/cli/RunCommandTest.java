@@ -250,14 +250,14 @@ class RunCommandTest {
                         "client_id=\"staged-jobs-enqueuer-lane-7\"",
                         "hikaricp_connections",
                         "jvm_memory_used_bytes");
-        assertThat(daemon.get("api/status").body()).contains("\"backlog\":0", "\"lanes\":[", "\"alive\":true");
+        assertThat(daemon.get("api/v1/status").body()).contains("\"backlog\":0", "\"lanes\":[", "\"alive\":true");
     }
 
     @Test
     void with_a_token_metrics_and_status_ask_for_it_and_health_does_not() throws Exception {
         environment.put("STAGED_JOBS_ADMIN_TOKEN", "a-token-of-the-operator");
         Command.Daemon daemon = daemon("enqueuer");
-        for (String path : List.of("metrics", "api/status")) {
+        for (String path : List.of("metrics", "api/v1/status")) {
             assertThat(daemon.get(path).statusCode()).isEqualTo(401);
             assertThat(daemon.get(path, "Authorization", "Bearer wrong").statusCode())
                     .isEqualTo(401);

@@ -6,6 +6,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.stagedjobs.daemon.admin.AdminServer;
+import io.stagedjobs.daemon.admin.Binding;
+import io.stagedjobs.daemon.admin.Tokens;
+import io.stagedjobs.daemon.outbox.PostgresOutbox;
 import io.stagedjobs.enqueuer.Health;
 import io.stagedjobs.enqueuer.kafka.KafkaProperties;
 import io.stagedjobs.enqueuer.settings.Settings;
@@ -20,14 +23,13 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** {@code /api/status} of many who ask at once, while somebody keeps the answer waiting. */
+/** {@code /api/v1/status} of many who ask at once, while somebody keeps the answer waiting. */
 class StatusOverHttpTest {
 
     private static final int MANY = 250;
@@ -41,10 +43,11 @@ class StatusOverHttpTest {
         outbox = new TestOutbox("status");
         Settings settings = Settings.read(Map.of(), Command.environment(outbox), KafkaProperties.PASSTHROUGH);
         admin = outbox.keep(new AdminServer(
-                new AdminServer.Binding("127.0.0.1", 0, Optional.empty()),
+                new Binding("127.0.0.1", 0, Tokens.NONE),
                 new Health(),
                 new PrometheusMeterRegistry(PrometheusConfig.DEFAULT),
-                () -> StatusCommand.read(settings, Duration.ofSeconds(20))));
+                new PostgresOutbox(settings, Duration.ofSeconds(20)),
+                Map::of));
         admin.start();
     }
 
@@ -79,11 +82,13 @@ class StatusOverHttpTest {
         try (Connection operator = outbox.transaction();
                 Statement lock = operator.createStatement()) {
             lock.execute("LOCK TABLE staged_jobs");
-            CompletableFuture<HttpResponse<String>> first = ask("/api/status");
+            CompletableFuture<HttpResponse<String>> first = ask("/api/v1/status");
             awaitReadingThatWaits();
-            answers = IntStream.range(0, MANY).mapToObj(i -> ask("/api/status")).toList();
+            answers = IntStream.range(0, MANY)
+                    .mapToObj(i -> ask("/api/v1/status"))
+                    .toList();
             assertThat(ask("/health/live").get().statusCode()).isEqualTo(200);
-            assertThat(sessions("true")).isEqualTo(1);
+            assertThat(sessions("query LIKE '%staged_job_lanes%'")).isEqualTo(1);
             assertThat(first).isNotDone();
         }
         for (CompletableFuture<HttpResponse<String>> answer : answers) {
@@ -100,7 +105,7 @@ class StatusOverHttpTest {
         try (Connection owner = outbox.transaction();
                 Statement statement = owner.createStatement()) {
             statement.execute("LOCK TABLE parked_jobs");
-            answer = ask("/api/status");
+            answer = ask("/api/v1/status");
             awaitReadingThatWaits();
             statement.execute("WITH gone AS (DELETE FROM staged_jobs RETURNING *) INSERT INTO parked_jobs"
                     + " (lane, id, job_id, topic, job_key, job_name, staged_at, state, reason)"
@@ -116,7 +121,7 @@ class StatusOverHttpTest {
         try (Connection operator = outbox.transaction();
                 Statement lock = operator.createStatement()) {
             lock.execute("LOCK TABLE staged_jobs");
-            HttpResponse<String> answer = ask("/api/status").get();
+            HttpResponse<String> answer = ask("/api/v1/status").get();
             assertThat(answer.statusCode()).isEqualTo(503);
             assertThat(answer.body()).contains("could not read the status (SQLSTATE 55P03)");
         }

@@ -193,7 +193,7 @@ class PostgresFaultsTest {
                 assertThat(Scene.health(daemon)).contains("28P01").doesNotContain("the first one");
                 Files.writeString(file, "the second one\n");
                 Scene.awaitReady(daemon);
-                assertThat(daemon.get("api/status").statusCode()).isEqualTo(200);
+                assertThat(daemon.get("api/v1/status").statusCode()).isEqualTo(200);
             }
             scene.ledger.checkDrained();
         }

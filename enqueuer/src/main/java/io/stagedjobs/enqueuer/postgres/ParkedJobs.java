@@ -1,6 +1,7 @@
 package io.stagedjobs.enqueuer.postgres;
 
 import static org.jooq.impl.SQLDataType.BIGINT;
+import static org.jooq.impl.SQLDataType.BLOB;
 import static org.jooq.impl.SQLDataType.CLOB;
 import static org.jooq.impl.SQLDataType.INTEGER;
 
@@ -9,13 +10,16 @@ import io.stagedjobs.enqueuer.Refusal;
 import io.stagedjobs.schema.Schema;
 import io.stagedjobs.schema.Tables;
 import java.sql.Connection;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
 import org.jooq.Condition;
 import org.jooq.DSLContext;
 import org.jooq.Field;
 import org.jooq.Records;
 import org.jooq.SQLDialect;
+import org.jooq.Table;
 import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
@@ -33,12 +37,21 @@ public final class ParkedJobs {
      * @param ids of staged jobs
      * @param state {@code held} or {@code parked}
      * @param key only together with a topic
+     * @param reason a {@link Refusal.Reason}'s label
+     * @param name of a job
      */
     public record Selection(
             List<Long> ids,
             @Nullable String state,
             @Nullable String topic,
-            @Nullable String key) {
+            @Nullable String key,
+            @Nullable String reason,
+            @Nullable String name) {
+
+        /** Whatever the reason and the job's name. */
+        public Selection(List<Long> ids, @Nullable String state, @Nullable String topic, @Nullable String key) {
+            this(ids, state, topic, key, null, null);
+        }
 
         private Condition in(Tables.Parked jobs) {
             Condition all = DSL.trueCondition();
@@ -47,12 +60,15 @@ public final class ParkedJobs {
             }
             all = state == null ? all : all.and(jobs.state.eq(state));
             all = topic == null ? all : all.and(jobs.topic.eq(topic));
-            return key == null ? all : all.and(jobs.jobKey.eq(key));
+            all = key == null ? all : all.and(jobs.jobKey.eq(key));
+            all = reason == null ? all : all.and(jobs.reason.eq(reason));
+            return name == null ? all : all.and(jobs.jobName.eq(name));
         }
     }
 
     /** A job that is set aside, without its payload. */
     public record Entry(
+            int lane,
             long id,
             String jobId,
             String state,
@@ -91,6 +107,7 @@ public final class ParkedJobs {
     }
 
     private final DSLContext dsl;
+    private final Tables tables;
     private final Tables.Jobs staged;
     private final Tables.Parked parked;
     private final Tables.Parked earlier;
@@ -98,12 +115,29 @@ public final class ParkedJobs {
 
     /** Works on a connection in autocommit mode, which the caller must close. */
     public ParkedJobs(Connection connection, Schema schema) {
-        Tables tables = new Tables(schema);
-        this.dsl = DSL.using(connection, SQLDialect.POSTGRES);
+        this(DSL.using(connection, SQLDialect.POSTGRES), new Tables(schema));
+    }
+
+    private ParkedJobs(DSLContext dsl, Tables tables) {
+        this.dsl = dsl;
+        this.tables = tables;
         this.staged = tables.stagedJobs;
         this.parked = tables.parkedJobs.as("parked");
         this.earlier = tables.parkedJobs.as("earlier");
         this.lanes = tables.lanes;
+    }
+
+    /** Runs reads in one transaction; none of its statements and waits for a lock lasts longer than that. */
+    public <T> T within(Duration patience, Function<ParkedJobs, T> work) {
+        return Transactions.asked(
+                "read jobs set aside",
+                () -> dsl.transactionResult(configuration -> {
+                    DSLContext brief = configuration.dsl();
+                    brief.execute("SET TRANSACTION READ ONLY");
+                    brief.execute("SET LOCAL statement_timeout = " + patience.toMillis());
+                    brief.execute("SET LOCAL lock_timeout = " + patience.toMillis());
+                    return work.apply(new ParkedJobs(brief, tables));
+                }));
     }
 
     /** The number of such jobs. */
@@ -113,33 +147,72 @@ public final class ParkedJobs {
 
     /** The first such jobs, in id order. */
     public List<Entry> list(Selection selection, int limit) {
-        return Transactions.asked("read jobs set aside", () -> dsl.select(
-                        parked.id,
-                        parked.jobId.cast(CLOB),
-                        parked.state,
-                        parked.reason,
-                        parked.error,
-                        parked.topic,
-                        parked.jobKey,
-                        parked.jobName,
-                        parked.headers.cast(CLOB),
-                        DSL.field("octet_length({0})", INTEGER, parked.payload),
-                        DatabaseClock.written(parked.stagedAt),
-                        DatabaseClock.written(parked.parkedAt),
-                        DatabaseClock.secondsSince(parked.parkedAt))
-                .from(parked.table)
-                .where(selection.in(parked))
-                .orderBy(parked.id)
-                .limit(limit)
-                .fetch(Records.mapping(Entry::new)));
+        return list(selection, Long.MIN_VALUE, limit);
+    }
+
+    /**
+     * The first such jobs with an id above {@code after}, in id order. Index parked_jobs_pkey: the first of each lane,
+     * and of these the first.
+     */
+    public List<Entry> list(Selection selection, long after, int limit) {
+        Field<Integer> lane = lanes.lane;
+        return Transactions.asked("read jobs set aside", () -> {
+            Table<?> first = DSL.lateral(dsl.select(
+                            parked.lane,
+                            parked.id,
+                            parked.jobId.cast(CLOB).as("job_id"),
+                            parked.state,
+                            parked.reason,
+                            parked.error,
+                            parked.topic,
+                            parked.jobKey,
+                            parked.jobName,
+                            parked.headers.cast(CLOB).as("headers"),
+                            DSL.field("octet_length({0})", INTEGER, parked.payload)
+                                    .as("bytes"),
+                            DatabaseClock.written(parked.stagedAt).as("staged"),
+                            DatabaseClock.written(parked.parkedAt).as("moved"),
+                            DatabaseClock.secondsSince(parked.parkedAt).as("seconds"))
+                    .from(parked.table)
+                    .where(parked.lane.eq(lane), parked.id.gt(after), selection.in(parked))
+                    .orderBy(parked.id)
+                    .limit(limit)
+                    .asTable("first"));
+            return dsl.select(first.fields())
+                    .from(lanes.table)
+                    .crossJoin(first)
+                    .orderBy(first.field("id"))
+                    .limit(limit)
+                    .fetch(row -> new Entry(
+                            row.get("lane", int.class),
+                            row.get("id", long.class),
+                            row.get("job_id", String.class),
+                            row.get("state", String.class),
+                            row.get("reason", String.class),
+                            row.get("error", String.class),
+                            row.get("topic", String.class),
+                            row.get("job_key", String.class),
+                            row.get("job_name", String.class),
+                            row.get("headers", String.class),
+                            row.get("bytes", Integer.class),
+                            row.get("staged", String.class),
+                            row.get("moved", String.class),
+                            row.get("seconds", double.class)));
+        });
     }
 
     /** The payload of one such job; empty if the job is missing or is a tombstone. */
     public Optional<byte[]> payload(long id) {
-        return Transactions.asked("read a payload", () -> dsl.select(parked.payload)
+        return payload(id, Integer.MAX_VALUE);
+    }
+
+    /** As {@link #payload(long)}, but no more than its first bytes. */
+    public Optional<byte[]> payload(long id, int bytesMax) {
+        Field<byte[]> payload = DSL.field("substring({0} from 1 for {1})", BLOB, parked.payload, DSL.val(bytesMax));
+        return Transactions.asked("read a payload", () -> dsl.select(payload)
                 .from(parked.table)
-                .where(parked.id.eq(id))
-                .fetchOptional(parked.payload));
+                .where(parked.id.eq(id), parked.lane.in(DSL.select(lanes.lane).from(lanes.table)))
+                .fetchOptional(payload));
     }
 
     /** The result that {@link #requeue} would have now. Only reads, and waits for nobody. */

@@ -8,14 +8,13 @@ import io.stagedjobs.schema.Schema;
 import io.stagedjobs.schema.Tables;
 import java.sql.Connection;
 import java.time.Duration;
-import java.util.Comparator;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
-import java.util.stream.Collectors;
 import org.jooq.DSLContext;
 import org.jooq.Field;
+import org.jooq.Record;
 import org.jooq.Records;
 import org.jooq.SQLDialect;
 import org.jooq.impl.DSL;
@@ -56,31 +55,64 @@ public final class StatusReader {
      *
      * @param patience how long a statement may take; for a lock it waits no longer than {@link #LOCKED_MAX}
      */
+    public Status readExactly(Duration takeoverAfter, Duration patience) {
+        return look(takeoverAfter, patience, true);
+    }
+
+    /**
+     * As {@link #readExactly}, in a time that does not grow with the tables: counts are exact up to
+     * {@link BoundedCounts#COUNTED_MAX}, and estimates beyond.
+     */
     public Status read(Duration takeoverAfter, Duration patience) {
+        return look(takeoverAfter, patience, false);
+    }
+
+    private Status look(Duration takeoverAfter, Duration patience, boolean exactly) {
+        Duration lockedMax = patience.compareTo(LOCKED_MAX) < 0 ? patience : LOCKED_MAX;
         return Transactions.asked(
                 "read the status",
                 () -> dsl.transactionResult(configuration -> {
                     DSLContext look = configuration.dsl();
                     look.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY");
                     look.execute("SET LOCAL statement_timeout = " + patience.toMillis());
-                    look.execute("SET LOCAL lock_timeout = " + LOCKED_MAX.toMillis());
-                    return read(look, takeoverAfter);
+                    look.execute("SET LOCAL lock_timeout = " + lockedMax.toMillis());
+                    int lanes = look.fetchCount(tables.lanes.table);
+                    BoundedCounts counts = new BoundedCounts(look, schema, lanes, patience.dividedBy(2));
+                    return exactly
+                            ? status(
+                                    look,
+                                    takeoverAfter,
+                                    counts.allWaiting(everyJob(look)),
+                                    new BoundedCounts.MovedAside(aside(Long.MAX_VALUE), true))
+                            : status(look, takeoverAfter, counts.waiting(), counts.movedAside());
                 }));
     }
 
-    private Status read(DSLContext look, Duration takeoverAfter) {
-        List<Waiting> waiting = look.select(
-                        jobs.lane, jobs.topic, COUNT, DatabaseClock.secondsSince(DSL.min(jobs.stagedAt)))
+    private List<Record> everyJob(DSLContext look) {
+        return new ArrayList<>(look.select(
+                        jobs.lane,
+                        jobs.topic,
+                        COUNT.as("jobs"),
+                        DatabaseClock.secondsSince(DSL.min(jobs.stagedAt)).as("seconds"))
                 .from(jobs.table)
                 .groupBy(jobs.lane, jobs.topic)
-                .fetch(Records.mapping(Waiting::new));
+                .fetch());
+    }
+
+    private Status status(
+            DSLContext look, Duration takeoverAfter, BoundedCounts.Waiting waiting, BoundedCounts.MovedAside aside) {
         Map<String, List<Problem>> problems = problems(look, schema);
         return new Status(
+                look.select(DatabaseClock.written(DatabaseClock.now()))
+                        .fetchSingle()
+                        .value1(),
                 schema.version(connection),
-                Waiting.jobs(waiting),
-                Waiting.oldestAgeSeconds(waiting),
-                Waiting.byTopic(waiting),
-                aside(Long.MAX_VALUE),
+                waiting.jobs(),
+                waiting.exact(),
+                waiting.oldestAgeSeconds(),
+                waiting.byTopic(),
+                aside.groups(),
+                aside.exact(),
                 pauses().stream().sorted().toList(),
                 lanes(look, takeoverAfter, waiting, problems),
                 instances(look, takeoverAfter, problems));
@@ -106,8 +138,10 @@ public final class StatusReader {
     }
 
     private List<Lane> lanes(
-            DSLContext look, Duration takeoverAfter, List<Waiting> waiting, Map<String, List<Problem>> problems) {
-        Map<Integer, List<Waiting>> byLane = waiting.stream().collect(Collectors.groupingBy(Waiting::lane));
+            DSLContext look,
+            Duration takeoverAfter,
+            BoundedCounts.Waiting waiting,
+            Map<String, List<Problem>> problems) {
         Tables.Lanes lanes = tables.lanes;
         Tables.Enqueuers owners = tables.enqueuers;
         return look.select(lanes.lane, owners.name, owners.enqueuer, lanes.generation)
@@ -116,13 +150,14 @@ public final class StatusReader {
                 .on(owners.enqueuer.eq(lanes.owner), owners.seenAt.ge(DatabaseClock.ago(takeoverAfter)))
                 .orderBy(lanes.lane)
                 .fetch(Records.mapping((lane, owner, enqueuer, generation) -> {
-                    List<Waiting> here = byLane.getOrDefault(lane, List.of());
+                    BoundedCounts.Waiting here = waiting.in(lane);
                     return new Lane(
                             lane,
                             owner,
                             generation,
-                            Waiting.jobs(here),
-                            Waiting.oldestAgeSeconds(here),
+                            here.jobs(),
+                            here.exact(),
+                            here.oldestAgeSeconds(),
                             halted(problems.getOrDefault(String.valueOf(enqueuer), List.of()), lane));
                 }));
     }
@@ -144,29 +179,6 @@ public final class StatusReader {
                         id, name, delivery, started, seen, alive, owned, problems.getOrDefault(id, List.of()))));
     }
 
-    /** Jobs of one topic that wait in one lane. */
-    private record Waiting(int lane, String topic, long jobs, double oldestAgeSeconds) {
-
-        static long jobs(List<Waiting> all) {
-            return all.stream().mapToLong(Waiting::jobs).sum();
-        }
-
-        static double oldestAgeSeconds(List<Waiting> all) {
-            return all.stream().mapToDouble(Waiting::oldestAgeSeconds).max().orElse(0);
-        }
-
-        /** Most jobs first. */
-        static List<Topic> byTopic(List<Waiting> all) {
-            return all.stream()
-                    .collect(Collectors.groupingBy(Waiting::topic, TreeMap::new, Collectors.summingLong(Waiting::jobs)))
-                    .entrySet()
-                    .stream()
-                    .map(topic -> new Topic(topic.getKey(), topic.getValue()))
-                    .sorted(Comparator.comparingLong(Topic::backlog).reversed())
-                    .toList();
-        }
-    }
-
     /** The number of jobs that are staged or set aside now. */
     public long count() {
         Field<Long> all = DSL.field(DSL.select(COUNT).from(jobs.table))
@@ -186,6 +198,35 @@ public final class StatusReader {
                 "read the pauses",
                 () -> dsl.select(pauses.topic).from(pauses.table).fetchSet(pauses.topic));
     }
+
+    /** What has happened so far; the difference of two is a rate. In a transaction of its own, and cheap. */
+    public Counters counters(Duration patience) {
+        return Transactions.asked(
+                "read its counters",
+                () -> dsl.transactionResult(configuration -> {
+                    DSLContext look = configuration.dsl();
+                    look.execute("SET TRANSACTION READ ONLY");
+                    look.execute("SET LOCAL statement_timeout = " + patience.toMillis());
+                    look.execute("SET LOCAL lock_timeout = " + patience.toMillis());
+                    return NamedSql.load(schema, "counters")
+                            .query(look, Map.of())
+                            .fetchSingle(row -> new Counters(
+                                    row.get("at", String.class),
+                                    row.get("last_id", long.class),
+                                    row.get("deleted", long.class),
+                                    row.get("moved_aside", long.class)));
+                }));
+    }
+
+    /**
+     * Counts that only grow, but for a crash of PostgreSQL, which sets the last two to zero.
+     *
+     * @param at when, by the database's clock
+     * @param lastId the highest id drawn
+     * @param deleted rows deleted from {@code staged_jobs}
+     * @param movedAside rows inserted into {@code parked_jobs}
+     */
+    public record Counters(String at, long lastId, long deleted, long movedAside) {}
 
     /**
      * The highest id drawn so far: every job committed now has this id or a lower one, every later job a higher one.
@@ -233,7 +274,7 @@ public final class StatusReader {
                 .where(jobs.id.le(lastId))
                 .groupBy(jobs.topic)
                 .orderBy(COUNT.desc(), jobs.topic)
-                .fetch(Records.mapping(Topic::new)));
+                .fetch(Records.mapping((topic, waiting) -> new Topic(topic, waiting, true))));
     }
 
     /** A count in words. */
@@ -244,25 +285,31 @@ public final class StatusReader {
     /**
      * The backlog, the lanes and the enqueuers.
      *
+     * @param at when, by the database's clock
      * @param schemaVersion the installed one
      * @param backlog the number of waiting jobs
+     * @param exact whether they were counted; else this number and the age are estimates
      * @param oldestAgeSeconds the age of the oldest of them
      * @param topics of the jobs that wait, most jobs first
      * @param aside the jobs that are set aside, most jobs first
+     * @param asideExact whether these were counted
      * @param paused topics, {@code *} for everything
      */
     public record Status(
+            String at,
             int schemaVersion,
             long backlog,
+            boolean exact,
             double oldestAgeSeconds,
             List<Topic> topics,
             List<Aside> aside,
+            boolean asideExact,
             List<String> paused,
             List<Lane> lanes,
             List<Instance> enqueuers) {}
 
     /** A topic and its number of waiting jobs. */
-    public record Topic(String topic, long backlog) {}
+    public record Topic(String topic, long backlog, boolean exact) {}
 
     /**
      * Jobs that are set aside for the same reason.
@@ -289,6 +336,7 @@ public final class StatusReader {
             @Nullable String owner,
             long generation,
             long backlog,
+            boolean exact,
             double oldestAgeSeconds,
             @Nullable Problem halted) {}
 

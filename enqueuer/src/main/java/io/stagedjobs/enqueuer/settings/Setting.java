@@ -114,8 +114,13 @@ public record Setting<T>(
             .unlessSet("8089")
             .number(0, 65_535);
     public static final Setting<String> ADMIN_TOKEN = setting("admin.token")
-            .meaning("bearer token that /metrics and /api ask for; needed to bind anything but loopback")
+            .meaning("the operator's bearer token: /metrics and /api ask for it; one of the two is needed to bind"
+                    + " anything but loopback")
             .expected("at least 16 characters")
+            .secret();
+    public static final Setting<String> ADMIN_TOKEN_READONLY = setting("admin.token.readonly")
+            .meaning("another bearer token, which may read /metrics and /api but change nothing")
+            .expected("at least 16 characters, another one than admin.token")
             .secret();
 
     /** Every setting but the properties that pass through to a client, essential ones first. */

@@ -169,9 +169,16 @@ public final class Settings {
                         + "), got \"" + millis + "\": " + otherwise);
             }
         });
-        find(Setting.ADMIN_TOKEN)
-                .filter(token -> token.length() < 16)
-                .ifPresent(token -> problems.add("setting admin.token is wrong: expected "
-                        + Setting.ADMIN_TOKEN.expected() + ", got a shorter secret"));
+        for (Setting<String> token : List.of(Setting.ADMIN_TOKEN, Setting.ADMIN_TOKEN_READONLY)) {
+            find(token)
+                    .filter(secret -> secret.length() < 16)
+                    .ifPresent(secret -> problems.add("setting " + token.key() + " is wrong: expected "
+                            + token.expected() + ", got a shorter secret"));
+        }
+        if (find(Setting.ADMIN_TOKEN).isPresent()
+                && find(Setting.ADMIN_TOKEN).equals(find(Setting.ADMIN_TOKEN_READONLY))) {
+            problems.add("setting admin.token.readonly is wrong: expected " + Setting.ADMIN_TOKEN_READONLY.expected()
+                    + ", got the same secret: it would permit everything");
+        }
     }
 }

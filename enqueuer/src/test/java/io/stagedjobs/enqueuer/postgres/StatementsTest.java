@@ -46,6 +46,7 @@ class StatementsTest {
             Map.entry("writers", "{3/14}"),
             Map.entry("share", "1000"),
             Map.entry("rows_max", "50"),
+            Map.entry("percent", "10"),
             Map.entry("bytes_max", "1000000"),
             Map.entry("refused_topics", "{}"),
             Map.entry("held_topics", "{}"),

@@ -77,6 +77,7 @@ class SettingsTest {
         "PUBLISH_TIMEOUT,    4,                    250ms",
         "PUBLISH_TIMEOUT,    0ms,                  from 500ms to 5m",
         "ADMIN_TOKEN,        short,                16 characters",
+        "ADMIN_TOKEN_READONLY, short,              16 characters",
         "TAKEOVER_AFTER,     3s,                   three times heartbeat.interval",
         "KAFKA_ACKS,         1,                    cannot be changed",
         "KAFKA_TRANSACTION_TIMEOUT_MS, 3999,       at least publish.timeout",

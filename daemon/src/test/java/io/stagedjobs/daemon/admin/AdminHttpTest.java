@@ -1,13 +1,15 @@
-package io.stagedjobs.daemon.cli;
+package io.stagedjobs.daemon.admin;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
-import io.stagedjobs.daemon.admin.AdminServer;
+import io.stagedjobs.enqueuer.ExternalFailureException;
 import io.stagedjobs.enqueuer.Health;
+import io.stagedjobs.enqueuer.Origin;
 import java.io.IOException;
+import java.lang.reflect.Proxy;
 import java.net.Socket;
 import java.util.Map;
 import java.util.Optional;
@@ -19,14 +21,21 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** The admin port, byte by byte: what is answered to whom. */
 class AdminHttpTest {
 
+    /** The database is away. */
+    private static final Outbox NO_OUTBOX = (Outbox) Proxy.newProxyInstance(
+            Outbox.class.getClassLoader(), new Class<?>[] {Outbox.class}, (outbox, method, arguments) -> {
+                throw new ExternalFailureException(Origin.POSTGRESQL, "the database is away", null);
+            });
+
     private AdminServer admin;
 
     private AdminServer start(Optional<String> token) throws Exception {
         admin = new AdminServer(
-                new AdminServer.Binding("127.0.0.1", 0, token),
+                new Binding("127.0.0.1", 0, new Tokens(() -> token, Optional::empty)),
                 new Health(),
                 new PrometheusMeterRegistry(PrometheusConfig.DEFAULT),
-                () -> Map.of("backlog", 0));
+                NO_OUTBOX,
+                Map::of);
         admin.start();
         return admin;
     }
@@ -50,9 +59,9 @@ class AdminHttpTest {
     @ValueSource(strings = {"localhost", "LOCALHOST:8080", "127.0.0.1:9", "127.1.2.3", "[::1]:80", "jobs.localhost"})
     void a_loopback_port_answers_to_the_names_of_this_machine(String host) throws Exception {
         start(Optional.empty());
-        assertThat(answer("GET", "/api/status", "Host: " + host))
+        assertThat(answer("GET", "/api/v1/series", "Host: " + host))
                 .startsWith("HTTP/1.1 200")
-                .contains("backlog");
+                .contains("points");
     }
 
     @ParameterizedTest
@@ -66,7 +75,7 @@ class AdminHttpTest {
             })
     void a_loopback_port_tells_nothing_to_a_page_that_has_its_own_name_resolved_to_it(String host) throws Exception {
         start(Optional.empty());
-        for (String path : new String[] {"/api/status", "/metrics", "/health/ready", "/nothing"}) {
+        for (String path : new String[] {"/api/v1/series", "/metrics", "/health/ready", "/nothing"}) {
             assertThat(answer("GET", path, "Host: " + host))
                     .startsWith("HTTP/1.1 421")
                     .contains("{\"error\":\"this port answers requests to localhost, and no other name\"}");
@@ -74,18 +83,26 @@ class AdminHttpTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"Bearer right", "bearer right", "BEARER  right"})
+    @ValueSource(strings = {"Bearer right-right-right", "bearer right-right-right", "BEARER  right-right-right"})
     void the_token_is_taken_however_the_word_before_it_is_written(String authorization) throws Exception {
-        start(Optional.of("right"));
-        assertThat(answer("GET", "/api/status", "Host: localhost", "Authorization: " + authorization))
+        start(Optional.of("right-right-right"));
+        assertThat(answer("GET", "/api/v1/series", "Host: localhost", "Authorization: " + authorization))
                 .startsWith("HTTP/1.1 200");
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"Bearer wrong", "right", "Basic right", "Bearer Right", "Bearer", "Bearer right right"})
+    @ValueSource(
+            strings = {
+                "Bearer wrong",
+                "right-right-right",
+                "Basic right-right-right",
+                "Bearer Right-right-right",
+                "Bearer",
+                "Bearer right-right-right right"
+            })
     void another_token_is_none(String authorization) throws Exception {
-        start(Optional.of("right"));
-        assertThat(answer("GET", "/api/status", "Host: localhost", "Authorization: " + authorization))
+        start(Optional.of("right-right-right"));
+        assertThat(answer("GET", "/api/v1/series", "Host: localhost", "Authorization: " + authorization))
                 .startsWith("HTTP/1.1 401")
                 .contains("WWW-Authenticate: Bearer", "{\"error\":\"send the admin token");
     }
@@ -96,8 +113,20 @@ class AdminHttpTest {
         assertThat(answer("GET", "/nothing", "Host: localhost"))
                 .startsWith("HTTP/1.1 404")
                 .contains("application/json", "{\"error\":\"nothing is at this path; see /health/live");
-        assertThat(answer("POST", "/api/status", "Host: localhost", "Content-Length: 0"))
+        assertThat(answer("POST", "/api/v1/series", "Host: localhost", "Content-Length: 0"))
                 .startsWith("HTTP/1.1 405")
-                .contains("application/json", "{\"error\":\"POST is nothing that can be done here; use GET\"}");
+                .contains(
+                        "application/json",
+                        "{\"error\":\"POST is nothing that can be done here; see /api/v1/openapi.yaml\"}");
+    }
+
+    @Test
+    void a_database_that_is_away_is_told_as_that() throws Exception {
+        start(Optional.empty());
+        for (String path : new String[] {"/api/v1/status", "/api/v1/topics", "/api/v1/jobs", "/api/v1/jobs/7"}) {
+            assertThat(answer("GET", path, "Host: localhost"))
+                    .startsWith("HTTP/1.1 503")
+                    .contains("{\"error\":\"the database is away\"}");
+        }
     }
 }

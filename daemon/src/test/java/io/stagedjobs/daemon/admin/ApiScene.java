@@ -1,0 +1,155 @@
+package io.stagedjobs.daemon.admin;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.stagedjobs.daemon.outbox.PostgresOutbox;
+import io.stagedjobs.enqueuer.Health;
+import io.stagedjobs.enqueuer.settings.Settings;
+import io.stagedjobs.faultkit.TestOutbox;
+import io.stagedjobs.testkit.TestKafka;
+import io.stagedjobs.testkit.TestPostgres;
+import java.io.IOException;
+import java.net.Socket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.LoggerFactory;
+
+/** An outbox in a real PostgreSQL, with an admin server over it and no enqueuer. */
+final class ApiScene implements AutoCloseable {
+
+    static final String OPERATOR = "the-secret-of-the-operator";
+    static final String READER = "the-secret-of-the-reader";
+    static final Tokens BOTH = new Tokens(() -> Optional.of(OPERATOR), () -> Optional.of(READER));
+
+    static final JsonMapper JSON = new JsonMapper();
+    private static final HttpClient HTTP = HttpClient.newHttpClient();
+    private static final Map<String, Object> DIAGNOSIS = Map.of(
+            "why",
+            "no enqueuer lives",
+            "findings",
+            List.of(Map.of("check", "privileges", "verdict", "ok", "seen", "all", "fix", "")));
+
+    final TestOutbox outbox;
+    final AdminServer server;
+    final PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+    private final ListAppender<ILoggingEvent> audit = new ListAppender<>();
+
+    /** Without limits to how many requests a client may make. */
+    ApiScene(Tokens tokens) throws IOException {
+        this(tokens, new AdminServer.Budgets(endless(), endless()));
+    }
+
+    @SuppressWarnings("NullAway") // no broker is needed
+    ApiScene(Tokens tokens, AdminServer.Budgets budgets) throws IOException {
+        TestKafka none = null;
+        outbox = new TestOutbox(TestPostgres.shared(), none, "api");
+        Settings settings = Settings.read(
+                Map.of(),
+                Map.of(
+                        "STAGED_JOBS_DATABASE_URL", outbox.database.url(),
+                        "STAGED_JOBS_DATABASE_USERNAME", outbox.database.username(),
+                        "STAGED_JOBS_DATABASE_PASSWORD", outbox.database.password()));
+        server = outbox.keep(new AdminServer(
+                new Binding("127.0.0.1", 0, tokens),
+                new Health(),
+                registry,
+                new PostgresOutbox(settings, Duration.ofSeconds(20)),
+                () -> DIAGNOSIS,
+                budgets));
+        server.start();
+        audit.start();
+        auditLog().addAppender(audit);
+    }
+
+    private static RequestBudget endless() {
+        return new RequestBudget(1e9, 1e9, System::nanoTime);
+    }
+
+    private static Logger auditLog() {
+        return (Logger) LoggerFactory.getLogger("io.stagedjobs.audit");
+    }
+
+    List<String> audited() {
+        return List.copyOf(audit.list).stream()
+                .map(ILoggingEvent::getFormattedMessage)
+                .toList();
+    }
+
+    /** One row each, in all lanes, with ids from {@code first}. */
+    void moveAside(String state, String topic, String reason, int first, int jobs) {
+        outbox.dsl()
+                .execute(
+                        "INSERT INTO parked_jobs (lane, id, job_id, topic, job_key, job_name, payload, headers,"
+                                + " staged_at, state, reason, error) SELECT n % 8, n, gen_random_uuid(), ?, 'k' || n,"
+                                + " 'order.placed', convert_to('{\"n\":' || n || '}', 'UTF8'), '{\"h\":\"v\"}',"
+                                + " clock_timestamp(), ?, ?, 'the broker said no' FROM generate_series(?, ?) AS n",
+                        topic, state, reason, first, first + jobs - 1);
+    }
+
+    HttpResponse<String> send(String verb, String path, @Nullable String body, String... headers) throws Exception {
+        HttpRequest.Builder request = HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + server.port() + path))
+                .timeout(Duration.ofSeconds(60))
+                .method(
+                        verb,
+                        body == null
+                                ? HttpRequest.BodyPublishers.noBody()
+                                : HttpRequest.BodyPublishers.ofString(body, UTF_8));
+        for (int i = 0; i < headers.length; i += 2) {
+            request.setHeader(headers[i], headers[i + 1]);
+        }
+        return HTTP.send(request.build(), HttpResponse.BodyHandlers.ofString(UTF_8));
+    }
+
+    HttpResponse<String> get(String path, String... headers) throws Exception {
+        return send("GET", path, null, headers);
+    }
+
+    HttpResponse<String> post(String path, String body) throws Exception {
+        return send("POST", path, body, "Content-Type", "application/json");
+    }
+
+    JsonNode json(HttpResponse<String> answer) throws IOException {
+        return JSON.readTree(answer.body());
+    }
+
+    /** Status line, headers and body of a request as it is written, on a connection of its own. */
+    String raw(String request) throws IOException {
+        try (Socket socket = new Socket("127.0.0.1", server.port())) {
+            socket.setSoTimeout(60_000);
+            socket.getOutputStream().write(request.getBytes(UTF_8));
+            return new String(socket.getInputStream().readAllBytes(), UTF_8);
+        }
+    }
+
+    /** Everything that a change through the API could change. */
+    String fingerprint() {
+        StringBuilder all = new StringBuilder();
+        for (String table : List.of("staged_jobs", "parked_jobs", "staged_job_pauses", "staged_job_lanes")) {
+            all.append(outbox.dsl()
+                    .fetchSingle("SELECT coalesce(md5(string_agg(t::text, ',' ORDER BY t::text)), '') FROM " + table
+                            + " AS t")
+                    .get(0, String.class));
+        }
+        return all.toString();
+    }
+
+    @Override
+    public void close() throws Exception {
+        auditLog().detachAppender(audit);
+        outbox.close();
+    }
+}
