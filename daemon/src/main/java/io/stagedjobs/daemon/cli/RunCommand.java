@@ -13,6 +13,7 @@ import io.stagedjobs.daemon.admin.Binding;
 import io.stagedjobs.daemon.admin.Tokens;
 import io.stagedjobs.daemon.outbox.PostgresOutbox;
 import io.stagedjobs.enqueuer.Health;
+import io.stagedjobs.enqueuer.assembly.DoctorAssembly;
 import io.stagedjobs.enqueuer.assembly.EnqueuerAssembly;
 import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
@@ -20,7 +21,6 @@ import io.stagedjobs.enqueuer.settings.SettingsException;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import org.slf4j.Logger;
@@ -79,17 +79,13 @@ final class RunCommand implements Callable<Integer> {
                     health,
                     registry,
                     new PostgresOutbox(settings, PostgresOutbox.PATIENCE),
-                    RunCommand::diagnosis);
+                    () -> DoctorAssembly.doctor(settings).examine());
         } catch (IOException | RuntimeException e) {
             throw new CommandFailedException(
                     "could not listen on " + binding.host() + ":" + binding.port() + " (" + e.getMessage()
                             + "). Nothing was started. Free the port or set STAGED_JOBS_ADMIN_PORT.",
                     e);
         }
-    }
-
-    private static Object diagnosis() {
-        return Map.of("why", "nobody has looked: this release has no diagnosis yet", "findings", List.of());
     }
 
     /**

@@ -11,6 +11,10 @@ import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.stagedjobs.daemon.outbox.PostgresOutbox;
 import io.stagedjobs.enqueuer.Health;
+import io.stagedjobs.enqueuer.diagnosis.Diagnosis;
+import io.stagedjobs.enqueuer.diagnosis.Finding;
+import io.stagedjobs.enqueuer.diagnosis.Verdict;
+import io.stagedjobs.enqueuer.kafka.KafkaProperties;
 import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.faultkit.TestOutbox;
 import io.stagedjobs.testkit.TestKafka;
@@ -37,11 +41,8 @@ final class ApiScene implements AutoCloseable {
 
     static final JsonMapper JSON = new JsonMapper();
     private static final HttpClient HTTP = HttpClient.newHttpClient();
-    private static final Map<String, Object> DIAGNOSIS = Map.of(
-            "why",
-            "no enqueuer lives",
-            "findings",
-            List.of(Map.of("check", "privileges", "verdict", "ok", "seen", "all", "fix", "")));
+    private static final Diagnosis DIAGNOSIS =
+            new Diagnosis("no enqueuer lives", List.of(new Finding("privileges", Verdict.OK, "all", "")));
 
     final TestOutbox outbox;
     final AdminServer server;
@@ -62,7 +63,8 @@ final class ApiScene implements AutoCloseable {
                 Map.of(
                         "STAGED_JOBS_DATABASE_URL", outbox.database.url(),
                         "STAGED_JOBS_DATABASE_USERNAME", outbox.database.username(),
-                        "STAGED_JOBS_DATABASE_PASSWORD", outbox.database.password()));
+                        "STAGED_JOBS_DATABASE_PASSWORD", outbox.database.password()),
+                KafkaProperties.PASSTHROUGH);
         server = outbox.keep(new AdminServer(
                 new Binding("127.0.0.1", 0, tokens),
                 new Health(),

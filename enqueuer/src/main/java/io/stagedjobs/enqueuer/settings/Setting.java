@@ -35,9 +35,8 @@ public record Setting<T>(
 
     public static final Setting<String> DATABASE_URL = setting("database.url")
             .meaning("where the staged jobs are")
-            .expected(
-                    "a JDBC URL such as jdbc:postgresql://host:5432/database, without role and password before"
-                            + " the host")
+            .expected("a JDBC URL such as jdbc:postgresql://host:5432/database, without role and password before"
+                    + " the host")
             .parsedBy(JdbcUrl::parse);
     public static final Setting<String> DATABASE_USERNAME = setting("database.username")
             .meaning("the role to log in as")
