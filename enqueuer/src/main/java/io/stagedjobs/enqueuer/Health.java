@@ -58,12 +58,24 @@ public final class Health {
         return new Failure(origin, reason, System.nanoTime());
     }
 
-    /** @return whether the state changed */
-    synchronized boolean laneHalted(int lane, String reason) {
+    /**
+     * What is new about a halted lane.
+     *
+     * @param changed whether the lane was not halted before, or for another reason
+     * @param like a lane that was halted before it for the same reason, apart from numbers in it; empty if there is
+     *     none. Of lanes that halt at the same moment, one has none
+     */
+    record Halted(boolean changed, OptionalInt like) {}
+
+    synchronized Halted laneHalted(int lane, String reason) {
         failing.remove(lane);
-        Failure earlier = halted.get(lane);
+        Failure earlier = halted.remove(lane);
+        OptionalInt like = halted.entrySet().stream()
+                .filter(other -> kind(other.getValue().reason).equals(kind(reason)))
+                .mapToInt(Map.Entry::getKey)
+                .findFirst();
         halted.put(lane, failure(Origin.ENQUEUER, reason).after(earlier));
-        return earlier == null || !earlier.reason.equals(reason);
+        return new Halted(earlier == null || !earlier.reason.equals(reason), like);
     }
 
     /** How many lanes of this enqueuer are halted. */
@@ -71,26 +83,16 @@ public final class Health {
         return halted.size();
     }
 
-    /** Another lane that is halted for the same reason, apart from numbers in it; empty if there is none. */
-    synchronized OptionalInt haltedAlike(int lane) {
-        String kind = kind(halted.get(lane));
-        return halted.entrySet().stream()
-                .filter(other ->
-                        other.getKey() != lane && kind(other.getValue()).equals(kind))
-                .mapToInt(Map.Entry::getKey)
-                .findFirst();
-    }
-
-    private static String kind(@Nullable Failure failure) {
-        return failure == null ? "" : failure.reason.replaceAll("\\d+", "");
+    private static String kind(String reason) {
+        return reason.replaceAll("\\d+", "");
     }
 
     /** {@link #problems} for people: lanes that are halted for the same reason count as one problem. */
     public synchronized List<String> told() {
         List<String> told = new ArrayList<>();
         Map<String, List<Integer>> alike = new LinkedHashMap<>();
-        halted.forEach((lane, reason) ->
-                alike.computeIfAbsent(kind(reason), kind -> new ArrayList<>()).add(lane));
+        halted.forEach((lane, failure) -> alike.computeIfAbsent(kind(failure.reason), kind -> new ArrayList<>())
+                .add(lane));
         Map<String, String> others = problems();
         halted.keySet().forEach(lane -> others.remove("lane " + lane));
         others.forEach((where, problem) -> told.add(where + ": " + problem));

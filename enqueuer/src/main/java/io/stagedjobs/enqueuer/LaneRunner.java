@@ -7,7 +7,6 @@ import io.stagedjobs.enqueuer.Step.Settled;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
-import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -163,12 +162,15 @@ final class LaneRunner implements Runnable {
     }
 
     private void halted(Step step) {
-        if (!observers.health().laneHalted(lane, step.reason())) {
+        Health.Halted halted = observers.health().laneHalted(lane, step.reason());
+        if (!halted.changed()) {
             return;
         }
-        OptionalInt alike = observers.health().haltedAlike(lane);
-        if (alike.isPresent()) {
-            log.error("lane {} is also halted, for the same reason as lane {}", lane, alike.getAsInt());
+        if (halted.like().isPresent()) {
+            log.error(
+                    "lane {} is also halted, for the same reason as lane {}",
+                    lane,
+                    halted.like().getAsInt());
         } else {
             log.error(
                     "lane {} is halted: {}. It publishes and deletes nothing until a person has acted; see"

@@ -4,7 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.stagedjobs.StagedJobsException;
 import io.stagedjobs.enqueuer.ExternalFailureException;
-import io.stagedjobs.enqueuer.kafka.KafkaProperties;
+import io.stagedjobs.enqueuer.assembly.EnqueuerAssembly;
 import io.stagedjobs.enqueuer.settings.NearestName;
 import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
@@ -139,10 +139,8 @@ public final class Cli implements Runnable {
         ParseResult parsed = command.commandLine().getParseResult();
         Setting.ALL.forEach(setting -> take(parsed, setting.flag(), setting.key(), flags));
         take(parsed, "--config-file", "config.file", flags);
-        Map<String, String> kafka = parsed.matchedOptionValue("--kafka", Map.of());
-        kafka.forEach((property, value) -> flags.put(KafkaProperties.PASSTHROUGH.prefix() + property, value));
         Cli cli = (Cli) command.root().userObject();
-        return Settings.read(flags, cli.environment, KafkaProperties.PASSTHROUGH);
+        return EnqueuerAssembly.settings(flags, parsed.matchedOptionValue("--kafka", Map.of()), cli.environment);
     }
 
     /** Text from elsewhere as one line that cannot play tricks with a terminal. */

@@ -12,6 +12,7 @@ import io.stagedjobs.enqueuer.Publisher;
 import io.stagedjobs.enqueuer.kafka.AtLeastOncePublisher;
 import io.stagedjobs.enqueuer.kafka.ExactlyOncePublisher;
 import io.stagedjobs.enqueuer.kafka.KafkaClientSettings;
+import io.stagedjobs.enqueuer.kafka.KafkaProperties;
 import io.stagedjobs.enqueuer.postgres.Database;
 import io.stagedjobs.enqueuer.postgres.DatabaseIdentity;
 import io.stagedjobs.enqueuer.postgres.LockWatch;
@@ -30,7 +31,9 @@ import java.net.UnknownHostException;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -175,6 +178,20 @@ public final class EnqueuerAssembly implements AutoCloseable {
                             + " STAGED_JOBS_KAFKA_BOOTSTRAP_SERVERS.",
                     e);
         }
+    }
+
+    /**
+     * Reads the settings of a process: its flags, then the environment, then the file.
+     *
+     * @param flags by the settings' keys
+     * @param kafka properties of the Kafka client by their own names, as flags
+     * @throws SettingsException that names everything that is wrong
+     */
+    public static Settings settings(
+            Map<String, String> flags, Map<String, String> kafka, Map<String, String> environment) {
+        Map<String, String> all = new HashMap<>(flags);
+        kafka.forEach((property, value) -> all.put(KafkaProperties.PASSTHROUGH.prefix() + property, value));
+        return Settings.read(all, environment, KafkaProperties.PASSTHROUGH);
     }
 
     /** The way to the database. */
