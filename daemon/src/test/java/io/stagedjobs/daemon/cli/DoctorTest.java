@@ -370,8 +370,8 @@ class DoctorTest {
 
     @Test
     void everything_is_paused() throws Exception {
-        enqueuer();
         assertThat(Command.run(environment, "pause").exitCode()).isZero();
+        enqueuer(); // hears of the pause with its first heartbeat; a running one would with its next
         stage(1);
         assertTold("everything is paused", this::doctor);
         assertThat(Command.run(environment, "doctor").exitCode())
@@ -381,9 +381,9 @@ class DoctorTest {
 
     @Test
     void a_topic_is_paused() throws Exception {
-        enqueuer();
         assertThat(Command.run(environment, "pause", "--topic", topic).exitCode())
                 .isZero();
+        enqueuer();
         stage(JOBS);
         assertTold("a topic is paused", this::doctor);
     }
