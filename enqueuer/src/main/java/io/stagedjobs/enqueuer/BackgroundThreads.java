@@ -5,11 +5,16 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 
 /** Threads that start on demand and end after a minute without work. */
 public final class BackgroundThreads implements LaneReader.Background {
+
+    private static final long IDLE_IN_POOL_SECONDS = 10;
 
     private final ExecutorService threads;
 
@@ -25,6 +30,24 @@ public final class BackgroundThreads implements LaneReader.Background {
             thread.setDaemon(true);
             return thread;
         };
+    }
+
+    /**
+     * A pool of such threads, which end after ten seconds without work.
+     *
+     * @param threads the most at a time
+     * @param waitingMax the most tasks that may wait for one; more are rejected
+     */
+    public static ExecutorService pool(String name, int threads, int waitingMax) {
+        ThreadPoolExecutor pool = new ThreadPoolExecutor(
+                threads,
+                threads,
+                IDLE_IN_POOL_SECONDS,
+                TimeUnit.SECONDS,
+                new LinkedBlockingQueue<>(waitingMax),
+                daemons(name));
+        pool.allowCoreThreadTimeOut(true);
+        return pool;
     }
 
     @Override

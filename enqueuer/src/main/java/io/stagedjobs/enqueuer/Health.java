@@ -70,8 +70,9 @@ public final class Health {
     synchronized Halted laneHalted(int lane, String reason) {
         failing.remove(lane);
         Failure earlier = halted.remove(lane);
+        String kind = kind(reason);
         OptionalInt like = halted.entrySet().stream()
-                .filter(other -> kind(other.getValue().reason).equals(kind(reason)))
+                .filter(other -> kind(other.getValue().reason).equals(kind))
                 .mapToInt(Map.Entry::getKey)
                 .findFirst();
         halted.put(lane, failure(Origin.ENQUEUER, reason).after(earlier));

@@ -9,16 +9,14 @@ import io.stagedjobs.daemon.admin.Access.Caller;
 import io.stagedjobs.daemon.admin.Outbox.Change;
 import io.stagedjobs.daemon.admin.Outbox.Selection;
 import io.stagedjobs.daemon.admin.Views.Done;
+import io.stagedjobs.enqueuer.BackgroundThreads;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
-import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.Semaphore;
-import java.util.concurrent.ThreadPoolExecutor;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import java.util.function.ToIntFunction;
 
@@ -42,14 +40,7 @@ final class ChangeApi implements AutoCloseable {
         this.access = access;
         this.bodies = bodies;
         this.reasons = reasons;
-        ThreadPoolExecutor pool = new ThreadPoolExecutor(
-                THREADS, THREADS, 10, TimeUnit.SECONDS, new LinkedBlockingQueue<>(QUEUE_MAX), task -> {
-                    Thread thread = new Thread(task, "admin-change");
-                    thread.setDaemon(true);
-                    return thread;
-                });
-        pool.allowCoreThreadTimeOut(true);
-        this.changes = pool;
+        this.changes = BackgroundThreads.pool("admin-change", THREADS, QUEUE_MAX);
     }
 
     /** How jobs are moved; a dry run only says how many it would be. */

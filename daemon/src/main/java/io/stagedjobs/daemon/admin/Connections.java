@@ -1,5 +1,6 @@
 package io.stagedjobs.daemon.admin;
 
+import io.stagedjobs.enqueuer.BackgroundThreads;
 import java.time.Duration;
 import java.util.Comparator;
 import java.util.Map;
@@ -24,11 +25,8 @@ final class Connections implements Connection.Listener, AutoCloseable {
     private static final Duration LOOK_EVERY = Duration.ofSeconds(1);
 
     private final Map<Connection, Waiting> open = new ConcurrentHashMap<>();
-    private final ScheduledExecutorService clock = Executors.newSingleThreadScheduledExecutor(task -> {
-        Thread thread = new Thread(task, "admin-connections");
-        thread.setDaemon(true);
-        return thread;
-    });
+    private final ScheduledExecutorService clock =
+            Executors.newSingleThreadScheduledExecutor(BackgroundThreads.daemons("admin-connections"));
 
     /** Since when a connection waits for its client; the bodies that we read stop that, answers do not. */
     private static final class Waiting {

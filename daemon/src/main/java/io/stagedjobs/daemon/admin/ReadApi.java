@@ -7,6 +7,7 @@ import io.javalin.http.Context;
 import io.javalin.http.Handler;
 import io.stagedjobs.daemon.admin.Outbox.Selection;
 import io.stagedjobs.daemon.admin.Outbox.State;
+import io.stagedjobs.enqueuer.BackgroundThreads;
 import io.stagedjobs.enqueuer.Health;
 import java.io.IOException;
 import java.io.InputStream;
@@ -19,9 +20,6 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.ThreadPoolExecutor;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import java.util.function.Supplier;
 
@@ -52,14 +50,7 @@ final class ReadApi implements AutoCloseable {
         this.state = new SharedReading<>("admin-status", SHARED_FOR, System::nanoTime, outbox::state);
         this.doctor =
                 new SharedReading<>("admin-doctor", SHARED_FOR, System::nanoTime, () -> Answers.bytes(doctor.get()));
-        ThreadPoolExecutor pool = new ThreadPoolExecutor(
-                THREADS, THREADS, 10, TimeUnit.SECONDS, new LinkedBlockingQueue<>(QUEUE_MAX), task -> {
-                    Thread thread = new Thread(task, "admin-question");
-                    thread.setDaemon(true);
-                    return thread;
-                });
-        pool.allowCoreThreadTimeOut(true);
-        this.questions = pool;
+        this.questions = BackgroundThreads.pool("admin-question", THREADS, QUEUE_MAX);
     }
 
     /** By path. */

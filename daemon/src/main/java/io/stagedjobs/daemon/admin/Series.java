@@ -5,6 +5,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 import io.micrometer.core.instrument.distribution.CountAtBucket;
 import io.stagedjobs.daemon.admin.Outbox.Counters;
+import io.stagedjobs.enqueuer.BackgroundThreads;
 import io.stagedjobs.enqueuer.ExternalFailureException;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -72,11 +73,8 @@ final class Series implements AutoCloseable {
     private final LongSupplier nanos;
     private final Deque<Sample> samples = new ArrayDeque<>();
     private CountAtBucket[] buckets = {};
-    private final ScheduledExecutorService clock = Executors.newSingleThreadScheduledExecutor(task -> {
-        Thread thread = new Thread(task, "admin-series");
-        thread.setDaemon(true);
-        return thread;
-    });
+    private final ScheduledExecutorService clock =
+            Executors.newSingleThreadScheduledExecutor(BackgroundThreads.daemons("admin-series"));
 
     /** @param nanos of a clock that cannot jump */
     Series(Outbox outbox, MeterRegistry registry, LongSupplier nanos) {

@@ -1,11 +1,9 @@
 package io.stagedjobs.daemon.admin;
 
+import io.stagedjobs.enqueuer.BackgroundThreads;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.ThreadPoolExecutor;
-import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -15,8 +13,6 @@ import org.jspecify.annotations.Nullable;
  * many ask, one thread and one connection are busy. Safe for use by many threads; asking does not wait.
  */
 final class SharedReading<T> implements AutoCloseable {
-
-    private static final long IDLE_THREAD_MAX_SECONDS = 10;
 
     private final Supplier<T> reading;
     private final Duration ageMax;
@@ -33,14 +29,7 @@ final class SharedReading<T> implements AutoCloseable {
         this.ageMax = ageMax;
         this.nanos = nanos;
         this.reading = reading;
-        ThreadPoolExecutor one = new ThreadPoolExecutor(
-                1, 1, IDLE_THREAD_MAX_SECONDS, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), task -> {
-                    Thread thread = new Thread(task, name);
-                    thread.setDaemon(true);
-                    return thread;
-                });
-        one.allowCoreThreadTimeOut(true);
-        this.thread = one;
+        this.thread = BackgroundThreads.pool(name, 1, Integer.MAX_VALUE);
     }
 
     synchronized CompletableFuture<T> ask() {

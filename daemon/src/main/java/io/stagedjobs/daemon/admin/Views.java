@@ -11,7 +11,6 @@ import java.nio.ByteBuffer;
 import java.nio.CharBuffer;
 import java.nio.charset.CharsetDecoder;
 import java.nio.charset.CoderResult;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.Comparator;
@@ -19,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** The answers of the API, as {@code openapi.yaml} describes them. */
@@ -95,13 +95,7 @@ final class Views {
     static Topics topics(State state) {
         Map<String, Waiting> waiting = new TreeMap<>();
         state.topics().forEach(topic -> waiting.put(topic.topic(), topic));
-        Map<String, List<Aside>> aside = new TreeMap<>();
-        state.aside()
-                .forEach(group -> aside.merge(group.topic(), List.of(group), (some, more) -> {
-                    List<Aside> all = new ArrayList<>(some);
-                    all.addAll(more);
-                    return all;
-                }));
+        Map<String, List<Aside>> aside = state.aside().stream().collect(Collectors.groupingBy(Aside::topic));
         boolean everything = state.paused().contains("*");
         TreeSet<String> names = new TreeSet<>(waiting.keySet());
         names.addAll(aside.keySet());

@@ -2,6 +2,7 @@ package io.stagedjobs.daemon.outbox;
 
 import io.stagedjobs.daemon.admin.Outbox;
 import io.stagedjobs.enqueuer.assembly.EnqueuerAssembly;
+import io.stagedjobs.enqueuer.postgres.Database;
 import io.stagedjobs.enqueuer.postgres.ParkedJobs;
 import io.stagedjobs.enqueuer.postgres.PausedTopics;
 import io.stagedjobs.enqueuer.postgres.StatusReader;
@@ -24,8 +25,6 @@ public final class PostgresOutbox implements Outbox {
 
     /** PostgreSQL ends the statement first. */
     private static final Duration SILENCE_MORE = Duration.ofSeconds(10);
-
-    private static final Duration SILENCE_OF_CHANGES_MAX = Duration.ofMinutes(10);
 
     private final Settings settings;
     private final Schema schema;
@@ -136,7 +135,7 @@ public final class PostgresOutbox implements Outbox {
     }
 
     private <T> T changing(BiFunction<Connection, Schema, T> work) {
-        return connected(SILENCE_OF_CHANGES_MAX, work);
+        return connected(Database.SILENCE_OF_COMMANDS_MAX, work);
     }
 
     private <T> T connected(Duration silenceMax, BiFunction<Connection, Schema, T> work) {

@@ -11,6 +11,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.BiFunction;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.Config;
@@ -82,13 +83,23 @@ final class Cluster implements AutoCloseable {
 
     /** Asks for topics, and for our rights on them. */
     Map<String, KafkaFuture<TopicDescription>> describe(Set<String> topics) {
-        return admin().describeTopics(topics, new DescribeTopicsOptions().includeAuthorizedOperations(true))
+        return describe(admin(), topics);
+    }
+
+    /** As {@link #describe(Set)}, with any client. */
+    static Map<String, KafkaFuture<TopicDescription>> describe(Admin admin, Set<String> topics) {
+        return admin.describeTopics(topics, new DescribeTopicsOptions().includeAuthorizedOperations(true))
                 .topicNameValues();
     }
 
     /** Asks for the configurations of topics. */
     Map<String, KafkaFuture<Config>> configurations(Set<String> topics) {
-        return admin().describeConfigs(topics.stream().map(Cluster::resource).toList()).values().entrySet().stream()
+        return configurations(admin(), topics);
+    }
+
+    /** As {@link #configurations(Set)}, with any client. */
+    static Map<String, KafkaFuture<Config>> configurations(Admin admin, Set<String> topics) {
+        return admin.describeConfigs(topics.stream().map(Cluster::resource).toList()).values().entrySet().stream()
                 .collect(Collectors.toMap(entry -> entry.getKey().name(), Map.Entry::getValue));
     }
 
@@ -192,18 +203,32 @@ final class Cluster implements AutoCloseable {
 
     /** As {@link #answer}, for one of many questions: the caller decides whether the connection is at fault. */
     <T> T await(String what, @Nullable KafkaFuture<T> future, long deadline) {
+        return await(what, future, deadline, Cluster::failure);
+    }
+
+    /**
+     * Waits for an answer of any client.
+     *
+     * @param deadline of {@link System#nanoTime}
+     * @param failure makes of {@code what} and Kafka's error, or a timeout, what is thrown
+     */
+    static <T> T await(
+            String what,
+            @Nullable KafkaFuture<T> future,
+            long deadline,
+            BiFunction<String, Throwable, ExternalFailureException> failure) {
         try {
             if (future == null) {
                 throw new IllegalStateException("not asked: " + what);
             }
             return future.get(Math.max(0, deadline - System.nanoTime()), TimeUnit.NANOSECONDS);
         } catch (ExecutionException e) {
-            throw failure(what, e.getCause() == null ? e : e.getCause());
+            throw failure.apply(what, e.getCause() == null ? e : e.getCause());
         } catch (TimeoutException e) {
-            throw failure(what, e);
+            throw failure.apply(what, e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw failure(what, e);
+            throw failure.apply(what, e);
         }
     }
 

@@ -10,6 +10,7 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.LockSupport;
 import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.DescribeTransactionsResult;
+import org.apache.kafka.clients.admin.FeatureMetadata;
 import org.apache.kafka.clients.admin.FinalizedVersionRange;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.TopicDescription;
@@ -27,13 +28,13 @@ import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 final class ClusterRequirements {
 
     /** KIP-890: from this version on, a late request cannot continue a transaction of a fenced producer. */
-    private static final int TRANSACTION_VERSION_MIN = 2;
+    static final int TRANSACTION_VERSION_MIN = 2;
 
-    private static final Set<AclOperation> PROGRESS_RIGHTS = Set.of(AclOperation.READ, AclOperation.WRITE);
+    static final Set<AclOperation> PROGRESS_RIGHTS = Set.of(AclOperation.READ, AclOperation.WRITE);
 
     private static final Duration LOOK_AGAIN_AFTER = Duration.ofMillis(100);
 
-    private static final String PROGRESS_SEGMENT_BYTES = String.valueOf(16 << 20);
+    static final String PROGRESS_SEGMENT_BYTES = String.valueOf(16 << 20);
 
     private final Cluster cluster;
 
@@ -41,14 +42,16 @@ final class ClusterRequirements {
         this.cluster = cluster;
     }
 
+    /** The cluster's {@code transaction.version}, 0 if it has none. */
+    static int transactionVersion(FeatureMetadata features) {
+        FinalizedVersionRange version = features.finalizedFeatures().get("transaction.version");
+        return version == null ? 0 : version.maxVersionLevel();
+    }
+
     /** @throws ExternalFailureException if the cluster's transactions are too old; the message says what to do */
     void requireTransactions() {
-        FinalizedVersionRange version = cluster.ask(
-                        "describe its features",
-                        cluster.admin().describeFeatures().featureMetadata())
-                .finalizedFeatures()
-                .get("transaction.version");
-        int level = version == null ? 0 : version.maxVersionLevel();
+        int level = transactionVersion(cluster.ask(
+                "describe its features", cluster.admin().describeFeatures().featureMetadata()));
         if (level < TRANSACTION_VERSION_MIN) {
             throw new ExternalFailureException(
                     Origin.KAFKA,

@@ -13,7 +13,6 @@ import java.util.Set;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.Config;
-import org.apache.kafka.clients.admin.FinalizedVersionRange;
 import org.apache.kafka.clients.admin.QuorumInfo;
 import org.apache.kafka.common.Node;
 import org.apache.kafka.common.config.ConfigResource;
@@ -23,7 +22,6 @@ import org.jspecify.annotations.Nullable;
 /** The checks of Kafka. Each look has an admin client of its own, asks only, and closes it. */
 public final class KafkaDoctor implements KafkaChecks {
 
-    private static final int TRANSACTION_VERSION_MIN = 2;
     private static final String MAX_TRANSACTION_TIMEOUT = "transaction.max.timeout.ms";
 
     private final KafkaClientSettings settings;
@@ -99,18 +97,15 @@ public final class KafkaDoctor implements KafkaChecks {
     }
 
     private static Finding transactionVersion(KafkaQuestions kafka) {
-        FinalizedVersionRange version = kafka.answer(
-                        "describe its features",
-                        kafka.admin().describeFeatures().featureMetadata())
-                .finalizedFeatures()
-                .get("transaction.version");
-        int level = version == null ? 0 : version.maxVersionLevel();
-        return level >= TRANSACTION_VERSION_MIN
+        int level = ClusterRequirements.transactionVersion(kafka.answer(
+                "describe its features", kafka.admin().describeFeatures().featureMetadata()));
+        return level >= ClusterRequirements.TRANSACTION_VERSION_MIN
                 ? new Finding("transactions", Verdict.OK, "transaction.version is " + level, "")
                 : new Finding(
                         "transactions",
                         Verdict.WRONG,
-                        "transaction.version is " + level + ", and exactly-once needs " + TRANSACTION_VERSION_MIN,
+                        "transaction.version is " + level + ", and exactly-once needs "
+                                + ClusterRequirements.TRANSACTION_VERSION_MIN,
                         "kafka-features.sh --bootstrap-server <broker> upgrade --feature transaction.version=2");
     }
 

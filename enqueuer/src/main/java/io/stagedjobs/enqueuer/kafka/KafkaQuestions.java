@@ -4,9 +4,6 @@ import io.stagedjobs.enqueuer.ExternalFailureException;
 import io.stagedjobs.enqueuer.Origin;
 import io.stagedjobs.enqueuer.diagnosis.Finding;
 import java.time.Duration;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.errors.AuthorizationException;
@@ -29,19 +26,7 @@ record KafkaQuestions(Admin admin) {
 
     /** As {@link #answer(String, KafkaFuture)}, of one of many questions that were asked together. */
     <T> T answer(String what, @Nullable KafkaFuture<T> future, long deadline) {
-        try {
-            if (future == null) {
-                throw new IllegalStateException("not asked: " + what);
-            }
-            return future.get(Math.max(0, deadline - System.nanoTime()), TimeUnit.NANOSECONDS);
-        } catch (ExecutionException e) {
-            throw failure(what, e.getCause() == null ? e : e.getCause());
-        } catch (TimeoutException e) {
-            throw failure(what, e);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw failure(what, e);
-        }
+        return Cluster.await(what, future, deadline, KafkaQuestions::failure);
     }
 
     private static ExternalFailureException failure(String what, Throwable cause) {

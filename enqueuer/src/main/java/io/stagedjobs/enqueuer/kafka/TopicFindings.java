@@ -10,12 +10,10 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.apache.kafka.clients.admin.Config;
-import org.apache.kafka.clients.admin.DescribeTopicsOptions;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.TopicPartitionInfo;
 import org.apache.kafka.common.acl.AclOperation;
-import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.config.TopicConfig;
 import org.jspecify.annotations.Nullable;
 
@@ -44,17 +42,15 @@ final class TopicFindings {
         if (topics.isEmpty()) {
             return List.of(new Finding(JOBS, Verdict.OK, "no job waits for a topic", ""));
         }
-        Map<String, KafkaFuture<TopicDescription>> descriptions = describe(topics);
-        Map<ConfigResource, KafkaFuture<Config>> configs = kafka.admin()
-                .describeConfigs(topics.stream().map(TopicFindings::resource).toList())
-                .values();
+        Map<String, KafkaFuture<TopicDescription>> descriptions = Cluster.describe(kafka.admin(), topics);
+        Map<String, KafkaFuture<Config>> configs = Cluster.configurations(kafka.admin(), topics);
         List<Finding> findings = new ArrayList<>();
         long deadline = KafkaQuestions.deadline();
         int well = 0;
         for (String topic : topics) {
             try {
                 Optional<Finding> amiss =
-                        ofJobs(topic, descriptions.get(topic), configs.get(resource(topic)), deadline, payloadBytesMax);
+                        ofJobs(topic, descriptions.get(topic), configs.get(topic), deadline, payloadBytesMax);
                 amiss.ifPresent(findings::add);
                 well += amiss.isPresent() ? 0 : 1;
             } catch (ExternalFailureException e) {
@@ -181,7 +177,8 @@ final class TopicFindings {
         TopicDescription description;
         try {
             description = kafka.answer(
-                    "describe topic " + topic, describe(Set.of(topic)).get(topic));
+                    "describe topic " + topic,
+                    Cluster.describe(kafka.admin(), Set.of(topic)).get(topic));
         } catch (ExternalFailureException e) {
             Refusal refusal = KafkaErrors.refusalOfTopic(e.getCause() == null ? e : e.getCause())
                     .orElseThrow(() -> e);
@@ -195,16 +192,16 @@ final class TopicFindings {
                                     + " kafka-topics.sh --bootstrap-server <broker> --create --topic " + topic
                                     + " --partitions " + lanes
                                     + " --replication-factor 3 --config cleanup.policy=compact --config"
-                                    + " segment.bytes=16777216")
+                                    + " segment.bytes=" + ClusterRequirements.PROGRESS_SEGMENT_BYTES)
                     : new Finding(PROGRESS, Verdict.WRONG, "this client may not use topic " + topic, rights(topic));
         }
         Set<AclOperation> allowed = description.authorizedOperations();
-        if (allowed != null && !allowed.containsAll(Set.of(AclOperation.READ, AclOperation.WRITE))) {
+        if (allowed != null && !allowed.containsAll(ClusterRequirements.PROGRESS_RIGHTS)) {
             return new Finding(PROGRESS, Verdict.WRONG, "this client may not use topic " + topic, rights(topic));
         }
         Config config = kafka.answer(
                 "tell the configuration of topic " + topic,
-                kafka.admin().describeConfigs(Set.of(resource(topic))).values().get(resource(topic)));
+                Cluster.configurations(kafka.admin(), Set.of(topic)).get(topic));
         String policy = config.get(TopicConfig.CLEANUP_POLICY_CONFIG).value();
         if (description.partitions().size() != lanes || !policy.equals(TopicConfig.CLEANUP_POLICY_COMPACT)) {
             return new Finding(
@@ -227,15 +224,5 @@ final class TopicFindings {
     private static String rights(String topic) {
         return "kafka-acls.sh --bootstrap-server <broker> --add --allow-principal User:<enqueuer> --operation Read"
                 + " --operation Write --operation Describe --operation DescribeConfigs --topic " + topic;
-    }
-
-    private Map<String, KafkaFuture<TopicDescription>> describe(Set<String> topics) {
-        return kafka.admin()
-                .describeTopics(topics, new DescribeTopicsOptions().includeAuthorizedOperations(true))
-                .topicNameValues();
-    }
-
-    private static ConfigResource resource(String topic) {
-        return new ConfigResource(ConfigResource.Type.TOPIC, topic);
     }
 }

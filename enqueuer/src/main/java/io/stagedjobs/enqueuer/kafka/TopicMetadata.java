@@ -10,8 +10,6 @@ import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.common.KafkaException;
@@ -25,8 +23,6 @@ final class TopicMetadata {
 
     /** The number of topics in one question. */
     private static final int AT_ONCE = 32;
-
-    private static final long KEEP_ALIVE_SECONDS = 10;
 
     private final Producer<byte[], byte[]> producer;
     private final ExecutorService threads;
@@ -46,15 +42,7 @@ final class TopicMetadata {
 
     /** Threads that load; they exist only while needed. */
     static ExecutorService threads() {
-        ThreadPoolExecutor threads = new ThreadPoolExecutor(
-                AT_ONCE,
-                AT_ONCE,
-                KEEP_ALIVE_SECONDS,
-                TimeUnit.SECONDS,
-                new LinkedBlockingQueue<>(),
-                BackgroundThreads.daemons("staged-jobs-topics"));
-        threads.allowCoreThreadTimeOut(true);
-        return threads;
+        return BackgroundThreads.pool("staged-jobs-topics", AT_ONCE, Integer.MAX_VALUE);
     }
 
     /** The first of the jobs, up to a job whose topic's metadata did not come within the time of a look-up. */

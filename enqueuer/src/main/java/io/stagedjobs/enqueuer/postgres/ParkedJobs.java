@@ -129,15 +129,13 @@ public final class ParkedJobs {
 
     /** Runs reads in one transaction; none of its statements and waits for a lock lasts longer than that. */
     public <T> T within(Duration patience, Function<ParkedJobs, T> work) {
-        return Transactions.asked(
+        return Transactions.briefly(
+                dsl,
                 "read jobs set aside",
-                () -> dsl.transactionResult(configuration -> {
-                    DSLContext brief = configuration.dsl();
-                    brief.execute("SET TRANSACTION READ ONLY");
-                    brief.execute("SET LOCAL statement_timeout = " + patience.toMillis());
-                    brief.execute("SET LOCAL lock_timeout = " + patience.toMillis());
-                    return work.apply(new ParkedJobs(brief, tables));
-                }));
+                "READ ONLY",
+                patience,
+                patience,
+                brief -> work.apply(new ParkedJobs(brief, tables)));
     }
 
     /** The number of such jobs. */

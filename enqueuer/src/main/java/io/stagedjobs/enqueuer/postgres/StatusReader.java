@@ -69,13 +69,8 @@ public final class StatusReader {
 
     private Status look(Duration takeoverAfter, Duration patience, boolean exactly) {
         Duration lockedMax = patience.compareTo(LOCKED_MAX) < 0 ? patience : LOCKED_MAX;
-        return Transactions.asked(
-                "read the status",
-                () -> dsl.transactionResult(configuration -> {
-                    DSLContext look = configuration.dsl();
-                    look.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY");
-                    look.execute("SET LOCAL statement_timeout = " + patience.toMillis());
-                    look.execute("SET LOCAL lock_timeout = " + lockedMax.toMillis());
+        return Transactions.briefly(
+                dsl, "read the status", "ISOLATION LEVEL REPEATABLE READ, READ ONLY", patience, lockedMax, look -> {
                     int lanes = look.fetchCount(tables.lanes.table);
                     BoundedCounts counts = new BoundedCounts(look, schema, lanes, patience.dividedBy(2));
                     return exactly
@@ -85,7 +80,7 @@ public final class StatusReader {
                                     counts.allWaiting(everyJob(look)),
                                     new BoundedCounts.MovedAside(aside(Long.MAX_VALUE), true))
                             : status(look, takeoverAfter, counts.waiting(), counts.movedAside());
-                }));
+                });
     }
 
     private List<Record> everyJob(DSLContext look) {
@@ -201,21 +196,14 @@ public final class StatusReader {
 
     /** What has happened so far; the difference of two is a rate. In a transaction of its own, and cheap. */
     public Counters counters(Duration patience) {
-        return Transactions.asked(
-                "read its counters",
-                () -> dsl.transactionResult(configuration -> {
-                    DSLContext look = configuration.dsl();
-                    look.execute("SET TRANSACTION READ ONLY");
-                    look.execute("SET LOCAL statement_timeout = " + patience.toMillis());
-                    look.execute("SET LOCAL lock_timeout = " + patience.toMillis());
-                    return NamedSql.load(schema, "counters")
-                            .query(look, Map.of())
-                            .fetchSingle(row -> new Counters(
-                                    row.get("at", String.class),
-                                    row.get("last_id", long.class),
-                                    row.get("deleted", long.class),
-                                    row.get("moved_aside", long.class)));
-                }));
+        return Transactions.briefly(
+                dsl, "read its counters", "READ ONLY", patience, patience, look -> NamedSql.load(schema, "counters")
+                        .query(look, Map.of())
+                        .fetchSingle(row -> new Counters(
+                                row.get("at", String.class),
+                                row.get("last_id", long.class),
+                                row.get("deleted", long.class),
+                                row.get("moved_aside", long.class))));
     }
 
     /**

@@ -81,6 +81,31 @@ final class Transactions {
         return blockers.named(work);
     }
 
+    /**
+     * Runs reads in a transaction of their own, on a connection in autocommit mode.
+     *
+     * @param characteristics of the transaction, for SET TRANSACTION
+     * @param patience how long a statement may take
+     * @param lockedMax how long a statement may wait for a lock
+     */
+    static <T> T briefly(
+            DSLContext dsl,
+            String what,
+            String characteristics,
+            Duration patience,
+            Duration lockedMax,
+            Function<DSLContext, T> work) {
+        return asked(
+                what,
+                () -> dsl.transactionResult(configuration -> {
+                    DSLContext brief = configuration.dsl();
+                    brief.execute("SET TRANSACTION " + characteristics);
+                    brief.execute("SET LOCAL statement_timeout = " + patience.toMillis());
+                    brief.execute("SET LOCAL lock_timeout = " + lockedMax.toMillis());
+                    return work.apply(brief);
+                }));
+    }
+
     /** Runs a query outside our transactions, and throws PostgreSQL's errors as ours. */
     static <T extends @Nullable Object> T asked(String what, Supplier<T> question) {
         try {
