@@ -22,7 +22,7 @@ public final class Enqueuer implements AutoCloseable {
 
     private static final Logger log = LoggerFactory.getLogger(Enqueuer.class);
 
-    private static final Duration BACKLOG_EVERY = Duration.ofSeconds(15);
+    private static final Duration MEASURE_EVERY = Duration.ofSeconds(15);
 
     /** A standby looks this many times as often, so that a dead owner's lane does not wait for it. */
     private static final int BEATS_STANDING_BY = 4;
@@ -70,7 +70,7 @@ public final class Enqueuer implements AutoCloseable {
         this.membership = membership;
         this.options = options;
         this.ports = new Ports(lanes, publisher);
-        this.observers = new Observers(health, new Meters(registry, running::size, health::lanesHalted));
+        this.observers = new Observers(health, new Meters(registry, running::size, health, System::nanoTime));
         this.context = new LaneContext(
                 options.limits,
                 options.publishTimeout,
@@ -139,16 +139,17 @@ public final class Enqueuer implements AutoCloseable {
 
     private void seen(Membership.Census now) {
         context.pauses().set(now.pauses());
+        observers.meters().seen(now);
         census = now;
         keeperRest.wake();
     }
 
-    /** Starts and stops lanes after each heartbeat, so that we own our fair share; regularly measures the backlog. */
+    /** Starts and stops lanes after each heartbeat, so that we own our fair share; regularly measures the outbox. */
     private void keepLanes() {
         try {
-            long backlogAt = System.nanoTime();
-            while (keeperRest.take(BACKLOG_EVERY, true)) {
-                backlogAt = keepOnce(backlogAt);
+            long measureAt = System.nanoTime();
+            while (keeperRest.take(MEASURE_EVERY, true)) {
+                measureAt = keepOnce(measureAt);
             }
         } catch (Error e) {
             observers.health().failed(Origin.ENQUEUER, "it can start no more lanes (" + e + "); restart this process");
@@ -156,24 +157,24 @@ public final class Enqueuer implements AutoCloseable {
         }
     }
 
-    /** @return the time of the next measurement of the backlog */
-    private long keepOnce(long backlogAt) {
+    /** @return the time of the next measurement */
+    private long keepOnce(long measureAt) {
         try {
             Membership.Census now = census;
             census = null;
             if (now != null) {
                 share(now);
             }
-            if (System.nanoTime() - backlogAt >= 0) {
-                observers.meters().backlog(membership.backlog());
-                return System.nanoTime() + BACKLOG_EVERY.toNanos();
+            if (System.nanoTime() - measureAt >= 0) {
+                observers.meters().measured(membership.measure());
+                return System.nanoTime() + MEASURE_EVERY.toNanos();
             }
         } catch (ExternalFailureException e) {
             log.debug("{}; tried again with the next heartbeat", e.getMessage());
         } catch (RuntimeException bug) {
             log.error("could not start or stop lanes; tried again with the next heartbeat", bug);
         }
-        return backlogAt;
+        return measureAt;
     }
 
     private void share(Membership.Census now) {

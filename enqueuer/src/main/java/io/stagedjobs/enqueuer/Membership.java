@@ -32,20 +32,27 @@ public interface Membership {
     /** Frees those of the lanes that we own, whatever their generation. */
     void giveBackStrays(Set<Integer> lanes);
 
-    /** Measures the backlog cheaply: counts are exact up to a limit and an estimate beyond it. */
-    Backlog backlog();
+    /** Measures the whole outbox cheaply: counts are exact up to a limit and an estimate beyond it. */
+    Figures measure();
 
     /** Frees all our lanes and removes our row. */
     void leave();
 
     /**
-     * The backlog of all lanes. Counts are exact up to 100 000, and PostgreSQL's estimate beyond that.
+     * The state of the whole outbox. Counts of jobs are exact up to 100 000, and estimates beyond that.
      *
-     * @param jobs the number of staged jobs
+     * @param backlog the number of staged jobs
      * @param oldestAge the age of the oldest of them by the database's clock; zero if no job waits
-     * @param aside the number of jobs that were moved aside, held or parked
+     * @param held the number of jobs that were moved aside and return by themselves
+     * @param parked the number of jobs that were moved aside and wait for a person
+     * @param deadRows the rows that vacuum has not removed yet, by PostgreSQL's statistics
+     * @param snapshotAge the age of the oldest transaction that may keep vacuum from removing them, among those that
+     *     this role may see; zero if there is none
      */
-    record Backlog(long jobs, Duration oldestAge, long aside) {}
+    record Figures(long backlog, Duration oldestAge, long held, long parked, long deadRows, Duration snapshotAge) {
+
+        static final Figures NONE = new Figures(0, Duration.ZERO, 0, 0, 0, Duration.ZERO);
+    }
 
     /**
      * What does not work for an enqueuer.

@@ -67,7 +67,8 @@ class GoingOnTest {
                             }
                         },
                         world::nanoTime),
-                new Observers(new Health(), new Meters(new SimpleMeterRegistry(), () -> 0, () -> 0)),
+                new Observers(
+                        new Health(), new Meters(new SimpleMeterRegistry(), () -> 0, new Health(), world::nanoTime)),
                 new Pace(
                         new Pace.Intervals(Duration.ofMillis(8), Duration.ofSeconds(2)),
                         world::nanoTime,

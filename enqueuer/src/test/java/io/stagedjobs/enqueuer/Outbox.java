@@ -134,7 +134,7 @@ public final class Outbox extends TestOutbox {
                         new HeldTopics(nanoTime),
                         new BackgroundThreads("read-ahead"),
                         nanoTime),
-                new Observers(health, new Meters(new SimpleMeterRegistry(), () -> 0, () -> 0)),
+                new Observers(health, new Meters(new SimpleMeterRegistry(), () -> 0, health, nanoTime)),
                 new Pace(new Pace.Intervals(Duration.ofMillis(2), lookMax), nanoTime, new Random()));
     }
 }

@@ -16,7 +16,8 @@ final class SimulatedEnqueuer implements World.Caller {
     private static final Duration HEARTBEAT = Duration.ofSeconds(4);
 
     /** Counts into the void; shared by all simulations. */
-    private static final Meters METERS = new Meters(new CompositeMeterRegistry(), () -> 0, () -> 0);
+    private static final Meters METERS =
+            new Meters(new CompositeMeterRegistry(), () -> 0, new Health(), System::nanoTime);
 
     /** A thread of this process. */
     abstract class SimulatedThread {

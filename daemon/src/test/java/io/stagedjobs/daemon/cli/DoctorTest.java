@@ -369,6 +369,24 @@ class DoctorTest {
     }
 
     @Test
+    void the_password_was_changed_under_an_enqueuer() throws Exception {
+        outbox.dsl().execute("CREATE ROLE enqueuers LOGIN SUPERUSER PASSWORD 'of-yesterday'");
+        Map<String, String> today = Command.with(
+                environment, "STAGED_JOBS_DATABASE_USERNAME", "enqueuers", "STAGED_JOBS_DATABASE_PASSWORD", "of-today");
+        Command.Daemon daemon = new Command.Daemon(
+                outbox, "of-yesterday", Command.with(today, "STAGED_JOBS_DATABASE_PASSWORD", "of-yesterday"));
+        Eventually.until("it lives", daemon::isReady);
+        outbox.dsl().execute("ALTER ROLE enqueuers PASSWORD 'of-today'");
+        outbox.dsl().fetch("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'enqueuers'");
+        stage(1);
+        environment = today;
+        assertTold("the password was changed under an enqueuer", this::doctor);
+        Eventually.until(
+                "it says why itself",
+                () -> daemon.get("health/ready").body().contains("password authentication failed"));
+    }
+
+    @Test
     void everything_is_paused() throws Exception {
         assertThat(Command.run(environment, "pause").exitCode()).isZero();
         enqueuer(); // hears of the pause with its first heartbeat; a running one would with its next

@@ -82,8 +82,10 @@ final class Why {
                                 .findFirst()
                                 .orElse(""))
                 .orElse("");
-        return Optional.of(
-                wrong("Nothing moves because no enqueuer lives" + last + waiting(work), "Start one: staged-jobs run"));
+        return Optional.of(wrong(
+                "Nothing moves because no enqueuer lives" + last + waiting(work),
+                "Start one: staged-jobs run. If one runs, it cannot reach PostgreSQL: its log and its /health/ready say"
+                        + " why"));
     }
 
     private Optional<Finding> everythingPaused(Work work) {

@@ -15,6 +15,7 @@ import java.util.UUID;
 import org.jooq.Condition;
 import org.jooq.DSLContext;
 import org.jooq.Field;
+import org.jooq.Record;
 import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -25,8 +26,8 @@ public final class PostgresMembership implements Membership {
 
     private static final Logger log = LoggerFactory.getLogger(PostgresMembership.class);
 
-    /** The backlog is counted up to this number; beyond it PostgreSQL's estimate is used. */
-    private static final int BACKLOG_COUNTED_MAX = 100_000;
+    /** Jobs are counted up to this number; beyond it PostgreSQL's estimate is used. */
+    private static final int COUNTED_MAX = 100_000;
 
     private static final int REASON_MAX = 2_000;
 
@@ -160,25 +161,44 @@ public final class PostgresMembership implements Membership {
     }
 
     @Override
-    public Backlog backlog() {
+    public Figures measure() {
         return transactions.call("measure the backlog", dsl -> {
             dsl.execute("SET LOCAL lock_timeout = '200ms'"); // a locked table must not delay the heartbeat
-            double seconds = sql.oldestAge.query(dsl, Map.of()).fetchSingle().get("seconds", double.class);
-            return new Backlog(
-                    count(dsl, tables.stagedJobs),
-                    Duration.ofMillis((long) (seconds * 1000)),
-                    count(dsl, tables.parkedJobs));
+            Record oldest = sql.oldestAge.query(dsl, Map.of()).fetchSingle();
+            Record aside =
+                    sql.asideByState.query(dsl, Map.of("rows_max", COUNTED_MAX)).fetchSingle();
+            long held = aside.get("held", long.class);
+            long parked = aside.get("parked", long.class);
+            long live = aside.get("live", long.class);
+            Record vacuum = sql.vacuumLeft.query(dsl, Map.of()).fetchSingle();
+            return new Figures(
+                    waiting(dsl),
+                    duration(oldest, "seconds"),
+                    estimated(held, live - parked),
+                    estimated(parked, live - held),
+                    vacuum.get("dead_rows", long.class),
+                    duration(vacuum, "snapshot_seconds"));
         });
     }
 
-    private static long count(DSLContext dsl, Tables.Jobs jobs) {
-        long counted = dsl.fetchCount(dsl.selectOne().from(jobs.table).limit(BACKLOG_COUNTED_MAX));
-        if (counted < BACKLOG_COUNTED_MAX) {
+    private static Duration duration(Record row, String seconds) {
+        return Duration.ofMillis((long) (row.get(seconds, double.class) * 1000));
+    }
+
+    private long waiting(DSLContext dsl) {
+        Tables.Jobs jobs = tables.stagedJobs;
+        long counted = dsl.fetchCount(dsl.selectOne().from(jobs.table).limit(COUNTED_MAX));
+        if (counted < COUNTED_MAX) {
             return counted;
         }
-        Field<Long> estimated = DSL.field(
+        Field<Long> live = DSL.field(
                 "coalesce(pg_stat_get_live_tuples({0}::regclass), 0)", BIGINT, DSL.inline(dsl.render(jobs.table)));
-        return Math.max(counted, dsl.select(estimated).fetchSingle(estimated));
+        return estimated(counted, dsl.select(live).fetchSingle(live));
+    }
+
+    /** The exact number where counting came to an end, else at least what was counted. */
+    private static long estimated(long counted, long statistics) {
+        return counted < COUNTED_MAX ? counted : Math.max(counted, statistics);
     }
 
     @Override

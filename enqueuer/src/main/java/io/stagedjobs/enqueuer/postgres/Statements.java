@@ -32,6 +32,8 @@ final class Statements {
     final NamedSql putBack;
     final NamedSql heldTopics;
     final NamedSql oldestAge;
+    final NamedSql asideByState;
+    final NamedSql vacuumLeft;
     final NamedSql reportProblems;
 
     /**
@@ -92,6 +94,8 @@ final class Statements {
         putBack = NamedSql.load(schema, "put-back");
         heldTopics = NamedSql.load(schema, "held-topics");
         oldestAge = NamedSql.load(schema, "oldest-age");
+        asideByState = NamedSql.load(schema, "aside-by-state");
+        vacuumLeft = NamedSql.load(schema, "vacuum-left");
         reportProblems = NamedSql.load(schema, "report-problems");
     }
 }

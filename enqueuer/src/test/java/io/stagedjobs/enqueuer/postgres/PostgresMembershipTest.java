@@ -7,9 +7,13 @@ import io.stagedjobs.enqueuer.Membership;
 import io.stagedjobs.enqueuer.Outbox;
 import io.stagedjobs.enqueuer.diagnosis.Work;
 import io.stagedjobs.schema.Schema;
+import io.stagedjobs.testkit.Eventually;
+import java.sql.Connection;
 import java.time.Duration;
 import java.util.List;
 import java.util.UUID;
+import org.jooq.SQLDialect;
+import org.jooq.impl.DSL;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -79,5 +83,39 @@ class PostgresMembershipTest {
                 .containsExactly(LANE + 1);
         assertThat(forgotten.take(LANE)).isEmpty();
         assertThat(forgotten.begin(LANE, generation)).isEmpty();
+    }
+
+    @Test
+    void held_and_parked_jobs_are_counted_apart() {
+        outbox.stage("t", "k", "waits");
+        outbox.dsl()
+                .execute("INSERT INTO parked_jobs (lane, id, job_id, topic, job_name, staged_at, state, reason)"
+                        + " SELECT 0, n, gen_random_uuid(), 't', 'n', now(), CASE WHEN n <= 3 THEN 'parked' ELSE 'held'"
+                        + " END, 'topic missing' FROM generate_series(1, 8) AS n");
+        Membership.Figures figures = outbox.lanes().membership().measure();
+        assertThat(figures.backlog()).isEqualTo(1);
+        assertThat(figures.held()).isEqualTo(5);
+        assertThat(figures.parked()).isEqualTo(3);
+    }
+
+    @Test
+    void rows_that_an_open_snapshot_keeps_are_measured_with_its_age() throws Exception {
+        PostgresMembership membership = outbox.lanes().membership();
+        assertThat(membership.measure().snapshotAge()).isZero();
+        try (Connection report = outbox.transaction()) {
+            report.setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);
+            DSL.using(report, SQLDialect.POSTGRES).fetch("SELECT 1 FROM staged_job_lanes");
+            outbox.dsl()
+                    .execute("INSERT INTO staged_jobs (topic, job_name, payload)"
+                            + " SELECT 't', 'n', '{}' FROM generate_series(1, 20)");
+            outbox.dsl().execute("DELETE FROM staged_jobs");
+            Eventually.until(
+                    "PostgreSQL's statistics show the dead rows",
+                    () -> membership.measure().deadRows() == 20);
+            assertThat(membership.measure().snapshotAge()).isPositive();
+        }
+        Eventually.until(
+                "the report's session is over",
+                () -> membership.measure().snapshotAge().isZero());
     }
 }
