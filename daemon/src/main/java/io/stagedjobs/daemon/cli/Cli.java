@@ -147,7 +147,9 @@ public final class Cli implements Runnable {
             Set<String> known = e.getCommandLine().getCommandSpec().optionsMap().keySet();
             return "unknown flag " + flag + ". The nearest known one is " + NearestName.of(flag, known);
         }
-        return e.getArgSpec() != null && e.getArgSpec().isOption() && SettingOptions.isKafka((OptionSpec) e.getArgSpec())
+        return e.getArgSpec() != null
+                        && e.getArgSpec().isOption()
+                        && SettingOptions.isKafka((OptionSpec) e.getArgSpec())
                 ? "--kafka is wrong: expected PROPERTY=VALUE, such as --kafka linger.ms=5"
                 : String.valueOf(e.getMessage()).replaceFirst("\\.$", "");
     }

@@ -14,12 +14,10 @@ import picocli.CommandLine.Spec;
 /** Prints the settings that a command here would have; connects to nothing. */
 @Command(
         name = "config",
-        description = "Shows the effective settings and who gave them: a flag, the environment, the settings file or the"
-                + " default. Masks secrets. Connects to nothing.",
-        footer = {
-            "  staged-jobs config",
-            "  staged-jobs config --json | jq '.[] | select(.source != \"default\")'"
-        },
+        description =
+                "Shows the effective settings and who gave them: a flag, the environment, the settings file or the"
+                        + " default. Masks secrets. Connects to nothing.",
+        footer = {"  staged-jobs config", "  staged-jobs config --json | jq '.[] | select(.source != \"default\")'"},
         mixinStandardHelpOptions = true)
 final class ConfigCommand implements Callable<Integer> {
 
@@ -47,7 +45,8 @@ final class ConfigCommand implements Callable<Integer> {
         for (EffectiveSetting setting : settings) {
             String key = Cli.printable(setting.key());
             out.print(Style.BOLD, key + " ".repeat(Math.max(0, widest - key.length())));
-            out.println("  " + (setting.value() == null ? "(not set)" : Cli.printable(setting.value())) + from(setting));
+            out.println(
+                    "  " + (setting.value() == null ? "(not set)" : Cli.printable(setting.value())) + from(setting));
         }
         return 0;
     }

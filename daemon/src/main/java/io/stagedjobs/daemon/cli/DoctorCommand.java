@@ -50,7 +50,9 @@ final class DoctorCommand implements Callable<Integer> {
         out.println(Line.bold(Cli.printable(diagnosis.why())));
         out.println();
         diagnosis.findings().forEach(finding -> {
-            out.print(style(finding.verdict()), String.format("%-15s", finding.verdict().label()));
+            out.print(
+                    style(finding.verdict()),
+                    String.format("%-15s", finding.verdict().label()));
             out.println(" " + Cli.printable(finding.check()) + ": " + Cli.printable(finding.seen()));
             if (!finding.fix().isEmpty()) {
                 out.println(" ".repeat(16) + Cli.printable(finding.fix()));

@@ -16,7 +16,8 @@ import picocli.CommandLine.Spec;
 /** A {@link Drain} as a command. */
 @Command(
         name = "drain",
-        description = "Publishes everything committed before it started, prints the number of published jobs, and ends.",
+        description =
+                "Publishes everything committed before it started, prints the number of published jobs, and ends.",
         exitCodeList = {
             "0:everything is published",
             "1:jobs are left, or it could not begin; standard error says why and what to do",

@@ -53,7 +53,10 @@ final class LanesCommand extends DatabaseCommand {
                         settled == null ? "-" : Figures.seconds(settled) + " ago")));
         if (halted != null) {
             out().println(Line.bad(String.format(
-                    Locale.ROOT, "      halted for %.0f s: %s", halted.lastingSeconds(), Cli.printable(halted.reason()))));
+                    Locale.ROOT,
+                    "      halted for %.0f s: %s",
+                    halted.lastingSeconds(),
+                    Cli.printable(halted.reason()))));
         }
     }
 }

@@ -162,7 +162,8 @@ abstract class ParkedChangeCommand extends DatabaseCommand {
     /** Deletes jobs for good. */
     @Command(
             name = "discard",
-            description = "Deletes jobs that were moved aside, for good. Jobs that only followed them are staged again.",
+            description =
+                    "Deletes jobs that were moved aside, for good. Jobs that only followed them are staged again.",
             footer = {
                 "  staged-jobs parked discard 17",
                 "  staged-jobs parked discard --topic orders --key 4711",

@@ -52,10 +52,11 @@ class PauseCommand extends DatabaseCommand {
         } else {
             String words = topic == null ? "everything" : "topic " + topic;
             out().println(
-                    changed
-                            ? verb() + " " + words + "; running enqueuers follow within "
-                                    + settings.get(Setting.HEARTBEAT_INTERVAL).toMillis() + " ms"
-                            : words + " was " + (pauses() ? "paused already" : "not paused"));
+                            changed
+                                    ? verb() + " " + words + "; running enqueuers follow within "
+                                            + settings.get(Setting.HEARTBEAT_INTERVAL)
+                                                    .toMillis() + " ms"
+                                    : words + " was " + (pauses() ? "paused already" : "not paused"));
         }
     }
 

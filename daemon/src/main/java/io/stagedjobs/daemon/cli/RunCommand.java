@@ -40,10 +40,7 @@ import picocli.CommandLine.Spec;
             "2:wrong usage or settings; nothing was started",
             "3:the virtual machine failed, as without memory; no job is lost"
         },
-        footer = {
-            "  staged-jobs run",
-            "  staged-jobs run --config-file /etc/staged-jobs/staged-jobs.properties"
-        },
+        footer = {"  staged-jobs run", "  staged-jobs run --config-file /etc/staged-jobs/staged-jobs.properties"},
         mixinStandardHelpOptions = true)
 final class RunCommand implements Callable<Integer> {
 

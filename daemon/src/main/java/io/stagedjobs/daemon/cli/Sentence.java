@@ -8,10 +8,10 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
-/** The doctor's sentence. The doctor takes seconds, so a thread asks it twice a minute. */
+/** The doctor's sentence. The doctor takes seconds, so a thread asks it every ten seconds. */
 final class Sentence implements AutoCloseable {
 
-    private static final long EVERY_SECONDS = 30;
+    private static final long EVERY_SECONDS = 10;
 
     /** @param nanos when, by a clock that cannot jump */
     record Answer(String why, boolean wrong, long nanos) {

@@ -24,8 +24,11 @@ final class SettingOptions {
     static void addTo(CommandSpec command) {
         command.usageMessage()
                 .sectionMap()
-                .put(UsageMessageSpec.SECTION_KEY_OPTION_LIST, help -> list(help, false)
-                        + help.createHeading("%nSettings, which every command accepts:%n") + list(help, true));
+                .put(
+                        UsageMessageSpec.SECTION_KEY_OPTION_LIST,
+                        help -> list(help, false)
+                                + help.createHeading("%nSettings, which every command accepts:%n")
+                                + list(help, true));
         command.addOption(OptionSpec.builder(CONFIG_FILE)
                 .type(String.class)
                 .paramLabel("FILE")

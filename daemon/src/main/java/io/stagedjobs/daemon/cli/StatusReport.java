@@ -49,8 +49,8 @@ final class StatusReport {
         List<Line> lines = new ArrayList<>(first(
                 status.topics(),
                 "topics with waiting jobs",
-                topic -> Line.plain(String.format(
-                        Locale.ROOT, "  %,10d  %s", topic.backlog(), Cli.printable(topic.topic())))));
+                topic -> Line.plain(
+                        String.format(Locale.ROOT, "  %,10d  %s", topic.backlog(), Cli.printable(topic.topic())))));
         lines.addAll(first(
                 status.aside(),
                 "groups of jobs that were moved aside",
@@ -68,9 +68,8 @@ final class StatusReport {
                     Style.WARNING,
                     "paused: "
                             + status.paused().stream()
-                                    .map(topic -> topic.equals(Membership.ALL_TOPICS)
-                                            ? "everything"
-                                            : Cli.printable(topic))
+                                    .map(topic ->
+                                            topic.equals(Membership.ALL_TOPICS) ? "everything" : Cli.printable(topic))
                                     .collect(Collectors.joining(", "))));
         }
         return lines;

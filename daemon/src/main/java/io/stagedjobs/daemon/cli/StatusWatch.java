@@ -30,8 +30,7 @@ final class StatusWatch {
     private boolean ended;
 
     /** @param sentence null if nobody asks the doctor */
-    StatusWatch(
-            TerminalWriter out, Terminal terminal, Duration interval, boolean json, @Nullable Sentence sentence) {
+    StatusWatch(TerminalWriter out, Terminal terminal, Duration interval, boolean json, @Nullable Sentence sentence) {
         this.out = out;
         this.terminal = terminal;
         this.interval = interval;
@@ -100,8 +99,8 @@ final class StatusWatch {
         if (json) {
             print(Map.of("error", message));
         } else {
-            Line failure = Line.bad("could not read the status, next try in " + seconds(interval) + ": "
-                    + Cli.printable(message));
+            Line failure = Line.bad(
+                    "could not read the status, next try in " + seconds(interval) + ": " + Cli.printable(message));
             print(failure, lastLines, "an earlier time");
         }
     }

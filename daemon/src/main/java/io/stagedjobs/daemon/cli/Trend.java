@@ -56,8 +56,7 @@ final class Trend {
             return Rates.UNKNOWN;
         }
         long published = now.deleted() - before.deleted() - (now.movedAside() - before.movedAside());
-        return new Rates(
-                (now.lastId() - before.lastId()) / seconds, Math.max(0, published) / seconds, seconds);
+        return new Rates((now.lastId() - before.lastId()) / seconds, Math.max(0, published) / seconds, seconds);
     }
 
     /**

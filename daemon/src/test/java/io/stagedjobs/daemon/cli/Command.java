@@ -74,8 +74,8 @@ public final class Command {
         void await(String words) throws Exception {
             Eventually.until("\"" + words + "\" is shown", () -> {
                 if (exitCode.isDone() && !(out() + err()).contains(words)) {
-                    throw new AssertionError("ended with " + exitCode.get() + " without \"" + words + "\":\n" + out()
-                            + err());
+                    throw new AssertionError(
+                            "ended with " + exitCode.get() + " without \"" + words + "\":\n" + out() + err());
                 }
                 return (out() + err()).contains(words);
             });

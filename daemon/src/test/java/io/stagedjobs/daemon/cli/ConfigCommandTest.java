@@ -72,7 +72,10 @@ class ConfigCommandTest {
             assertThat(answer.exitCode()).as(answer.err()).isZero();
             assertThat(answer.out())
                     .doesNotContain(SECRET)
-                    .contains("sslpassword=***&ssl=true", "***", directory.resolve("password").toString());
+                    .contains(
+                            "sslpassword=***&ssl=true",
+                            "***",
+                            directory.resolve("password").toString());
         }
     }
 

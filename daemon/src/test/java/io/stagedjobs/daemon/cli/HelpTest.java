@@ -50,8 +50,7 @@ class HelpTest {
     @Test
     void every_command_explains_itself_with_examples_and_exit_codes() {
         assertThat(commands()).hasSizeGreaterThan(12).allSatisfy(command -> {
-            String[] asked = Stream.concat(
-                            Arrays.stream(without("staged-jobs", words(command))), Stream.of("--help"))
+            String[] asked = Stream.concat(Arrays.stream(without("staged-jobs", words(command))), Stream.of("--help"))
                     .toArray(String[]::new);
             Command.Answer help = Command.run(Map.of(), asked);
             assertThat(help.exitCode()).isZero();
@@ -64,8 +63,8 @@ class HelpTest {
     @Test
     void every_example_is_a_command_that_exists() {
         List<String> examples = commands().stream()
-                .flatMap(command -> Arrays.stream(
-                        command.getCommandSpec().usageMessage().footer()))
+                .flatMap(command ->
+                        Arrays.stream(command.getCommandSpec().usageMessage().footer()))
                 .map(String::strip)
                 .filter(example -> !example.startsWith("source "))
                 .toList();
@@ -115,9 +114,11 @@ class HelpTest {
                 .returns(true, Terminal::out)
                 .returns(true, Terminal::err)
                 .returns(true, Terminal::colours);
-        assertThat(Terminal.of("out,err", Map.of("TERM", "xterm", "NO_COLOR", "1")).colours())
+        assertThat(Terminal.of("out,err", Map.of("TERM", "xterm", "NO_COLOR", "1"))
+                        .colours())
                 .isFalse();
-        assertThat(Terminal.of("out,err", Map.of("TERM", "xterm", "NO_COLOR", "")).colours())
+        assertThat(Terminal.of("out,err", Map.of("TERM", "xterm", "NO_COLOR", ""))
+                        .colours())
                 .isTrue();
         assertThat(Terminal.of("out,err", Map.of("TERM", "dumb")).out()).isFalse();
         assertThat(Terminal.of("out,err", Map.of()).err()).isFalse();

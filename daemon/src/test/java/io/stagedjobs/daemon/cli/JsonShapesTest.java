@@ -106,7 +106,9 @@ class JsonShapesTest {
             return;
         }
         if (example.isArray()) {
-            assertThat(printed.isArray() && !printed.isEmpty()).as(place + " has entries").isTrue();
+            assertThat(printed.isArray() && !printed.isEmpty())
+                    .as(place + " has entries")
+                    .isTrue();
             printed.forEach(entry -> assertSameShape(example.get(0), entry, place + "[]"));
             return;
         }

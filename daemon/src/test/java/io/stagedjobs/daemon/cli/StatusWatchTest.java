@@ -47,8 +47,7 @@ class StatusWatchTest {
                                 + "'place', 'lane 3', 'reason', ?::text, 'since', clock_timestamp())))",
                         enqueuer.toString(),
                         HALTED);
-        outbox.dsl()
-                .execute("UPDATE staged_job_lanes SET owner = ?::uuid, generation = 1", enqueuer.toString());
+        outbox.dsl().execute("UPDATE staged_job_lanes SET owner = ?::uuid, generation = 1", enqueuer.toString());
     }
 
     @AfterAll
@@ -71,8 +70,7 @@ class StatusWatchTest {
     @Test
     void on_a_terminal_a_screen_shows_where_the_backlog_is_heading_and_the_end_restores_the_terminal()
             throws Exception {
-        try (Command.Running watch =
-                new Command.Running(environment, screen(120, 60), "status", "--watch", "200ms")) {
+        try (Command.Running watch = new Command.Running(environment, screen(120, 60), "status", "--watch", "200ms")) {
             watch.await("1000 jobs waiting");
             watch.await("the backlog stays as it is");
             outbox.dsl().execute("DELETE FROM staged_jobs WHERE job_key::int <= 600");
@@ -87,8 +85,7 @@ class StatusWatchTest {
 
     @Test
     void names_and_errors_of_others_control_no_screen() throws Exception {
-        try (Command.Running watch =
-                new Command.Running(environment, screen(200, 60), "status", "--watch", "200ms")) {
+        try (Command.Running watch = new Command.Running(environment, screen(200, 60), "status", "--watch", "200ms")) {
             watch.await("lane 3 is halted: Kafka holds \\u001b[2Jbatch\\u202e 7\\u000anot ours");
             assertThat(watch.stop()).isZero();
             assertThat(watch.out()).contains("evil\\u001b[31m name").doesNotContain("\u202e");
@@ -119,8 +116,7 @@ class StatusWatchTest {
 
     @Test
     void for_a_program_each_reading_is_one_document_in_a_line() throws Exception {
-        try (Command.Running watch =
-                new Command.Running(environment, Terminal.NONE, "status", "--watch", "--json")) {
+        try (Command.Running watch = new Command.Running(environment, Terminal.NONE, "status", "--watch", "--json")) {
             Eventually.until("the doctor has answered", () -> documents(watch.out()).stream()
                     .anyMatch(document -> document.path("why").isTextual()));
             assertThat(watch.stop()).isZero();

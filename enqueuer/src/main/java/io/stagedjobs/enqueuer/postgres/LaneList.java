@@ -67,8 +67,8 @@ public final class LaneList {
         Tables.Lanes lanes = tables.lanes;
         Tables.Enqueuers owners = tables.enqueuers;
         Tables.Batches batches = tables.batches;
-        Field<Long> batch = DSL.field(
-                DSL.select(DSL.max(batches.batch)).from(batches.table).where(batches.lane.eq(lanes.lane)));
+        Field<Long> batch =
+                DSL.field(DSL.select(DSL.max(batches.batch)).from(batches.table).where(batches.lane.eq(lanes.lane)));
         Field<OffsetDateTime> settledAt = DSL.field(
                 DSL.select(DSL.max(batches.settledAt)).from(batches.table).where(batches.lane.eq(lanes.lane)));
         return look.select(

@@ -8,8 +8,7 @@ import org.jspecify.annotations.Nullable;
  * @param value null if the setting is not given and has no default; three asterisks if it is a secret
  * @param place the flag, the variable or the file that gave it; empty if it was not given
  */
-public record EffectiveSetting(
-        String key, @Nullable String value, boolean secret, SettingSource source, String place) {
+public record EffectiveSetting(String key, @Nullable String value, boolean secret, SettingSource source, String place) {
 
     private static final String MASKED = "***";
 

@@ -20,8 +20,7 @@ record Given(
         @Nullable Path file) {
 
     /** In a place that has a name of its own for each key. */
-    static Given named(
-            SettingSource source, String key, String text, String name, UnaryOperator<String> spelling) {
+    static Given named(SettingSource source, String key, String text, String name, UnaryOperator<String> spelling) {
         return new Given(source, key, text, name, spelling, null);
     }
 

@@ -121,10 +121,10 @@ public final class Settings {
                 setting.key(), setting.secret(), values.get(setting.key()), setting.defaultText())));
         values.forEach((key, given) -> passthrough
                 .property(key)
-                .filter(property -> Setting.ALL.stream()
-                        .noneMatch(ours -> ours.key().equals(key)))
-                .ifPresent(property -> all.add(EffectiveSetting.of(
-                        key, passthrough.isSecret().test(property), given, null))));
+                .filter(property ->
+                        Setting.ALL.stream().noneMatch(ours -> ours.key().equals(key)))
+                .ifPresent(property ->
+                        all.add(EffectiveSetting.of(key, passthrough.isSecret().test(property), given, null))));
         return all;
     }
 
