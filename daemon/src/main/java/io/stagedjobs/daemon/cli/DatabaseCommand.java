@@ -1,12 +1,9 @@
 package io.stagedjobs.daemon.cli;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.stagedjobs.enqueuer.assembly.EnqueuerAssembly;
 import io.stagedjobs.enqueuer.postgres.LockWatch;
 import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.schema.Schema;
-import java.io.PrintWriter;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.concurrent.Callable;
@@ -14,17 +11,17 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** A command that works on one connection. While it waits for a lock, it says who holds that. */
+/** A command that works on one connection. While it waits for a lock, it names the sessions that hold the lock. */
 abstract class DatabaseCommand implements Callable<Integer> {
 
     @Spec
     @SuppressWarnings("NullAway.Init")
     private CommandSpec spec;
 
-    /** Refuses wrong arguments, before anything is connected to. */
+    /** Refuses wrong arguments, before it connects. */
     void check() {}
 
-    /** Connects; unless the command says otherwise, only to the schema of this release. */
+    /** Connects, by default only to the schema of this release. */
     Connection connect(Settings settings) {
         return EnqueuerAssembly.connect(settings);
     }
@@ -32,10 +29,10 @@ abstract class DatabaseCommand implements Callable<Integer> {
     abstract void run(Connection connection, Schema schema, Settings settings);
 
     @Override
-    @SuppressWarnings("try") // the watch works by being there
-    public final Integer call() throws SQLException {
+    @SuppressWarnings("try") // the watch works until it is closed
+    public Integer call() throws SQLException {
         check();
-        Settings settings = Cli.settings(spec);
+        Settings settings = settings();
         try (Connection connection = connect(settings);
                 LockWatch watch = new LockWatch(EnqueuerAssembly.database(settings), connection, this::report)) {
             run(connection, EnqueuerAssembly.schema(settings), settings);
@@ -44,21 +41,35 @@ abstract class DatabaseCommand implements Callable<Integer> {
     }
 
     private void report(String line) {
-        PrintWriter err = spec.commandLine().getErr();
-        err.println(spec.name() + ": " + Cli.printable(line));
-        err.flush();
+        TerminalWriter err = err();
+        synchronized (err) {
+            err.control(TerminalWriter.ERASE_LINE);
+            err.println(spec.name() + ": " + Cli.printable(line));
+        }
     }
 
-    final PrintWriter out() {
-        return spec.commandLine().getOut();
+    final Settings settings() {
+        return Cli.settings(spec);
+    }
+
+    final Terminal terminal() {
+        return Cli.terminal(spec);
+    }
+
+    final String name() {
+        return spec.name();
+    }
+
+    final TerminalWriter out() {
+        return (TerminalWriter) spec.commandLine().getOut();
+    }
+
+    final TerminalWriter err() {
+        return (TerminalWriter) spec.commandLine().getErr();
     }
 
     final void printJson(Object value) {
-        try {
-            out().println(new JsonMapper().writeValueAsString(value));
-        } catch (JsonProcessingException e) {
-            throw new IllegalStateException("could not write " + value.getClass() + " as JSON", e);
-        }
+        Json.print(out(), value);
     }
 
     /** Wrong usage, in words that show no value that may be secret. */

@@ -1,22 +1,29 @@
 package io.stagedjobs.daemon.cli;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.stagedjobs.enqueuer.assembly.DoctorAssembly;
 import io.stagedjobs.enqueuer.diagnosis.Diagnosis;
-import java.io.PrintWriter;
+import io.stagedjobs.enqueuer.diagnosis.Verdict;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** Says why nothing moves, and what else is wrong; changes nothing, and goes on where a server is away. */
+/** Says why nothing moves, and what else is wrong. Changes nothing, and continues if a server is away. */
 @Command(
         name = "doctor",
         description =
-                "Says why nothing is moving and what is wrong, with the fix. Changes nothing. Exit code 0: nothing"
-                        + " is wrong; 1: something is.",
+                "Says in one sentence why nothing is moving, then lists all that it checked, worst first, each with the"
+                        + " fix. Changes nothing.",
+        exitCodeList = {
+            "0:nothing is wrong; there may be warnings",
+            "1:something is wrong",
+            "2:wrong usage or settings; nothing was started"
+        },
+        footer = {
+            "  staged-jobs doctor",
+            "  staged-jobs doctor --json | jq '.findings[] | select(.verdict == \"wrong\")'"
+        },
         mixinStandardHelpOptions = true)
 final class DoctorCommand implements Callable<Integer> {
 
@@ -24,29 +31,40 @@ final class DoctorCommand implements Callable<Integer> {
     @SuppressWarnings("NullAway.Init")
     private CommandSpec spec;
 
-    @Option(names = "--json", description = "one JSON object instead of lines")
+    @Option(names = "--json", description = Json.OPTION)
     private boolean json;
 
     @Override
-    public Integer call() throws JsonProcessingException {
+    public Integer call() {
         Diagnosis diagnosis = DoctorAssembly.doctor(Cli.settings(spec)).examine();
-        PrintWriter out = spec.commandLine().getOut();
+        TerminalWriter out = (TerminalWriter) spec.commandLine().getOut();
         if (json) {
-            out.println(new JsonMapper().writeValueAsString(diagnosis));
+            Json.print(out, diagnosis);
         } else {
             print(diagnosis, out);
         }
         return diagnosis.isWrong() ? 1 : 0;
     }
 
-    private static void print(Diagnosis diagnosis, PrintWriter out) {
-        out.println(Cli.printable(diagnosis.why()));
+    private static void print(Diagnosis diagnosis, TerminalWriter out) {
+        out.println(Line.bold(Cli.printable(diagnosis.why())));
         out.println();
         diagnosis.findings().forEach(finding -> {
-            out.printf("%-15s %s: %s%n", finding.verdict().label(), finding.check(), Cli.printable(finding.seen()));
+            out.print(
+                    style(finding.verdict()),
+                    String.format("%-15s", finding.verdict().label()));
+            out.println(" " + Cli.printable(finding.check()) + ": " + Cli.printable(finding.seen()));
             if (!finding.fix().isEmpty()) {
-                out.printf("%-15s %s%n", "", Cli.printable(finding.fix()));
+                out.println(" ".repeat(16) + Cli.printable(finding.fix()));
             }
         });
+    }
+
+    private static Style style(Verdict verdict) {
+        return switch (verdict) {
+            case WRONG -> Style.BAD;
+            case WARNING, NOT_LOOKED -> Style.WARNING;
+            case OK -> Style.GOOD;
+        };
     }
 }

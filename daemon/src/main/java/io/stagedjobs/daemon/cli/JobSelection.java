@@ -6,7 +6,7 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 
-/** The options that say which topic and key. */
+/** The options for a topic and a key. */
 final class JobSelection {
 
     @Option(names = "--topic", paramLabel = "TOPIC", description = "only jobs of this topic")
@@ -19,7 +19,7 @@ final class JobSelection {
         return topic == null && key == null;
     }
 
-    /** @throws ParameterException by {@code command}, if the options make no sense together */
+    /** @throws ParameterException of {@code command}, if the options make no sense together */
     void check(DatabaseCommand command, @Nullable String state) {
         if (state != null && !List.of("held", "parked").contains(state)) {
             throw command.wrong("--state is wrong: expected held or parked, got \"" + Cli.printable(state) + "\"");

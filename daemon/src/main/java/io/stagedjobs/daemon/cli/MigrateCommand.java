@@ -11,10 +11,15 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** Installs or upgrades the tables; safe to run again, and from many processes at once. */
+/** Installs or upgrades the tables; safe to repeat, and to run from many processes at once. */
 @Command(
         name = "migrate",
-        description = "Installs or upgrades the schema; safe to run again, and by many at once.",
+        description = "Installs or upgrades the tables. It is safe to repeat, and to run from many processes at once.",
+        footer = {
+            "  staged-jobs migrate",
+            "  staged-jobs migrate --payload-max 2000000",
+            "  staged-jobs migrate --lanes 4            # drain and stop the enqueuers first"
+        },
         mixinStandardHelpOptions = true)
 final class MigrateCommand extends DatabaseCommand {
 
@@ -36,9 +41,27 @@ final class MigrateCommand extends DatabaseCommand {
             names = "--lanes",
             paramLabel = "COUNT",
             description =
-                    "spreads the jobs over so many lanes, 1 to 64 (1 at first), and gives the database a new name for"
-                            + " Kafka; drain and stop every enqueuer first")
+                    "spreads the jobs over this number of lanes, 1 to 64 (1 at first), and gives the database a new"
+                            + " name for Kafka; drain and stop every enqueuer first")
     private @Nullable Integer lanes;
+
+    @Option(names = "--json", description = Json.OPTION)
+    private boolean json;
+
+    /**
+     * The result; what was not asked for is null.
+     *
+     * @param applied the number of migrations that were applied
+     * @param lanesChanged false if the number of lanes was right already
+     */
+    private record Migrated(
+            String schema,
+            int version,
+            int applied,
+            @Nullable Integer payloadMax,
+            @Nullable Integer lanes,
+            @Nullable Boolean lanesChanged,
+            @Nullable String delivery) {}
 
     @Override
     void check() {
@@ -79,23 +102,27 @@ final class MigrateCommand extends DatabaseCommand {
         if (payloadMax != null) {
             limitPayload(schema, connection, payloadMax);
         }
-        if (lanes != null) {
-            changeLanes(takeoverAfterMillis, schema, connection, lanes);
-        }
+        Boolean lanesChanged =
+                lanes == null ? null : (Boolean) changeLanes(takeoverAfterMillis, schema, connection, lanes);
         if (changeDelivery != null) {
             DeliveryMode delivery = DeliveryMode.parse(changeDelivery);
             DatabaseIdentity.change(connection, schema, delivery, takeoverAfterMillis);
             print("the delivery mode is " + delivery + " now; start every enqueuer with STAGED_JOBS_DELIVERY="
                     + delivery);
         }
+        if (json) {
+            printJson(new Migrated(
+                    schema.name(), Schema.versionKnown(), applied, payloadMax, lanes, lanesChanged, changeDelivery));
+        }
     }
 
-    private void changeLanes(long takeoverAfterMillis, Schema schema, Connection connection, int count) {
+    private boolean changeLanes(long takeoverAfterMillis, Schema schema, Connection connection, int count) {
         boolean changed = DatabaseIdentity.changeLanes(connection, schema, count, takeoverAfterMillis, told -> {});
         print(
                 changed
                         ? "jobs are spread over " + count + " lane(s) now; start the enqueuers"
                         : "jobs are spread over " + count + " lane(s) already, nothing to do");
+        return changed;
     }
 
     private void limitPayload(Schema schema, Connection connection, int bytes) {
@@ -107,7 +134,8 @@ final class MigrateCommand extends DatabaseCommand {
     }
 
     private void print(String line) {
-        out().println(Cli.printable(line));
-        out().flush();
+        if (!json) {
+            out().println(Cli.printable(line));
+        }
     }
 }

@@ -1,5 +1,6 @@
 package io.stagedjobs.daemon.cli;
 
+import com.fasterxml.jackson.annotation.JsonUnwrapped;
 import io.stagedjobs.enqueuer.postgres.ParkedChanges;
 import io.stagedjobs.enqueuer.postgres.ParkedChanges.Change;
 import io.stagedjobs.enqueuer.postgres.ParkedJobs.Selection;
@@ -9,13 +10,14 @@ import io.stagedjobs.schema.Schema;
 import java.io.Console;
 import java.sql.Connection;
 import java.util.List;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** A change of many jobs that were moved aside: tells what it would do, and does it when a person says yes. */
+/** A change of many jobs that were moved aside: says what it would do, and does it when a person says yes. */
 abstract class ParkedChangeCommand extends DatabaseCommand {
 
     @Parameters(paramLabel = "ID", arity = "0..*", description = "ids of jobs, as `parked list` shows them")
@@ -27,17 +29,23 @@ abstract class ParkedChangeCommand extends DatabaseCommand {
     @Option(names = "--all", description = "everything")
     private boolean all;
 
-    @Option(names = "--dry-run", description = "only tells what would happen")
+    @Option(names = "--dry-run", description = "only says what would happen")
     private boolean dryRun;
 
     @Option(names = "--yes", description = "does it without asking")
     private boolean yes;
 
+    @Option(names = "--json", description = Json.OPTION + "; needs --yes or --dry-run")
+    private boolean json;
+
+    /** @param dryRun whether this would happen, and did not */
+    private record Changed(boolean dryRun, @JsonUnwrapped Change change) {}
+
     abstract @Nullable String state();
 
     abstract Change planned(ParkedChanges parked, Selection selection);
 
-    abstract Change change(ParkedChanges parked, Selection selection);
+    abstract Change change(ParkedChanges parked, Selection selection, Consumer<Change> afterLane);
 
     abstract String words(Change change);
 
@@ -49,6 +57,9 @@ abstract class ParkedChangeCommand extends DatabaseCommand {
         if (yes && dryRun) {
             throw wrong("--dry-run and --yes exclude each other");
         }
+        if (json && !yes && !dryRun) {
+            throw wrong("--json needs --yes or --dry-run: a program cannot answer a question");
+        }
         chosen.check(this, state());
     }
 
@@ -58,7 +69,7 @@ abstract class ParkedChangeCommand extends DatabaseCommand {
         Selection selection = chosen.with(ids, state());
         if (!yes) {
             Change planned = planned(parked, selection);
-            out().println("would have " + words(planned));
+            print(planned, "would have ", true);
             if (dryRun) {
                 return;
             }
@@ -68,9 +79,30 @@ abstract class ParkedChangeCommand extends DatabaseCommand {
                         "not confirmed. Nothing was changed. Repeat it with --yes to do it.", null);
             }
         }
-        Change done = change(parked, selection);
-        out().println(words(done));
+        Change done = watched(parked, selection);
+        print(done, "", false);
         requireAny(done);
+    }
+
+    /** Only if a person watches does it count first, which takes time. */
+    private Change watched(ParkedChanges parked, Selection selection) {
+        long all = terminal().err() ? jobs(planned(parked, selection)) : 0;
+        try (ProgressLine progress = ProgressLine.begin(err(), terminal(), name())) {
+            progress.reached(0, all);
+            return change(parked, selection, soFar -> progress.reached(jobs(soFar), all));
+        }
+    }
+
+    private static long jobs(Change change) {
+        return (long) change.requeued() + change.discarded() + change.kept();
+    }
+
+    private void print(Change change, String before, boolean dry) {
+        if (json) {
+            printJson(new Changed(dry, change));
+        } else {
+            out().println(before + words(change));
+        }
     }
 
     private void requireAny(Change change) {
@@ -92,7 +124,12 @@ abstract class ParkedChangeCommand extends DatabaseCommand {
     /** Stages parked jobs again. */
     @Command(
             name = "requeue",
-            description = "Stages parked jobs again, in their old places, with what only followed them.",
+            description = "Stages parked jobs again, in their old places, with the jobs that only followed them.",
+            footer = {
+                "  staged-jobs parked requeue 17 18",
+                "  staged-jobs parked requeue --topic orders --dry-run",
+                "  staged-jobs parked requeue --all --yes"
+            },
             mixinStandardHelpOptions = true)
     static final class Requeue extends ParkedChangeCommand {
 
@@ -107,8 +144,8 @@ abstract class ParkedChangeCommand extends DatabaseCommand {
         }
 
         @Override
-        Change change(ParkedChanges parked, Selection selection) {
-            return parked.requeue(selection);
+        Change change(ParkedChanges parked, Selection selection, Consumer<Change> afterLane) {
+            return parked.requeue(selection, afterLane);
         }
 
         @Override
@@ -125,7 +162,13 @@ abstract class ParkedChangeCommand extends DatabaseCommand {
     /** Deletes jobs for good. */
     @Command(
             name = "discard",
-            description = "Deletes jobs that were moved aside, for good. What only followed them is staged again.",
+            description =
+                    "Deletes jobs that were moved aside, for good. Jobs that only followed them are staged again.",
+            footer = {
+                "  staged-jobs parked discard 17",
+                "  staged-jobs parked discard --topic orders --key 4711",
+                "  staged-jobs parked discard --topic old --state held --yes"
+            },
             mixinStandardHelpOptions = true)
     static final class Discard extends ParkedChangeCommand {
 
@@ -144,8 +187,8 @@ abstract class ParkedChangeCommand extends DatabaseCommand {
         }
 
         @Override
-        Change change(ParkedChanges parked, Selection selection) {
-            return parked.discard(selection);
+        Change change(ParkedChanges parked, Selection selection, Consumer<Change> afterLane) {
+            return parked.discard(selection, afterLane);
         }
 
         @Override

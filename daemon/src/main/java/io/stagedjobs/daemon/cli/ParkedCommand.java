@@ -15,6 +15,12 @@ import picocli.CommandLine.Spec;
             ParkedChangeCommand.Requeue.class,
             ParkedChangeCommand.Discard.class
         },
+        footer = {
+            "  staged-jobs parked list --state parked",
+            "  staged-jobs parked show 17 --payload",
+            "  staged-jobs parked requeue --topic orders",
+            "  staged-jobs parked requeue --help"
+        },
         mixinStandardHelpOptions = true,
         synopsisSubcommandLabel = "COMMAND")
 final class ParkedCommand implements Runnable {

@@ -5,7 +5,6 @@ import io.stagedjobs.enqueuer.postgres.ParkedJobs.Entry;
 import io.stagedjobs.enqueuer.postgres.ParkedJobs.Selection;
 import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.schema.Schema;
-import java.io.PrintWriter;
 import java.sql.Connection;
 import java.util.List;
 import java.util.Locale;
@@ -15,7 +14,14 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Lists what was moved aside. */
-@Command(name = "list", description = "Lists jobs that were moved aside.", mixinStandardHelpOptions = true)
+@Command(
+        name = "list",
+        description = "Lists the jobs that were moved aside, in the order of their ids.",
+        footer = {
+            "  staged-jobs parked list --topic orders --state parked",
+            "  staged-jobs parked list --limit 1000 --json | jq '.[].id'"
+        },
+        mixinStandardHelpOptions = true)
 final class ParkedListCommand extends DatabaseCommand {
 
     @Mixin
@@ -28,10 +34,10 @@ final class ParkedListCommand extends DatabaseCommand {
             names = "--limit",
             paramLabel = "COUNT",
             defaultValue = "50",
-            description = "how many to show (50 unless set)")
+            description = "the most jobs to show (50 unless set)")
     private int limit = 50;
 
-    @Option(names = "--json", description = "one JSON array instead of a table")
+    @Option(names = "--json", description = Json.OPTION)
     private boolean json;
 
     @Override
@@ -57,19 +63,22 @@ final class ParkedListCommand extends DatabaseCommand {
     }
 
     private void print(List<Entry> jobs, long more) {
-        PrintWriter out = out();
-        out.printf("%-12s %-7s %-16s %10s  %s%n", "id", "state", "reason", "since", "topic, key, name");
+        TerminalWriter out = out();
+        out.println(Line.bold(
+                String.format("%-12s %-7s %-16s %10s  %s", "id", "state", "reason", "since", "topic, key, name")));
         for (Entry job : jobs) {
-            out.printf(
-                    Locale.ROOT,
-                    "%-12d %-7s %-16s %8.0f s  %s, %s, %s%n",
-                    job.id(),
-                    job.state(),
-                    job.reason(),
-                    job.parkedSecondsAgo(),
-                    job.topic(),
-                    job.key() == null ? "(no key)" : Cli.printable(job.key()),
-                    Cli.printable(job.name()));
+            out.println(new Line(
+                    job.state().equals("parked") ? Style.BAD : Style.WARNING,
+                    String.format(
+                            Locale.ROOT,
+                            "%-12d %-7s %-16s %8.0f s  %s, %s, %s",
+                            job.id(),
+                            Cli.printable(job.state()),
+                            Cli.printable(job.reason()),
+                            job.parkedSecondsAgo(),
+                            Cli.printable(job.topic()),
+                            job.key() == null ? "(no key)" : Cli.printable(job.key()),
+                            Cli.printable(job.name()))));
         }
         if (more > 0) {
             out.println("… and " + more + " more; --limit shows them");

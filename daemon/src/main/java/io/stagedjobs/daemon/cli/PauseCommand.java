@@ -13,13 +13,27 @@ import picocli.CommandLine.Option;
 /** Pauses publishing, of everything or of one topic; {@link Resume} ends that. */
 @Command(
         name = "pause",
-        description = "Stops publishing, of everything or of one topic, until `resume`. Jobs can be staged meanwhile.",
+        description = "Stops publishing, of everything or of one topic, until `resume`. Applications can stage jobs"
+                + " meanwhile.",
+        footer = {"  staged-jobs pause", "  staged-jobs pause --topic orders"},
         mixinStandardHelpOptions = true)
 class PauseCommand extends DatabaseCommand {
 
-    @Option(names = "--topic", paramLabel = "TOPIC", description = "only this topic: its jobs are held aside")
+    @Option(names = "--topic", paramLabel = "TOPIC", description = "only this topic, whose jobs are then held")
     @Nullable
     String topic;
+
+    @Option(names = "--json", description = Json.OPTION)
+    private boolean json;
+
+    /**
+     * The result.
+     *
+     * @param topic {@code *} for everything
+     * @param paused whether it is paused now
+     * @param changed false if it was so already
+     */
+    private record Result(String topic, boolean paused, boolean changed) {}
 
     @Override
     void check() {
@@ -31,30 +45,51 @@ class PauseCommand extends DatabaseCommand {
 
     @Override
     void run(Connection connection, Schema schema, Settings settings) {
-        out().println(change(
-                new PausedTopics(connection, schema),
-                topic == null ? Membership.ALL_TOPICS : topic,
-                topic == null ? "everything" : "topic " + topic,
-                settings.get(Setting.HEARTBEAT_INTERVAL).toMillis()));
+        String name = topic == null ? Membership.ALL_TOPICS : topic;
+        boolean changed = change(new PausedTopics(connection, schema), name);
+        if (json) {
+            printJson(new Result(name, pauses(), changed));
+        } else {
+            String words = topic == null ? "everything" : "topic " + topic;
+            out().println(
+                            changed
+                                    ? verb() + " " + words + "; running enqueuers follow within "
+                                            + settings.get(Setting.HEARTBEAT_INTERVAL)
+                                                    .toMillis() + " ms"
+                                    : words + " was " + (pauses() ? "paused already" : "not paused"));
+        }
     }
 
-    String change(PausedTopics paused, String name, String words, long withinMillis) {
-        return paused.pause(name)
-                ? "paused " + words + "; running enqueuers follow within " + withinMillis + " ms"
-                : words + " was paused already";
+    /** Whether this command begins a pause. */
+    boolean pauses() {
+        return true;
+    }
+
+    private String verb() {
+        return pauses() ? "paused" : "resumed";
+    }
+
+    /** Returns false if nothing had to change. */
+    boolean change(PausedTopics paused, String name) {
+        return paused.pause(name);
     }
 
     /** Ends a pause. */
     @Command(
             name = "resume",
-            description = "Ends a pause of everything or of one topic; held jobs return in order.",
+            description = "Ends a pause, of everything or of one topic; held jobs return in order.",
+            footer = {"  staged-jobs resume", "  staged-jobs resume --topic orders"},
             mixinStandardHelpOptions = true)
     static final class Resume extends PauseCommand {
+
         @Override
-        String change(PausedTopics paused, String name, String words, long withinMillis) {
-            return paused.resume(name)
-                    ? "resumed " + words + "; running enqueuers follow within " + withinMillis + " ms"
-                    : words + " was not paused";
+        boolean pauses() {
+            return false;
+        }
+
+        @Override
+        boolean change(PausedTopics paused, String name) {
+            return paused.resume(name);
         }
     }
 }

@@ -1,29 +1,35 @@
 package io.stagedjobs.daemon.cli;
 
 import java.io.IOException;
-import java.io.PrintWriter;
 import java.io.Writer;
+import java.util.stream.Collectors;
 
 /**
- * Lets nothing through to a terminal that could play tricks with it, wherever it comes from: control and format
- * characters are written as Java escapes them, but for line ends.
+ * Lets no text control a terminal, wherever it comes from: writes control and format characters, such as those that
+ * reverse the direction of text, as Java escapes them. Only line ends pass; {@link #escaped} escapes these too.
  */
 final class PrintableWriter extends Writer {
 
     private final Writer out;
 
-    private PrintableWriter(Writer out) {
+    PrintableWriter(Writer out) {
         this.out = out;
     }
 
-    static PrintWriter over(Writer out) {
-        return new PrintWriter(new PrintableWriter(out), true);
+    /** Foreign text as one line. */
+    static String escaped(String text) {
+        return text.codePoints().mapToObj(PrintableWriter::escaped).collect(Collectors.joining());
     }
 
-    static String printable(int character) {
-        return Character.isISOControl(character) || Character.getType(character) == Character.FORMAT
-                ? String.format("\\u%04x", character)
-                : Character.toString(character);
+    private static String escaped(int character) {
+        return switch (Character.getType(character)) {
+            case Character.CONTROL, Character.FORMAT, Character.LINE_SEPARATOR, Character.PARAGRAPH_SEPARATOR ->
+                Character.toString(character)
+                        .chars()
+                        .mapToObj(unit -> String.format("\\u%04x", unit))
+                        .collect(Collectors.joining());
+            default -> Character.toString(character);
+        };
     }
 
     @Override
@@ -31,8 +37,8 @@ final class PrintableWriter extends Writer {
         StringBuilder escaped = new StringBuilder(length);
         for (int i = offset; i < offset + length; i++) {
             char c = buffer[i];
-            boolean asItIs = c == '\n' || c == '\r' || Character.isSurrogate(c);
-            escaped.append(asItIs ? String.valueOf(c) : printable(c));
+            boolean asItIs = System.lineSeparator().indexOf(c) >= 0 || Character.isSurrogate(c);
+            escaped.append(asItIs ? String.valueOf(c) : escaped(c));
         }
         out.write(escaped.toString());
     }

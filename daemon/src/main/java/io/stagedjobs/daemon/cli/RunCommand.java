@@ -29,10 +29,18 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
-/** The daemon: publishes until it is told to end. */
+/** The daemon: publishes until a signal ends it. */
 @Command(
         name = "run",
-        description = "Publishes staged jobs until SIGTERM; then finishes or takes back its batches and exits with 0.",
+        description = "Publishes staged jobs until SIGTERM or SIGINT; then finishes its batches or rolls them back, and"
+                + " exits with 0.",
+        exitCodeList = {
+            "0:a signal ended it",
+            "1:could not start; standard error says why and what to do",
+            "2:wrong usage or settings; nothing was started",
+            "3:the virtual machine failed, as without memory; no job is lost"
+        },
+        footer = {"  staged-jobs run", "  staged-jobs run --config-file /etc/staged-jobs/staged-jobs.properties"},
         mixinStandardHelpOptions = true)
 final class RunCommand implements Callable<Integer> {
 
@@ -66,7 +74,7 @@ final class RunCommand implements Callable<Integer> {
                 settings.get(Setting.DELIVERY),
                 binding.host(),
                 admin.port());
-        admin.start(); // jobs do not wait for it, and who asks already waits
+        admin.start(); // after the lanes: jobs do not wait for it, and early requests do
         new CountDownLatch(1).await(); // the signal's thread ends the process
         return 0;
     }
@@ -90,7 +98,7 @@ final class RunCommand implements Callable<Integer> {
 
     /**
      * The virtual machine would exit with 143 after SIGTERM; a clean end is exit code 0. So is an end that was cut off
-     * after {@link #END_MAX}: PostgreSQL takes back what was open.
+     * after {@link #END_MAX}: PostgreSQL rolls open transactions back.
      */
     private static void endOnSignal(EnqueuerAssembly assembly, AdminServer admin) {
         Thread end = new Thread(

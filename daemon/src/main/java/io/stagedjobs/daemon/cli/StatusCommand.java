@@ -1,30 +1,46 @@
 package io.stagedjobs.daemon.cli;
 
+import io.stagedjobs.enqueuer.ExternalFailureException;
+import io.stagedjobs.enqueuer.assembly.DoctorAssembly;
 import io.stagedjobs.enqueuer.assembly.EnqueuerAssembly;
-import io.stagedjobs.enqueuer.postgres.Status;
-import io.stagedjobs.enqueuer.postgres.Status.Instance;
+import io.stagedjobs.enqueuer.diagnosis.Doctor;
 import io.stagedjobs.enqueuer.postgres.StatusReader;
+import io.stagedjobs.enqueuer.postgres.StatusReader.Counters;
+import io.stagedjobs.enqueuer.postgres.Status;
+import io.stagedjobs.enqueuer.settings.Durations;
 import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.schema.Schema;
-import java.io.PrintWriter;
 import java.sql.Connection;
+import java.sql.SQLException;
 import java.time.Duration;
-import java.util.List;
-import java.util.Locale;
-import java.util.function.Consumer;
-import java.util.stream.Stream;
+import java.util.Map;
+import java.util.Stack;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.IParameterPreprocessor;
+import picocli.CommandLine.Model.ArgSpec;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 
-/** Prints what waits and who works; reads only. */
+/** Prints what waits and who works, once or again and again; reads only. */
 @Command(
         name = "status",
-        description = "Shows backlog, oldest age, lanes, their owners and the running enqueuers.",
+        description = "Shows the backlog, the oldest age, jobs moved aside, the lanes and their owners, and the enqueuers"
+                + " with their problems.",
+        footer = {
+            "  staged-jobs status",
+            "  staged-jobs status --watch            # a screen; Ctrl-C ends it",
+            "  staged-jobs status --watch 10s --json | jq --unbuffered .backlog"
+        },
         mixinStandardHelpOptions = true)
 final class StatusCommand extends DatabaseCommand {
 
-    private static final int LINES_MAX = 20;
+    private static final int ENTRIES_MAX = 20;
+
+    private static final String INTERVAL_DEFAULT = "2s";
+    private static final Duration INTERVAL_MIN = Duration.ofMillis(200);
+    private static final Duration INTERVAL_MAX = Duration.ofHours(1);
 
     /** Hundreds of millions of jobs can be counted meanwhile. */
     private static final Duration PATIENCE_OF_A_PERSON = Duration.ofMinutes(5);
@@ -35,7 +51,17 @@ final class StatusCommand extends DatabaseCommand {
     /** PostgreSQL ends the statement first. */
     private static final Duration SILENCE_MORE = Duration.ofSeconds(10);
 
-    @Option(names = "--json", description = "one JSON object instead of a table")
+    @Option(
+            names = "--watch",
+            arity = "0..1",
+            paramLabel = "INTERVAL",
+            preprocessor = IntervalByDefault.class,
+            description = "refreshes every INTERVAL (" + INTERVAL_DEFAULT + " unless given) and adds rates and the time"
+                    + " until nothing waits: a screen on a terminal, else a block of lines for each reading, with"
+                    + " --json a line for each")
+    private @Nullable String watch;
+
+    @Option(names = "--json", description = Json.OPTION)
     private boolean json;
 
     @Option(
@@ -43,6 +69,37 @@ final class StatusCommand extends DatabaseCommand {
             description = "counts all jobs, however many there are, which may take minutes; else large numbers are"
                     + " estimates")
     private boolean exact;
+
+    /** The interval may be missing, even before another option; that option would otherwise be taken for it. */
+    @SuppressWarnings("JdkObsolete") // the type of its parameter is picocli's
+    static final class IntervalByDefault implements IParameterPreprocessor {
+        @Override
+        public boolean preprocess(Stack<String> args, CommandSpec command, ArgSpec option, Map<String, Object> info) {
+            if (args.isEmpty() || !args.peek().matches("(?s)\\d.*")) {
+                args.push(INTERVAL_DEFAULT);
+            }
+            return false;
+        }
+    }
+
+    @Override
+    void check() {
+        if (watch != null && exact) {
+            throw wrong("--watch and --exact exclude each other: an exact count may take minutes");
+        }
+    }
+
+    private Duration interval(String text) {
+        try {
+            Duration interval = Durations.parse(text);
+            if (interval.compareTo(INTERVAL_MIN) >= 0 && interval.compareTo(INTERVAL_MAX) <= 0) {
+                return interval;
+            }
+        } catch (IllegalArgumentException e) {
+            throw wrong("--watch is wrong: " + e.getMessage());
+        }
+        throw wrong("--watch is wrong: expected 200ms to 60m, got " + text);
+    }
 
     @Override
     Connection connect(Settings settings) {
@@ -59,94 +116,48 @@ final class StatusCommand extends DatabaseCommand {
         if (json) {
             printJson(status);
         } else {
-            print(status, out());
+            new StatusReport(status, ENTRIES_MAX).all().forEach(out()::println);
         }
     }
 
-    private static void print(Status status, PrintWriter out) {
-        out.printf(
-                Locale.ROOT,
-                "schema version %d, %s%s waiting, the oldest for %.1f s%n",
-                status.schemaVersion(),
-                status.exact() ? "" : "about ",
-                StatusReader.jobs(status.backlog()),
-                status.oldestAgeSeconds());
-        first(
-                status.topics(),
-                out,
-                "topics with waiting jobs",
-                topic -> out.printf("  %,10d  %s%n", topic.backlog(), Cli.printable(topic.topic())));
-        first(
-                status.aside(),
-                out,
-                "groups of jobs that were moved aside",
-                group -> out.printf(
-                        Locale.ROOT,
-                        "  %,10d  %s %s: %s%n",
-                        group.jobs(),
-                        Cli.printable(group.topic()),
-                        group.state(),
-                        group.reason()));
-        if (!status.paused().isEmpty()) {
-            out.println("paused: "
-                    + Cli.printable(String.join(", ", status.paused())).replace("*", "everything"));
+    @Override
+    public Integer call() throws SQLException {
+        String every = watch;
+        if (every == null) {
+            return super.call();
         }
-        out.printf("%n%-5s %-32s %10s %10s %10s%n", "lane", "owner", "generation", "waiting", "oldest");
-        status.lanes()
-                .forEach(lane -> out.printf(
-                        Locale.ROOT,
-                        "%-5d %-32s %10d %10d %8.1f s%n",
-                        lane.lane(),
-                        lane.owner() == null ? "(free)" : Cli.printable(lane.owner()),
-                        lane.generation(),
-                        lane.backlog(),
-                        lane.oldestAgeSeconds()));
-        out.printf("%n%-32s %-15s %10s %10s%n", "enqueuer", "delivery", "started", "seen");
-        status.enqueuers()
-                .forEach(instance -> out.printf(
-                        Locale.ROOT,
-                        "%-32s %-15s %8.0f s %8.1f s%s%n",
-                        Cli.printable(instance.name()),
-                        instance.delivery(),
-                        instance.startedSecondsAgo(),
-                        instance.seenSecondsAgo(),
-                        remark(instance)));
-        if (status.enqueuers().isEmpty()) {
-            out.println("no enqueuer runs; start one with `staged-jobs run`");
+        check();
+        Duration interval = interval(every);
+        Settings settings = settings();
+        new StatusWatch(out(), terminal(), interval, json, sentence(settings)).run(() -> read(settings));
+        return 0;
+    }
+
+    /** Null if the settings name no Kafka, which the doctor would have to ask. */
+    private static @Nullable Sentence sentence(Settings settings) {
+        if (settings.find(Setting.KAFKA_BOOTSTRAP_SERVERS).isEmpty()) {
+            return null;
         }
-        List<String> problems =
-                status.enqueuers().stream().flatMap(StatusCommand::problems).toList();
-        if (!problems.isEmpty()) {
-            out.println();
-            first(problems, out, "problems", out::println);
+        Doctor doctor = DoctorAssembly.doctor(settings);
+        return new Sentence(doctor::examine);
+    }
+
+    /** Each reading has a connection of its own, so that the watch survives a restart of PostgreSQL. */
+    private static Reading read(Settings settings) {
+        try (Connection connection = EnqueuerAssembly.connect(settings, PATIENCE_OF_A_LOOK.plus(SILENCE_MORE))) {
+            StatusReader reader = new StatusReader(connection, EnqueuerAssembly.schema(settings));
+            Status status = reader.read(settings.get(Setting.TAKEOVER_AFTER), PATIENCE_OF_A_LOOK);
+            return new Reading(status, counters(reader), System.nanoTime());
+        } catch (SQLException e) {
+            throw new IllegalStateException("could not close the connection", e);
         }
     }
 
-    /** Each in a line; of an enqueuer that is gone they are what it met last. */
-    private static Stream<String> problems(Instance enqueuer) {
-        return enqueuer.problems().stream()
-                .map(problem -> String.format(
-                        Locale.ROOT,
-                        "%s%s, for %.0f s: %s: %s",
-                        Cli.printable(enqueuer.name()),
-                        enqueuer.alive() ? "" : " (gone)",
-                        problem.lastingSeconds(),
-                        problem.place().startsWith("lane ") ? problem.place() + " is halted" : problem.place(),
-                        Cli.printable(problem.reason())));
-    }
-
-    /** The first lines, which are the largest; thousands would drive the lanes off the screen. */
-    private static <T> void first(List<T> all, PrintWriter out, String what, Consumer<T> print) {
-        all.stream().limit(LINES_MAX).forEach(print);
-        if (all.size() > LINES_MAX) {
-            out.printf("  … and %d more %s; `status --json` has them%n", all.size() - LINES_MAX, what);
+    private static @Nullable Counters counters(StatusReader reader) {
+        try {
+            return reader.counters(PATIENCE_OF_A_LOOK);
+        } catch (ExternalFailureException withoutTheRight) {
+            return null;
         }
-    }
-
-    private static String remark(Instance instance) {
-        if (!instance.alive()) {
-            return "  (gone without leaving)";
-        }
-        return instance.lanes() == 0 ? "  (stands by)" : "";
     }
 }

@@ -19,6 +19,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalDouble;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.DoubleStream;
@@ -44,6 +46,56 @@ public final class Command {
         StringWriter err = new StringWriter();
         int exitCode = Cli.execute(List.of(args), environment, new PrintWriter(out, true), new PrintWriter(err, true));
         return new Answer(exitCode, out.toString(), err.toString());
+    }
+
+    /** A command that runs on a thread of its own, watched by a person at a terminal or by nobody. */
+    static final class Running implements AutoCloseable {
+        private final StringWriter out = new StringWriter();
+        private final StringWriter err = new StringWriter();
+        private final FutureTask<Integer> exitCode;
+        private final Thread thread;
+
+        Running(Map<String, String> environment, Terminal terminal, String... args) {
+            exitCode = new FutureTask<>(() -> Cli.execute(
+                    List.of(args), environment, new PrintWriter(out, true), new PrintWriter(err, true), terminal));
+            thread = new Thread(exitCode, "command " + String.join(" ", args));
+            thread.start();
+        }
+
+        String out() {
+            return out.toString();
+        }
+
+        String err() {
+            return err.toString();
+        }
+
+        /** Waits until it has printed that, on either stream. */
+        void await(String words) throws Exception {
+            Eventually.until("\"" + words + "\" is shown", () -> {
+                if (exitCode.isDone() && !(out() + err()).contains(words)) {
+                    throw new AssertionError(
+                            "ended with " + exitCode.get() + " without \"" + words + "\":\n" + out() + err());
+                }
+                return (out() + err()).contains(words);
+            });
+        }
+
+        int exitCode() throws Exception {
+            return exitCode.get(60, TimeUnit.SECONDS);
+        }
+
+        /** Ends a command that watches. */
+        int stop() throws Exception {
+            thread.interrupt();
+            return exitCode();
+        }
+
+        @Override
+        public void close() throws Exception {
+            thread.interrupt();
+            thread.join(Duration.ofSeconds(30).toMillis());
+        }
     }
 
     /** Runs the daemon, which has to end at its start with one line that has these words. */

@@ -196,6 +196,10 @@ class CommandsTest {
             Map<String, String> asObserver = Command.with(
                     environment, "STAGED_JOBS_DATABASE_USERNAME", observer, "STAGED_JOBS_DATABASE_PASSWORD", "secret");
             assertThat(Command.run(asObserver, "status").out()).contains("1 job waiting");
+            assertThat(Command.run(asObserver, "lanes").out()).contains("(free)");
+            try (Command.Running watch = new Command.Running(asObserver, Terminal.NONE, "status", "--watch", "200ms")) {
+                watch.await("in 0.0 jobs/s, out 0.0 jobs/s");
+            }
             assertThat(Command.run(asObserver, "drain").exitCode()).isEqualTo(1);
             Map<String, String> asEnqueuer = Command.with(
                     environment, "STAGED_JOBS_DATABASE_USERNAME", enqueuer, "STAGED_JOBS_DATABASE_PASSWORD", "secret");

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.stagedjobs.faultkit.TestOutbox;
 import io.stagedjobs.testkit.ChildProcess;
 import io.stagedjobs.testkit.Eventually;
+import io.stagedjobs.testkit.Tools;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -65,6 +66,19 @@ class LauncherIT {
                 .asString()
                 .isEqualTo("status: unknown setting STAGED_JOBS_BATCH_SIZ. The nearest known one is"
                         + " STAGED_JOBS_BATCH_SIZE.");
+    }
+
+    @Test
+    void on_a_terminal_it_knows_that_a_person_watches() {
+        environment.put("TERM", "xterm");
+        environment.put("NO_COLOR", "");
+        List<String> command = List.of(Tools.require("script").toString(), "-qec", LAUNCHER + " --help", "/dev/null");
+        ChildProcess watched = outbox.keep(ChildProcess.start("terminal", command, environment));
+        assertThat(watched.awaitExit(Duration.ofSeconds(60))).isZero();
+        assertThat(watched.stdout()).anyMatch(line -> line.contains("\u001b[1mstaged-jobs"));
+        ChildProcess piped = start("--help");
+        assertThat(piped.awaitExit(Duration.ofSeconds(60))).isZero();
+        assertThat(piped.stdout()).isNotEmpty().noneMatch(line -> line.contains("\u001b"));
     }
 
     @Test

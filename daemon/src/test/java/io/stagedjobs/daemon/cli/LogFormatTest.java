@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 class LogFormatTest {
 
     @Test
-    void a_message_with_text_from_elsewhere_is_one_line_that_plays_no_tricks_with_the_terminal() throws Exception {
+    void a_message_with_foreign_text_is_one_line_that_does_not_control_the_terminal() throws Exception {
         try (InputStream file = Objects.requireNonNull(Cli.class.getResourceAsStream("logback-text.xml"))) {
             Matcher pattern =
                     Pattern.compile("<pattern>(.*)</pattern>").matcher(new String(file.readAllBytes(), UTF_8));
@@ -27,9 +27,26 @@ class LogFormatTest {
             layout.setPattern(pattern.group(1));
             layout.start();
             String line = layout.doLayout(new LoggingEvent(
-                    "here", context.getLogger("io.Here"), Level.WARN, "a\r\nb \u001b[31mred\u0007 ü", null, null));
-            assertThat(line).contains("a b  [31mred  ü").endsWith(System.lineSeparator());
-            assertThat(line.stripTrailing()).doesNotContain("\r", "\n", "\u001b", "\u0007");
+                    "here",
+                    context.getLogger("io.Here"),
+                    Level.WARN,
+                    "a\r\nb \u001b[31mred\u0007 \u202e\u009b\u2028ü",
+                    null,
+                    null));
+            assertThat(line).contains("a b  [31mred   ü").endsWith(System.lineSeparator());
+            assertThat(line.lines()).hasSize(1);
+            assertThat(line).doesNotContain("\u001b", "\u0007", "\u202e", "\u009b", "\u2028");
+
+            String trace = layout.doLayout(new LoggingEvent(
+                    "here",
+                    context.getLogger("io.Here"),
+                    Level.WARN,
+                    "failed",
+                    new IllegalStateException("x\u001b[2J\u202ey"),
+                    null));
+            assertThat(trace)
+                    .contains("failed" + System.lineSeparator() + "java.lang.IllegalStateException: x [2J y", "\tat ")
+                    .doesNotContain("\u001b", "\u202e");
         }
     }
 }

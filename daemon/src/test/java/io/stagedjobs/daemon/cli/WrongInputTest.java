@@ -217,6 +217,11 @@ class WrongInputTest {
             strings = {
                 "status --jsn",
                 "status nonsense",
+                "status --watch 5",
+                "status --watch soon",
+                "status --watch=100ms",
+                "status --watch 2h",
+                "status --watch --exact",
                 "run --batch-size",
                 "drain --give-up-after soon",
                 "migrate --lanes 0",
@@ -231,6 +236,7 @@ class WrongInputTest {
                 "parked show",
                 "parked requeue",
                 "parked requeue --all --yes --dry-run",
+                "parked requeue --all --json",
                 "parked discard one",
                 "pause --topic no/topic"
             })

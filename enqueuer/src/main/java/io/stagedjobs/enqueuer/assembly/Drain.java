@@ -5,6 +5,7 @@ import io.stagedjobs.enqueuer.ExternalFailureException;
 import io.stagedjobs.enqueuer.Health;
 import io.stagedjobs.enqueuer.postgres.Status;
 import io.stagedjobs.enqueuer.postgres.StatusReader;
+import io.stagedjobs.enqueuer.postgres.StatusReader.Counters;
 import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.enqueuer.settings.SettingsException;
 import io.stagedjobs.schema.SchemaException;
@@ -16,6 +17,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An enqueuer that publishes the jobs committed before its start, then ends. It shares the lanes with other enqueuers.
@@ -32,6 +34,8 @@ public final class Drain {
 
     private static final Duration LOOK_AROUND_AFTER = Duration.ofSeconds(2);
 
+    private static final Duration TELL_EVERY = Duration.ofSeconds(1);
+
     /**
      * The outcome for the jobs that were committed before.
      *
@@ -41,18 +45,34 @@ public final class Drain {
      */
     public record Result(long published, List<String> left) {}
 
+    /** Sees how far a drain is. */
+    public interface Watcher {
+
+        /**
+         * Called about once a second.
+         *
+         * @param published an estimate: the number of jobs that all enqueuers have published meanwhile
+         * @param all the number of jobs that were committed before
+         */
+        void reached(long published, long all);
+    }
+
     private final StatusReader reader;
     private final EnqueuerAssembly assembly;
     private final Duration patience;
+    private final Watcher watcher;
     private final long before;
     private final long lastId;
+    private final @Nullable Counters countersBefore;
 
-    private Drain(StatusReader reader, EnqueuerAssembly assembly, Duration patience) {
+    private Drain(StatusReader reader, EnqueuerAssembly assembly, Duration patience, Watcher watcher) {
         this.reader = reader;
         this.assembly = assembly;
         this.patience = patience;
+        this.watcher = watcher;
         this.before = reader.count();
         this.lastId = reader.lastId();
+        this.countersBefore = counters(reader);
     }
 
     /**
@@ -65,6 +85,11 @@ public final class Drain {
      * @throws InterruptedException if the thread is interrupted meanwhile; the enqueuer has ended, no job is lost
      */
     public static Result run(Settings settings, Duration patience) throws InterruptedException {
+        return run(settings, patience, (published, all) -> {});
+    }
+
+    /** As {@link #run(Settings, Duration)}, watched. */
+    public static Result run(Settings settings, Duration patience, Watcher watcher) throws InterruptedException {
         Health health = new Health();
         try (EnqueuerAssembly assembly = new EnqueuerAssembly(settings, health, new SimpleMeterRegistry());
                 Connection connection = EnqueuerAssembly.database(settings).connect()) {
@@ -75,7 +100,7 @@ public final class Drain {
                         List.of("everything is paused, so that nothing would be published, and nothing was. End"
                                 + " that with `staged-jobs resume`."));
             }
-            return new Drain(reader, assembly, patience).run(health);
+            return new Drain(reader, assembly, patience, watcher).run(health);
         } catch (SQLException e) {
             throw new IllegalStateException("could not close the connection", e);
         }
@@ -101,12 +126,17 @@ public final class Drain {
         List<?> left = List.of();
         long movedAt = System.nanoTime();
         long lookedAt = movedAt;
+        long toldAt = movedAt;
         while (true) {
             boolean waiting = reader.anyWaiting(lastId);
             if (!waiting && !anyReturns()) {
                 return true;
             }
             long now = System.nanoTime();
+            if (now - toldAt >= TELL_EVERY.toNanos()) {
+                watcher.reached(publishedByAll(), before);
+                toldAt = now;
+            }
             if (assembly.enqueuer().published() != published) {
                 published = assembly.enqueuer().published();
                 movedAt = now;
@@ -121,6 +151,25 @@ public final class Drain {
                 return false;
             }
             TimeUnit.MILLISECONDS.sleep(waiting ? LOOK_EVERY_MILLIS : LOOK_AT_HELD_EVERY_MILLIS);
+        }
+    }
+
+    /** PostgreSQL counts what others delete, a little late; this process knows its own at once. */
+    private long publishedByAll() {
+        long ours = assembly.enqueuer().published();
+        Counters start = countersBefore;
+        Counters now = counters(reader);
+        long deleted = start == null || now == null
+                ? 0
+                : now.deleted() - start.deleted() - (now.movedAside() - start.movedAside());
+        return Math.min(before, Math.max(ours, deleted));
+    }
+
+    private static @Nullable Counters counters(StatusReader reader) {
+        try {
+            return reader.counters(LOOK_AROUND_AFTER);
+        } catch (ExternalFailureException unknown) {
+            return null; // if the database is away, the next look at the jobs reports it
         }
     }
 

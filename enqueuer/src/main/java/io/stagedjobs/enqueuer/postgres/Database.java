@@ -52,8 +52,8 @@ public record Database(String url, Optional<String> username, Supplier<Optional<
     private static final Pattern SECRETS_IN_URL =
             Pattern.compile("(?i)([a-z]*(?:password|passwd|pwd|secret|token)[a-z]*=)([^&;]*)");
 
-    /** The URL with its secrets masked. */
-    private String urlForPeople() {
+    /** A URL with its secrets masked. */
+    public static String masked(String url) {
         return SECRETS_IN_URL.matcher(url).replaceAll("$1***");
     }
 
@@ -70,7 +70,7 @@ public record Database(String url, Optional<String> username, Supplier<Optional<
 
     /** The database's name as the URL gives it. */
     public String name() {
-        String path = urlForPeople().replaceFirst("\\?.*", "");
+        String path = masked(url).replaceFirst("\\?.*", "");
         return path.substring(Math.max(path.lastIndexOf('/'), path.lastIndexOf(':')) + 1);
     }
 
@@ -92,7 +92,7 @@ public record Database(String url, Optional<String> username, Supplier<Optional<
             String words = withoutSecrets(String.valueOf(e.getMessage()).replaceAll("\\s*\\R\\s*", " "));
             throw new ExternalFailureException(
                     Origin.POSTGRESQL,
-                    "could not connect to " + urlForPeople()
+                    "could not connect to " + masked(url)
                             + username.map(name -> " as " + name).orElse("") + ": "
                             + words + " (SQLSTATE " + e.getSQLState() + "). Nothing was changed. "
                             + advice(String.valueOf(e.getSQLState())),

@@ -9,6 +9,7 @@ import io.stagedjobs.schema.Schema;
 import io.stagedjobs.schema.Tables;
 import java.sql.Connection;
 import java.util.List;
+import java.util.function.Consumer;
 import org.jooq.Condition;
 import org.jooq.DSLContext;
 import org.jooq.Field;
@@ -142,7 +143,16 @@ public final class ParkedChanges {
      * stays if an earlier one of its key stays.
      */
     public Change requeue(Selection selection) {
-        return laneByLane("requeue", selection, (transaction, lane) -> {
+        return requeue(selection, soFar -> {});
+    }
+
+    /**
+     * As {@link #requeue(Selection)}.
+     *
+     * @param afterLane receives the change so far after each lane
+     */
+    public Change requeue(Selection selection, Consumer<Change> afterLane) {
+        return laneByLane("requeue", selection, afterLane, (transaction, lane) -> {
             Condition chosen = lane.and(isParked(parked)).and(selection.in(parked));
             int all = transaction.fetchCount(parked.table, chosen);
             int requeued = putBack(transaction, chosen.andNot(followsOther(selection)));
@@ -153,7 +163,16 @@ public final class ParkedChanges {
 
     /** Deletes jobs that were moved aside, and stages parked jobs again that only followed them. */
     public Change discard(Selection selection) {
-        return laneByLane("discard", selection, (transaction, lane) -> {
+        return discard(selection, soFar -> {});
+    }
+
+    /**
+     * As {@link #discard(Selection)}.
+     *
+     * @param afterLane receives the change so far after each lane
+     */
+    public Change discard(Selection selection, Consumer<Change> afterLane) {
+        return laneByLane("discard", selection, afterLane, (transaction, lane) -> {
             Condition chosen = lane.and(selection.in(parked));
             int held = transaction.fetchCount(parked.table, chosen.andNot(isParked(parked)));
             int discarded = transaction.deleteFrom(parked.table).where(chosen).execute();
@@ -185,7 +204,7 @@ public final class ParkedChanges {
         Change in(DSLContext transaction, Condition lane);
     }
 
-    private Change laneByLane(String verb, Selection selection, Step step) {
+    private Change laneByLane(String verb, Selection selection, Consumer<Change> afterLane, Step step) {
         try {
             List<Integer> concerned = dsl.selectDistinct(parked.lane)
                     .from(parked.table)
@@ -195,6 +214,7 @@ public final class ParkedChanges {
             Change change = Change.NONE;
             for (int lane : concerned) {
                 change = change.plus(inLane(lane, step));
+                afterLane.accept(change);
             }
             return change;
         } catch (DataAccessException e) {

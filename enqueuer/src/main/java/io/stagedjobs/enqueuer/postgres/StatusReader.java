@@ -121,7 +121,7 @@ public final class StatusReader {
                 instances(look, takeoverAfter, problems));
     }
 
-    private static @Nullable Problem halted(List<Problem> problems, int lane) {
+    static @Nullable Problem halted(List<Problem> problems, int lane) {
         return problems.stream()
                 .filter(problem -> problem.place().equals("lane " + lane))
                 .findFirst()

@@ -68,7 +68,9 @@ public final class Settings {
      */
     public static Settings of(Map<String, String> texts, String prefix, Passthrough passthrough) {
         List<Given> given = new ArrayList<>();
-        new TreeMap<>(texts).forEach((key, text) -> given.add(Given.named(key, text, prefix + key, prefix::concat)));
+        new TreeMap<>(texts)
+                .forEach((key, text) ->
+                        given.add(Given.named(SettingSource.PROGRAM, key, text, prefix + key, prefix::concat)));
         return new Settings(given, passthrough, setting -> prefix + setting.key(), List.of());
     }
 
@@ -110,6 +112,20 @@ public final class Settings {
         values.forEach((key, value) ->
                 passthrough.property(key).ifPresent(property -> properties.put(property, value.text())));
         return properties;
+    }
+
+    /** Every setting of ours, then the client properties that were given, for people. */
+    public List<EffectiveSetting> effective() {
+        List<EffectiveSetting> all = new ArrayList<>();
+        Setting.ALL.forEach(setting -> all.add(EffectiveSetting.of(
+                setting.key(), setting.secret(), values.get(setting.key()), setting.defaultText())));
+        values.forEach((key, given) -> passthrough
+                .property(key)
+                .filter(property ->
+                        Setting.ALL.stream().noneMatch(ours -> ours.key().equals(key)))
+                .ifPresent(property ->
+                        all.add(EffectiveSetting.of(key, passthrough.isSecret().test(property), given, null))));
+        return all;
     }
 
     private @Nullable String text(Setting<?> setting) {

@@ -51,12 +51,12 @@ final class Sources {
                 String key = variable.substring(Setting.ENVIRONMENT_PREFIX.length())
                         .toLowerCase(Locale.ROOT)
                         .replace('_', '.');
-                all.add(Given.named(key, text, variable, Setting::variable));
+                all.add(Given.named(SettingSource.ENVIRONMENT, key, text, variable, Setting::variable));
             }
         });
         flags.forEach((key, text) -> {
             if (!key.equals(CONFIG_FILE)) {
-                all.add(Given.named(key, text, keys.flag(key), keys::flag));
+                all.add(Given.named(SettingSource.FLAG, key, text, keys.flag(key), keys::flag));
             }
         });
         return all;
