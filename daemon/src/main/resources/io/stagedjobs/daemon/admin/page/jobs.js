@@ -124,7 +124,9 @@ export function find(wanted) {
   filter = Object.fromEntries(FILTERS.map(name => [name, wanted[name] ?? '']).filter(([, value]) => value !== ''));
   FILTERS.forEach(name => byId('filter-' + name).value = filter[name] ?? '');
   starts = [''];
+  next = null;
   forget();
+  render();
   read();
   byId('jobs').scrollIntoView({block: 'start'});
 }
