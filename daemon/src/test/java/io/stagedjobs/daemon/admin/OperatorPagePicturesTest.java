@@ -16,8 +16,8 @@ import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.openqa.selenium.OutputType;
 
 /**
- * Takes the pictures of docs/operations.md: {@code -Dscreenshots=docs}. An enqueuer works on real servers meanwhile; only
- * the hour before is made up, since nobody waits for one.
+ * Takes the pictures of docs/operations.md: {@code -Dscreenshots=docs}. An enqueuer works on real servers meanwhile. Only
+ * the hour before is made up.
  */
 @EnabledIfSystemProperty(named = "screenshots", matches = "docs")
 class OperatorPagePicturesTest {
@@ -84,7 +84,8 @@ class OperatorPagePicturesTest {
         api.outbox
                 .dsl()
                 .execute("INSERT INTO staged_jobs (topic, job_key, job_name, payload) SELECT 'shipments',"
-                        + " 'parcel ' || 7000 + n, 'shipment.announced', '{\"parcel\": 7}' FROM generate_series(1, 64) AS n");
+                        + " 'parcel ' || 7000 + n, 'shipment.announced', '{\"parcel\": 7}'"
+                        + " FROM generate_series(1, 64) AS n");
     }
 
     private void picture(String name, String part) throws IOException {
