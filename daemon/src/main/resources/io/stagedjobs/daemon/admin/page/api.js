@@ -15,6 +15,11 @@ export class Refused extends Error {
 /** No answer at all. */
 export class Unreachable extends Error {}
 
+/** Lets through what the API said, or that it said nothing; a mistake of this page goes to the console. */
+export function requireFromApi(e) {
+  if (!(e instanceof Refused || e instanceof Unreachable)) throw e;
+}
+
 /** The token lives as long as this tab or, where the browser stores nothing, as long as this page. */
 let held = stored(() => sessionStorage.getItem(KEPT));
 

@@ -1,5 +1,5 @@
 // What an operator changes: first the API says what would happen, then a person decides, then it is done.
-import {post, Refused, Unreachable} from './api.js';
+import {post, requireFromApi, Unreachable} from './api.js';
 import {byId, show} from './dom.js';
 import {fail, tell} from './notices.js';
 import {count, jobs} from './text.js';
@@ -53,9 +53,10 @@ async function done(work) {
   try {
     return await work();
   } catch (e) {
-    if (e instanceof Unreachable) fail(`The enqueuer did not answer (${e.message}). Look what was done before you repeat it.`);
-    else if (e instanceof Refused) fail(e.message);
-    else throw e; // a mistake of this page: the console is to have it
+    requireFromApi(e);
+    fail(e instanceof Unreachable
+      ? `The enqueuer did not answer (${e.message}). Look what was done before you repeat it.`
+      : e.message);
     return false;
   } finally {
     after();

@@ -1,5 +1,5 @@
 // The sentence that answers "why is nothing moving?", and the checks behind it.
-import {get} from './api.js';
+import {get, requireFromApi} from './api.js';
 import {badge, byId, children, el, show} from './dom.js';
 import {say} from './notices.js';
 import {duration} from './text.js';
@@ -22,16 +22,15 @@ export function lookSometimes() {
 export async function look() {
   if (looking) return;
   looking = true;
-  byId('look').disabled = true;
   try {
     tell(await get('doctor'));
     seenAt = Date.now();
   } catch (e) {
+    requireFromApi(e);
     if (seenAt === 0 && e.status !== 401) show(byId('sentence'), `The doctor does not answer: ${e.message}`);
   } finally {
     looking = false;
     endedAt = Date.now();
-    byId('look').disabled = false;
     age();
   }
 }

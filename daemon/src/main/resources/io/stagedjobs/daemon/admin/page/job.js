@@ -1,5 +1,5 @@
 // One job that was moved aside, in full.
-import {get} from './api.js';
+import {get, requireFromApi} from './api.js';
 import {move} from './changes.js';
 import {byId, el, show} from './dom.js';
 import {fail} from './notices.js';
@@ -74,6 +74,7 @@ async function showPayload() {
     byId('show-payload').hidden = true;
     byId('payload').focus();
   } catch (e) {
+    requireFromApi(e);
     byId('job').close();
     fail(e.message);
   }

@@ -1,9 +1,9 @@
 // Jobs that were moved aside: filter, page, select, requeue, discard.
-import {get} from './api.js';
+import {get, requireFromApi} from './api.js';
 import {move} from './changes.js';
 import {badge, byId, el, rowButton, show, table} from './dom.js';
 import {begin as beginJob, openJob} from './job.js';
-import {beginning, bytes, count, duration} from './text.js';
+import {beginning, bytes, count, moment} from './text.js';
 
 const PAGE = 50;
 const LENGTH_SHOWN = 120;
@@ -51,7 +51,7 @@ const showJobs = table(byId('jobs-table'), [
   {label: 'Name', kind: 'name', text: job => beginning(job.name, LENGTH_SHOWN)},
   {label: 'Reason', kind: 'words', text: job => job.reason + (job.error ? ': ' + beginning(job.error, 2 * LENGTH_SHOWN) : '')},
   {label: 'Size', kind: 'number', text: job => job.payloadBytes === null ? '–' : bytes(job.payloadBytes)},
-  {label: 'Moved', kind: 'number', text: job => duration(Math.round(job.parkedSecondsAgo)) + ' ago'},
+  {label: 'Moved aside', kind: 'number', text: job => moment(job.parkedAt)},
 ], job => job.id);
 
 function choose(ids, wanted) {
@@ -106,6 +106,7 @@ async function read() {
     listed = state;
     show(byId('filter-error'), '');
   } catch (e) {
+    requireFromApi(e);
     if (turn === reading && e.status !== undefined) {
       listed = state; // the same question would get the same answer
       show(byId('filter-error'), e.message);

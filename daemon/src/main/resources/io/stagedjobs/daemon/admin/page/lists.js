@@ -19,6 +19,7 @@ function state(cell, words, verdict, more = '') {
   if (!cell.firstElementChild) cell.append(el('span'), ' ', el('span', {class: 'note'}));
   badge(cell.firstElementChild, words, verdict);
   show(cell.lastElementChild, more);
+  cell.classList.toggle('nothing', words === '' && more === '');
 }
 
 function pauseButton(cell, topic, row) {

@@ -1,5 +1,5 @@
 // The page: asks for the overview every two seconds, and hands it on.
-import {get, token, useToken, Unreachable} from './api.js';
+import {get, requireFromApi, token, useToken, Unreachable} from './api.js';
 import * as changes from './changes.js';
 import * as charts from './charts.js';
 import * as doctor from './doctor.js';
@@ -107,9 +107,7 @@ async function refresh() {
   try {
     tell(await get('overview', {points: charts.pointsNeeded()}));
   } catch (e) {
-    if (e.status === undefined && !(e instanceof Unreachable)) {
-      throw e; // a mistake of this page: the console is to have it
-    }
+    requireFromApi(e);
     failed(e);
     rest = Math.max(rest, 1000 * (e.retryAfterSeconds ?? 0));
   } finally {
