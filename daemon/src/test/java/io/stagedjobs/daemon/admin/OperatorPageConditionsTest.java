@@ -2,6 +2,7 @@ package io.stagedjobs.daemon.admin;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.deque.html.axecore.results.Results;
 import com.deque.html.axecore.results.Rule;
 import com.deque.html.axecore.selenium.AxeBuilder;
 import java.util.List;
@@ -29,7 +30,7 @@ class OperatorPageConditionsTest {
     }
 
     @BeforeEach
-    void reset() {
+    void reset() throws Exception {
         page.reset();
     }
 
@@ -60,10 +61,11 @@ class OperatorPageConditionsTest {
     }
 
     private static List<String> violations() {
-        return new AxeBuilder()
-                .analyze(browser.driver).getViolations().stream()
-                        .map(OperatorPageConditionsTest::words)
-                        .toList();
+        Results results = new AxeBuilder().analyze(browser.driver);
+        assertThat(results.getPasses()).as("the rules were applied").isNotEmpty();
+        return results.getViolations().stream()
+                .map(OperatorPageConditionsTest::words)
+                .toList();
     }
 
     private static String words(Rule rule) {

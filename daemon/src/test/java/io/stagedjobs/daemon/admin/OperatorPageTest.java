@@ -29,7 +29,7 @@ class OperatorPageTest {
     }
 
     @BeforeEach
-    void reset() {
+    void reset() throws Exception {
         page.reset();
     }
 

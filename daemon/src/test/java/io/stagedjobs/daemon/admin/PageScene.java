@@ -4,6 +4,7 @@ import io.stagedjobs.enqueuer.Origin;
 import io.stagedjobs.enqueuer.diagnosis.Diagnosis;
 import io.stagedjobs.enqueuer.diagnosis.Finding;
 import io.stagedjobs.enqueuer.diagnosis.Verdict;
+import io.stagedjobs.testkit.Eventually;
 import java.util.List;
 import java.util.Optional;
 
@@ -49,14 +50,20 @@ final class PageScene implements AutoCloseable {
     }
 
     /** Empties the outbox and makes the browser forget everything. */
-    void reset() {
+    void reset() throws Exception {
         operator = Optional.empty();
         reader = Optional.empty();
         api.doctor = () -> WELL;
+        browser.driver.get(address() + "health/live");
         api.outbox.dsl().execute("TRUNCATE staged_jobs, parked_jobs, staged_job_pauses");
         api.outbox.dsl().execute("UPDATE staged_job_lanes SET owner = NULL");
         api.outbox.dsl().execute("DELETE FROM staged_job_enqueuers");
-        browser.driver.get(address() + "health/live");
+        Eventually.until("the reading that all share is of the empty outbox", () -> {
+            String status = api.get("/api/v1/status").body();
+            return status.contains("\"backlog\":0,")
+                    && status.contains("\"asideJobs\":0,")
+                    && status.contains("\"enqueuers\":[]");
+        });
         browser.script("sessionStorage.clear(); localStorage.clear()");
         browser.size(1440, 1000, false);
         browser.dark(false);
@@ -68,6 +75,12 @@ final class PageScene implements AutoCloseable {
         browser.driver.get(address());
         browser.awaitText("connection", "live");
         browser.awaitText("sentence", ".");
+        String waiting = String.valueOf(api.outbox.waiting());
+        boolean aside = !api.outbox.aside().isEmpty();
+        browser.await(
+                "the page shows what there is",
+                () -> browser.text("waiting").equals(waiting)
+                        && browser.text("aside-count").isEmpty() != aside);
     }
 
     /** Jobs of every kind, two enqueuers of which one is gone, and a lane that is halted. */

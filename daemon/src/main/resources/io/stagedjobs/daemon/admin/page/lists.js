@@ -57,7 +57,7 @@ const showTopics = table(byId('topics-table'), [
   {label: 'Held', kind: 'number', text: topic => EMPTY(topic.held)},
   {label: 'Parked', kind: 'number', text: topic => EMPTY(topic.parked)},
   {label: 'State', kind: 'words', fill: topicState},
-  {label: 'Change', kind: 'buttons', fill: pauseButton},
+  {label: 'Change', kind: 'buttons', head: el('span', {class: 'spoken'}, 'Change'), fill: pauseButton},
 ], topic => topic.topic);
 
 const showLanes = table(byId('lanes-table'), [
@@ -84,7 +84,7 @@ const showGroups = table(byId('groups-table'), [
   {label: 'Topic', kind: 'name', text: group => group.topic},
   {label: 'Reason', kind: 'short', text: group => group.reason},
   {label: 'One of the errors', kind: 'words', text: group => group.error || '–'},
-  {label: 'Find', kind: 'buttons', fill: (cell, group, row) => {
+  {label: 'Find', kind: 'buttons', head: el('span', {class: 'spoken'}, 'Find'), fill: (cell, group, row) => {
     const button = rowButton(cell, row, 'show-group', ({topic, state, reason}) => find({topic, state, reason}));
     show(button, 'Show');
     button.setAttribute('aria-label', `Show the ${group.state} jobs of topic ${group.topic}: ${group.reason}`);
