@@ -35,6 +35,8 @@ final class Browser implements AutoCloseable {
     /** How Chromium tells in its console that an answer was an error, or that there was none. */
     private static final String OF_THE_NETWORK = "Failed to load resource";
 
+    private static final String AXE = PageFiles.text("/axe.min.js");
+
     final ChromeDriver driver;
     private final Path profile;
 
@@ -149,6 +151,15 @@ final class Browser implements AutoCloseable {
         return driver.findElements(By.cssSelector("#" + id + " tbody tr")).stream()
                 .map(WebElement::getText)
                 .toList();
+    }
+
+    /** What axe-core finds wrong for people who see, hear or move less than others. */
+    @SuppressWarnings("unchecked")
+    List<String> violations() {
+        script(AXE);
+        return (List<String>) driver.executeAsyncScript("const done = arguments[0]; axe.run().then(found => done("
+                + "found.violations.map(rule => rule.id + ': ' + rule.nodes.map(node => node.html.slice(0, 200) + ' '"
+                + " + node.failureSummary).join('; '))), failure => done([String(failure)]))");
     }
 
     void dark(boolean dark) {

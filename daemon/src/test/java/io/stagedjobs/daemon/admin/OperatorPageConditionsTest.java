@@ -2,10 +2,6 @@ package io.stagedjobs.daemon.admin;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.deque.html.axecore.results.Results;
-import com.deque.html.axecore.results.Rule;
-import com.deque.html.axecore.selenium.AxeBuilder;
-import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -60,19 +56,6 @@ class OperatorPageConditionsTest {
                 "[{\"place\": \"<i>\", \"reason\": \"\\u2066<b>\", \"since\": \"2026-01-01T00:00:00Z\"}]");
     }
 
-    private static List<String> violations() {
-        Results results = new AxeBuilder().analyze(browser.driver);
-        assertThat(results.getPasses()).as("the rules were applied").isNotEmpty();
-        return results.getViolations().stream()
-                .map(OperatorPageConditionsTest::words)
-                .toList();
-    }
-
-    private static String words(Rule rule) {
-        return rule.getId() + ": "
-                + rule.getNodes().stream().map(node -> node.getHtml()).toList();
-    }
-
     private void openWithJobs() {
         page.open();
         browser.await("jobs are listed", () -> !browser.rows("jobs-table").isEmpty());
@@ -83,18 +66,18 @@ class OperatorPageConditionsTest {
         fillWithHarm();
         page.api.doctor = () -> PageScene.ILL;
         openWithJobs();
-        assertThat(violations()).isEmpty();
+        assertThat(browser.violations()).isEmpty();
         browser.select("theme", "dark");
-        assertThat(violations()).isEmpty();
+        assertThat(browser.violations()).isEmpty();
         browser.press("open-job");
-        assertThat(violations()).isEmpty();
+        assertThat(browser.violations()).isEmpty();
         browser.press("discard-job");
         browser.awaitShown("confirm");
-        assertThat(violations()).isEmpty();
+        assertThat(browser.violations()).isEmpty();
         browser.press("confirm-no");
         browser.select("theme", "light");
         browser.press("open-job");
-        assertThat(violations()).isEmpty();
+        assertThat(browser.violations()).isEmpty();
     }
 
     @Test
@@ -102,13 +85,13 @@ class OperatorPageConditionsTest {
         page.operator = Optional.of(ApiScene.OPERATOR);
         browser.driver.get(page.address());
         browser.awaitShown("sign-in");
-        assertThat(violations()).isEmpty();
+        assertThat(browser.violations()).isEmpty();
         page.operator = Optional.empty();
         page.open();
         page.api.server.close();
         try {
             browser.awaitShown("outage");
-            assertThat(violations()).isEmpty();
+            assertThat(browser.violations()).isEmpty();
         } finally {
             page.api.openAgain();
         }
@@ -137,7 +120,7 @@ class OperatorPageConditionsTest {
         browser.size(PHONE_WIDTH, 740, true);
         openWithJobs();
         assertThat(browser.number("document.documentElement.scrollWidth")).isEqualTo(PHONE_WIDTH);
-        assertThat(violations()).isEmpty();
+        assertThat(browser.violations()).isEmpty();
         browser.press("open-job");
         assertThat(browser.number("document.getElementById('job').scrollWidth")).isLessThanOrEqualTo(PHONE_WIDTH);
         assertThat(browser.number("document.documentElement.scrollWidth")).isEqualTo(PHONE_WIDTH);
