@@ -95,7 +95,7 @@ public final class AdminServer implements AutoCloseable {
         }
         this.series = new Series(outbox, registry, System::nanoTime);
         this.reads = new ReadApi(outbox, series, health, access, REASONS, doctor);
-        this.changes = new ChangeApi(outbox, access, new Body.Reader(connections), REASONS);
+        this.changes = new ChangeApi(outbox, access, new Body.Reader(connections), REASONS, reads::outdated);
     }
 
     /** Starts to answer. */

@@ -24,8 +24,8 @@ import java.util.concurrent.ConcurrentHashMap;
  */
 final class PageFiles {
 
-    private static final String SCRIPT = "text/javascript; charset=utf-8";
-    private static final String STYLE = "text/css; charset=utf-8";
+    private static final String SCRIPT = "text/javascript;charset=utf-8";
+    private static final String STYLE = "text/css;charset=utf-8";
 
     private static final List<String> SCRIPTS = List.of(
             "theme.js",
@@ -60,7 +60,7 @@ final class PageFiles {
     Map<String, Handler> routes() {
         Map<String, Handler> routes = new LinkedHashMap<>();
         String uplot = UPLOT_FILES + uplotVersion() + "/dist/uPlot";
-        routes.put("/", context -> answer(context, "page/index.html", "text/html; charset=utf-8"));
+        routes.put("/", context -> answer(context, "page/index.html", "text/html;charset=utf-8"));
         routes.put("/page/page.css", context -> answer(context, "page/page.css", STYLE));
         routes.put("/page/icon.svg", context -> answer(context, "page/icon.svg", "image/svg+xml"));
         routes.put("/page/uplot.css", context -> answer(context, uplot + ".min.css", STYLE));

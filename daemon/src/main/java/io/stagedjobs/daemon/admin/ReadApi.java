@@ -74,6 +74,12 @@ final class ReadApi implements AutoCloseable {
         return routes;
     }
 
+    /** Something was changed, and who changed it is to see that. */
+    void outdated() {
+        state.outdated();
+        doctor.outdated();
+    }
+
     private Handler shared(Function<State, Object> view) {
         return context -> {
             Parameters.of(context, Set.of());

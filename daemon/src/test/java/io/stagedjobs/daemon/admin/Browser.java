@@ -143,7 +143,12 @@ final class Browser implements AutoCloseable {
 
     void select(String id, String value) {
         awaitShown(id);
-        new Select(find(id)).selectByValue(value);
+        new Select(find(id))
+                .getOptions().stream()
+                        .filter(option -> value.equals(option.getDomProperty("value")))
+                        .findFirst()
+                        .orElseThrow()
+                        .click();
     }
 
     /** The texts of a table's rows. */

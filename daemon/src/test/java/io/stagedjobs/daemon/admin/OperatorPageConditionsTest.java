@@ -62,9 +62,9 @@ class OperatorPageConditionsTest {
     }
 
     @Test
-    void contrast_labels_and_structure_are_sound_in_light_and_dark() {
+    void contrast_labels_and_structure_are_sound_in_light_and_dark() throws Exception {
         fillWithHarm();
-        page.api.doctor = () -> PageScene.ILL;
+        page.doctor(PageScene.ILL);
         openWithJobs();
         assertThat(browser.violations()).isEmpty();
         browser.select("theme", "dark");
@@ -114,9 +114,9 @@ class OperatorPageConditionsTest {
     }
 
     @Test
-    void a_phone_shows_everything_without_scrolling_sideways() {
+    void a_phone_shows_everything_without_scrolling_sideways() throws Exception {
         fillWithHarm();
-        page.api.doctor = () -> PageScene.ILL;
+        page.doctor(PageScene.ILL);
         browser.size(PHONE_WIDTH, 740, true);
         openWithJobs();
         assertThat(browser.number("document.documentElement.scrollWidth")).isEqualTo(PHONE_WIDTH);

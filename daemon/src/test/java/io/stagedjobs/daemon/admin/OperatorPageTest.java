@@ -64,6 +64,7 @@ class OperatorPageTest {
 
     @Test
     void an_empty_outbox_says_so_and_nothing_comes_from_elsewhere() {
+        browser.driver.executeCdpCommand("Network.clearBrowserCache", Map.of());
         page.open();
         assertThat(browser.text("topics-none")).contains("No topic has jobs, and none is paused.");
         browser.awaitText("jobs-none", "No job was moved aside.");
@@ -115,8 +116,8 @@ class OperatorPageTest {
     }
 
     @Test
-    void the_doctor_tells_the_cause_first_and_each_fix_can_be_copied() {
-        page.api.doctor = () -> PageScene.ILL;
+    void the_doctor_tells_the_cause_first_and_each_fix_can_be_copied() throws Exception {
+        page.doctor(PageScene.ILL);
         browser.driver.executeCdpCommand(
                 "Browser.grantPermissions",
                 Map.of("permissions", List.of("clipboardReadWrite", "clipboardSanitizedWrite")));
@@ -134,7 +135,7 @@ class OperatorPageTest {
         browser.awaitText("attention", "Copied");
         assertThat(browser.driver.executeAsyncScript("navigator.clipboard.readText().then(arguments[0])"))
                 .isEqualTo("kafka-topics.sh --bootstrap-server <broker> --create --topic missing");
-        page.api.doctor = () -> PageScene.WELL;
+        page.doctor(PageScene.WELL);
         browser.press("look");
         browser.awaitText("sentence", "Jobs move");
         assertThat(browser.driver.getTitle()).isEqualTo("Staged Jobs");

@@ -40,7 +40,7 @@ class PageFilesTest {
     void whoever_reaches_the_port_gets_the_page_and_a_token_is_needed_for_data_only() throws Exception {
         HttpResponse<String> page = scene.get("/");
         assertThat(page.statusCode()).isEqualTo(200);
-        assertThat(page.headers().firstValue("Content-Type")).contains("text/html; charset=utf-8");
+        assertThat(page.headers().firstValue("Content-Type")).contains("text/html;charset=utf-8");
         assertThat(page.headers().firstValue("Content-Security-Policy").orElseThrow())
                 .startsWith("default-src 'none'; script-src 'self'; style-src 'self';")
                 .doesNotContain("unsafe");
@@ -53,8 +53,8 @@ class PageFilesTest {
                     .as(file)
                     .isEqualTo(
                             file.endsWith(".js")
-                                    ? "text/javascript; charset=utf-8"
-                                    : file.endsWith(".css") ? "text/css; charset=utf-8" : "image/svg+xml");
+                                    ? "text/javascript;charset=utf-8"
+                                    : file.endsWith(".css") ? "text/css;charset=utf-8" : "image/svg+xml");
         }
         assertThat(scene.get("/page/uplot.js").body()).contains("uPlot");
         assertThat(scene.get("/page/nothing.js").statusCode()).isEqualTo(404);

@@ -53,7 +53,7 @@ final class PageScene implements AutoCloseable {
     void reset() throws Exception {
         operator = Optional.empty();
         reader = Optional.empty();
-        api.doctor = () -> WELL;
+        doctor(WELL);
         browser.driver.get(address() + "health/live");
         api.outbox.dsl().execute("TRUNCATE staged_jobs, parked_jobs, staged_job_pauses");
         api.outbox.dsl().execute("UPDATE staged_job_lanes SET owner = NULL");
@@ -68,6 +68,15 @@ final class PageScene implements AutoCloseable {
         browser.size(1440, 1000, false);
         browser.dark(false);
         browser.complaints();
+    }
+
+    /** What the doctor answers from now on. */
+    void doctor(Diagnosis diagnosis) throws Exception {
+        api.doctor = () -> diagnosis;
+        String begin = "{\"why\":" + ApiScene.JSON.writeValueAsString(diagnosis.why());
+        Eventually.until(
+                "the reading that all share says so",
+                () -> api.get("/api/v1/doctor").body().startsWith(begin));
     }
 
     /** Opens the page and waits until it shows the outbox as it is now. */
