@@ -39,7 +39,7 @@ class OperatorPageConditionsTest {
 
     /** What a database may hold that its owner has written by hand. */
     private void fillWithHarm() {
-        page.fill();
+        page.fill(5);
         page.api.moveAside("parked", "\"><img src=x onerror=hacked=1>", "too large", 2001, 1);
         page.api.moveAside("parked", "t".repeat(249), "refused", 2002, 1);
         page.api.moveAside("held", "</td><script>hacked=1</script>", "<svg onload=hacked=1>", 2003, 1);
@@ -186,6 +186,7 @@ class OperatorPageConditionsTest {
         browser.awaitText("confirm-title", "Requeue 1 job?");
         keys(Keys.ENTER);
         browser.awaitText("notice-words", "Requeued 1 job.");
+        browser.await("the list is read again", () -> browser.rows("jobs-table").size() == 2);
         tabTo("open-job", false);
         keys(Keys.ENTER);
         browser.awaitShown("job");

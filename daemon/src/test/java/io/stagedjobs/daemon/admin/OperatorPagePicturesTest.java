@@ -79,7 +79,8 @@ class OperatorPagePicturesTest {
         api.outbox
                 .dsl()
                 .execute("INSERT INTO staged_jobs (topic, job_key, job_name, payload) SELECT 'invoices',"
-                        + " 'invoice ' || 40000 + n, 'invoice.rendered', convert_to(repeat('x', 15000 + n), 'UTF8')"
+                        + " 'invoice ' || 40000 + n, 'invoice.rendered', convert_to((SELECT"
+                        + " string_agg(md5(random()::text), '') FROM generate_series(1, 1000 + n)), 'UTF8')"
                         + " FROM generate_series(1, 23) AS n");
         api.outbox
                 .dsl()

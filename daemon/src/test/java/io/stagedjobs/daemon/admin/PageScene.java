@@ -94,10 +94,15 @@ final class PageScene implements AutoCloseable {
 
     /** Jobs of every kind, two enqueuers of which one is gone, and a lane that is halted. */
     void fill() {
+        fill(120);
+    }
+
+    /** @param parked how many jobs are parked */
+    void fill(int parked) {
         api.outbox.stage("orders", "a", "order.placed");
         api.outbox.stage("orders", "b", "order.placed");
         api.outbox.stage("mails", null, "mail.sent");
-        api.moveAside("parked", "orders", "too large", 1, 120);
+        api.moveAside("parked", "orders", "too large", 1, parked);
         api.moveAside("held", "missing", "topic missing", 1001, 5);
         enqueuer(
                 "one",
