@@ -114,9 +114,7 @@ class OperatorPagePicturesTest {
         Thread application = new Thread(this::stage, "application");
         try (EnqueuerAssembly enqueuer = new EnqueuerAssembly(api.settings, api.health, api.registry)) {
             enqueuer.start();
-            stageWhatIsMovedAside();
             application.start();
-            Eventually.until("jobs were moved aside", () -> api.outbox.aside().size() == 23 + 64);
             browser.driver.executeCdpCommand("Page.addScriptToEvaluateOnNewDocument", Map.of("source", HOUR));
             browser.size(1360, 940, false);
             browser.driver.get("http://127.0.0.1:" + api.port + "/");
@@ -124,7 +122,7 @@ class OperatorPagePicturesTest {
             browser.press("use-token");
             browser.await("rates are known", () -> browser.text("rate-out").matches("[1-9].*"));
             browser.await("latencies are known", () -> browser.text("latency").contains("ms"));
-            browser.awaitText("sentence", "Jobs move");
+            browser.awaitText("verdict", "OK");
             picture("page-light", "");
             browser.select("theme", "dark");
             picture("page-dark", "");
@@ -132,13 +130,16 @@ class OperatorPagePicturesTest {
             picture("page-phone", "");
             browser.size(1360, 940, false);
             browser.select("theme", "light");
+            stageWhatIsMovedAside();
+            Eventually.until("jobs were moved aside", () -> api.outbox.aside().size() == 23 + 64);
+            busy.set(false);
+            application.join();
+            Eventually.until("nothing waits", () -> api.outbox.waiting() == 0);
+            browser.awaitText("aside-count", "87 jobs");
             browser.press("show-group");
             browser.await("they are listed", () -> browser.rows("jobs-table").size() > 20);
             browser.press("choose");
             picture("page-moved-aside", "jobs");
-            busy.set(false);
-            application.join();
-            Eventually.until("nothing waits", () -> api.outbox.waiting() == 0);
             browser.press("look");
             browser.awaitText("sentence", "Only held jobs are left");
             browser.script("window.scrollTo(0, 0)");

@@ -74,9 +74,11 @@ function colour(name) {
   return getComputedStyle(probe).color;
 }
 
-function spanned(chart, from, to) {
-  const end = to ?? Date.now() / 1000;
-  return [Math.min(from ?? end, end - SPAN_MIN_SECONDS), end];
+/** From the first point to the last one, ten minutes at least. */
+function span() {
+  const times = [...points.keys()];
+  const end = times[times.length - 1] ?? Date.now() / 1000;
+  return [Math.min(times[0] ?? end, end - SPAN_MIN_SECONDS), end];
 }
 
 function make(chart) {
@@ -95,7 +97,7 @@ function make(chart) {
     legend: {show: false},
     hooks: {setCursor: [plot => hover(chart, plot)]},
     scales: {
-      x: {range: spanned},
+      x: {range: span},
       y: {range: (plot, min, max) => [0, max > 0 ? max * 1.08 : 1]},
     },
     axes: [
