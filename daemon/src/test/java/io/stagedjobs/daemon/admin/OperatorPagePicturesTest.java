@@ -144,6 +144,7 @@ class OperatorPagePicturesTest {
             browser.awaitText("sentence", "Only held jobs are left");
             browser.script("window.scrollTo(0, 0)");
             picture("page-fault", "");
+            browser.size(1360, 2400, false); // all of it in view: the head of the page would cover a part
             picture("page-checks", "checks");
         } finally {
             busy.set(false);
