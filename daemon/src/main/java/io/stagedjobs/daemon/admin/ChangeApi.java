@@ -116,14 +116,12 @@ final class ChangeApi implements AutoCloseable {
     private void later(Context context, Caller caller, String what, boolean dryRun, Supplier<Done> change) {
         String path = context.path();
         String from = context.ip();
-        Answers.later(
-                context,
-                CompletableFuture.supplyAsync(change, changes).whenComplete((done, failure) -> {
-                    if (!dryRun) {
-                        changed.run();
-                    }
-                    Audit.did(path, caller, from, what, dryRun, failure == null ? done.words() : words(failure));
-                }));
+        Answers.later(context, CompletableFuture.supplyAsync(change, changes).whenComplete((done, failure) -> {
+            if (!dryRun) {
+                changed.run();
+            }
+            Audit.did(path, caller, from, what, dryRun, failure == null ? done.words() : words(failure));
+        }));
     }
 
     private static String words(Throwable failure) {

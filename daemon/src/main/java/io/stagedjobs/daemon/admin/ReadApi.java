@@ -92,8 +92,8 @@ final class ReadApi implements AutoCloseable {
     }
 
     private void overview(Context context) {
-        int points = (int) Parameters.of(context, Set.of("points"))
-                .number("points", 0, Series.POINTS_MAX, Series.POINTS_MAX);
+        int points = (int)
+                Parameters.of(context, Set.of("points")).number("points", 0, Series.POINTS_MAX, Series.POINTS_MAX);
         Access.Caller caller = access.requireReader(context);
         Answers.later(
                 context,

@@ -123,10 +123,7 @@ final class Views {
                 .sorted(Comparator.comparingLong((Topic topic) -> topic.backlog + topic.held + topic.parked)
                         .reversed())
                 .toList();
-        return new Topics(
-                first(topics, max),
-                Math.max(0, topics.size() - max),
-                state.exact() && state.asideExact());
+        return new Topics(first(topics, max), Math.max(0, topics.size() - max), state.exact() && state.asideExact());
     }
 
     private static long jobs(List<Aside> groups, String state) {

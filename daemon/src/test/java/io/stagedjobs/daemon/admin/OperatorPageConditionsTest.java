@@ -43,7 +43,8 @@ class OperatorPageConditionsTest {
         page.api.moveAside("parked", "\"><img src=x onerror=hacked=1>", "too large", 2001, 1);
         page.api.moveAside("parked", "t".repeat(249), "refused", 2002, 1);
         page.api.moveAside("held", "</td><script>hacked=1</script>", "<svg onload=hacked=1>", 2003, 1);
-        page.api.outbox
+        page.api
+                .outbox
                 .dsl()
                 .execute("UPDATE parked_jobs SET job_key = chr(8238) || 'gnp.exe' || chr(7) || repeat('k', 4000),"
                         + " job_name = '<a href=\"javascript:hacked=1\">' || chr(8203) || '</a>',"
@@ -141,8 +142,7 @@ class OperatorPageConditionsTest {
         browser.press("close-job");
         assertThat(browser.text("groups-table"))
                 .contains("\"><img src=x onerror=hacked=1>", "</td><script>hacked=1</script>", "<svg onload=hacked=1>");
-        assertThat(browser.text("enqueuers-table"))
-                .contains("<script>hacked=1</script>U+202E", "<i> for", "U+2066<b>");
+        assertThat(browser.text("enqueuers-table")).contains("<script>hacked=1</script>U+202E", "<i> for", "U+2066<b>");
         assertThat(browser.text("topics-table")).contains("s".repeat(249));
         assertThat(browser.script("return typeof hacked")).isEqualTo("undefined");
         assertThat(browser.number("document.querySelectorAll('main img, main script, main b b, main svg').length"))

@@ -25,8 +25,7 @@ class OperatorPagePicturesTest {
     private static final Path IMAGES = Path.of("../docs/images");
     private static final List<String> TOPICS = List.of("orders", "invoices", "mails", "stock.changes");
 
-    private static final String HOUR =
-            """
+    private static final String HOUR = """
             const ask = window.fetch;
             const end = Date.now();
             const past = [...Array(352).keys()].map(i => {
@@ -107,9 +106,7 @@ class OperatorPagePicturesTest {
         }
         browser = new Browser();
         api = new ApiScene(
-                new Tokens(() -> Optional.of(ApiScene.OPERATOR), Optional::empty),
-                new AdminServer.Budgets(),
-                kafka);
+                new Tokens(() -> Optional.of(ApiScene.OPERATOR), Optional::empty), new AdminServer.Budgets(), kafka);
         api.doctor = () -> DoctorAssembly.doctor(api.settings).examine();
         Thread application = new Thread(this::stage, "application");
         try (EnqueuerAssembly enqueuer = new EnqueuerAssembly(api.settings, api.health, api.registry)) {

@@ -50,7 +50,9 @@ class OperatorPageTest {
                         .filter(method -> method.isAnnotationPresent(Test.class))
                         .count();
         if (all) {
-            assertThat(browser.pressed).as("every button of the page was pressed").containsAll(browser.buttons);
+            assertThat(browser.pressed)
+                    .as("every button of the page was pressed")
+                    .containsAll(browser.buttons);
         }
     }
 
@@ -80,8 +82,7 @@ class OperatorPageTest {
                 + " && !entry.name.includes('/api/')).reduce((sum, entry) => sum + entry.decodedBodySize, 0)");
         System.out.printf(
                 "the page has %d bytes; first paint after %d ms%n",
-                bytes,
-                browser.number("performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? -1"));
+                bytes, browser.number("performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? -1"));
         assertThat(bytes).isBetween(60_000L, (long) WEIGHT_MAX);
         assertThat(browser.complaints()).isEmpty();
     }
@@ -108,7 +109,8 @@ class OperatorPageTest {
         assertThat(browser.rows("enqueuers-table"))
                 .anyMatch(row -> row.contains("one 7 exactly-once") && row.contains("in trouble lane 3 for"))
                 .anyMatch(row -> row.contains("two 0") && row.contains("gone ended without leaving"));
-        browser.await("a page of jobs is listed", () -> browser.rows("jobs-table").size() == 50);
+        browser.await(
+                "a page of jobs is listed", () -> browser.rows("jobs-table").size() == 50);
         assertThat(browser.script("return document.querySelectorAll('.charts canvas').length"))
                 .isEqualTo(4L);
         assertThat(browser.text("chart-backlog-values")).startsWith("waiting ");
@@ -254,7 +256,8 @@ class OperatorPageTest {
         page.api.moveAside("parked", "orders", "too large", 1, MANY);
         long begun = System.nanoTime();
         page.open();
-        browser.await("a page of them is listed", () -> browser.rows("jobs-table").size() == 50);
+        browser.await(
+                "a page of them is listed", () -> browser.rows("jobs-table").size() == 50);
         System.out.printf("the page shows %d parked jobs after %d ms%n", MANY, (System.nanoTime() - begun) / 1_000_000);
         assertThat(browser.text("aside-count")).containsPattern("\\d,\\d\\d\\d jobs");
         browser.press("page-next");
