@@ -32,8 +32,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Health, metrics, the API and the operator's page over HTTP. No GET changes anything. With a token set, metrics and the
- * API ask for one.
+ * Health, metrics, the API and the operator's page over HTTP. No GET changes anything. With a token set, metrics and
+ * the API ask for one.
  */
 public final class AdminServer implements AutoCloseable {
 
@@ -165,8 +165,8 @@ public final class AdminServer implements AutoCloseable {
         return switch (e.getStatus()) {
             case 404 ->
                 e.getMessage() == null || e.getMessage().startsWith("Endpoint")
-                        ? "nothing is at this path; the page is at /, see also /health/live, /health/ready, /metrics and"
-                                + " /api/v1/openapi.yaml"
+                        ? "nothing is at this path; the page is at /, see also /health/live, /health/ready, /metrics"
+                                + " and /api/v1/openapi.yaml"
                         : e.getMessage();
             case 405 -> context.method() + " is nothing that can be done here; see /api/v1/openapi.yaml";
             default -> String.valueOf(e.getMessage());

@@ -47,7 +47,7 @@ final class PageFiles {
 
     private static final String UPLOT_FILES = "/META-INF/resources/webjars/uplot/";
 
-    /** Browsers keep a file, and ask each time whether it has changed: after an upgrade nobody works with the old page. */
+    /** Browsers keep a file and ask each time whether it has changed: after an upgrade nobody has the old page. */
     private static final String CACHING = "no-cache";
 
     private static final int TAG_BYTES = 12;

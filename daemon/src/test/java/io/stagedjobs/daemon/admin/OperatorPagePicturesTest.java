@@ -16,8 +16,8 @@ import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.openqa.selenium.OutputType;
 
 /**
- * Takes the pictures of docs/operations.md: {@code -Dscreenshots=docs}. An enqueuer works on real servers meanwhile. Only
- * the hour before is made up.
+ * Takes the pictures of docs/operations.md: {@code -Dscreenshots=docs}. An enqueuer works on real servers meanwhile.
+ * Only the hour before is made up.
  */
 @EnabledIfSystemProperty(named = "screenshots", matches = "docs")
 class OperatorPagePicturesTest {
