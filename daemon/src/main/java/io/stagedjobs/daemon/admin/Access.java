@@ -36,6 +36,11 @@ final class Access {
         boolean mayChange() {
             return this != READER;
         }
+
+        /** What is in a job is not for everybody on this machine, even where everybody may steer. */
+        boolean maySeePayloads() {
+            return this == OPERATOR;
+        }
     }
 
     private final Binding binding;
@@ -105,9 +110,8 @@ final class Access {
         return caller;
     }
 
-    /** What is in a job is not for everybody on this machine, even where everybody may steer. */
     void requireOperatorsToken(Context context) {
-        if (!requireReader(context).equals(Caller.OPERATOR)) {
+        if (!requireReader(context).maySeePayloads()) {
             throw refusal(403, "payloads are shown to the operator's token only (setting admin.token)");
         }
     }

@@ -32,7 +32,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Health, metrics and the API over HTTP. No GET changes anything. With a token set, everything but health asks for one.
+ * Health, metrics, the API and the operator's page over HTTP. No GET changes anything. With a token set, metrics and
+ * the API ask for one.
  */
 public final class AdminServer implements AutoCloseable {
 
@@ -47,6 +48,7 @@ public final class AdminServer implements AutoCloseable {
     private final Access access;
     private final Budgets budgets;
     private final Connections connections = new Connections();
+    private final PageFiles page = new PageFiles();
     private final Series series;
     private final ReadApi reads;
     private final ChangeApi changes;
@@ -93,7 +95,7 @@ public final class AdminServer implements AutoCloseable {
         }
         this.series = new Series(outbox, registry, System::nanoTime);
         this.reads = new ReadApi(outbox, series, health, access, REASONS, doctor);
-        this.changes = new ChangeApi(outbox, access, new Body.Reader(connections), REASONS);
+        this.changes = new ChangeApi(outbox, access, new Body.Reader(connections), REASONS, reads::outdated);
     }
 
     /** Starts to answer. */
@@ -119,6 +121,7 @@ public final class AdminServer implements AutoCloseable {
         config.routes.get("/health/ready", this::ready);
         config.routes.get(
                 "/metrics", context -> context.contentType(METRICS_FORMAT).result(registry.scrape()));
+        page.routes().forEach(config.routes::get);
         reads.routes().forEach(config.routes::get);
         changes.routes().forEach(config.routes::post);
         config.routes.exception(HttpResponseException.class, this::refused);
@@ -162,7 +165,8 @@ public final class AdminServer implements AutoCloseable {
         return switch (e.getStatus()) {
             case 404 ->
                 e.getMessage() == null || e.getMessage().startsWith("Endpoint")
-                        ? "nothing is at this path; see /health/live, /health/ready, /metrics and /api/v1/openapi.yaml"
+                        ? "nothing is at this path; the page is at /, see also /health/live, /health/ready, /metrics"
+                                + " and /api/v1/openapi.yaml"
                         : e.getMessage();
             case 405 -> context.method() + " is nothing that can be done here; see /api/v1/openapi.yaml";
             default -> String.valueOf(e.getMessage());

@@ -32,14 +32,17 @@ final class ChangeApi implements AutoCloseable {
     private final Access access;
     private final Body.Reader bodies;
     private final Set<String> reasons;
+    private final Runnable changed;
     private final Semaphore moving = new Semaphore(1);
     private final ExecutorService changes;
 
-    ChangeApi(Outbox outbox, Access access, Body.Reader bodies, Set<String> reasons) {
+    /** @param changed called after each change */
+    ChangeApi(Outbox outbox, Access access, Body.Reader bodies, Set<String> reasons, Runnable changed) {
         this.outbox = outbox;
         this.access = access;
         this.bodies = bodies;
         this.reasons = reasons;
+        this.changed = changed;
         this.changes = BackgroundThreads.pool("admin-change", THREADS, QUEUE_MAX);
     }
 
@@ -113,11 +116,12 @@ final class ChangeApi implements AutoCloseable {
     private void later(Context context, Caller caller, String what, boolean dryRun, Supplier<Done> change) {
         String path = context.path();
         String from = context.ip();
-        Answers.later(
-                context,
-                CompletableFuture.supplyAsync(change, changes)
-                        .whenComplete((done, failure) -> Audit.did(
-                                path, caller, from, what, dryRun, failure == null ? done.words() : words(failure))));
+        Answers.later(context, CompletableFuture.supplyAsync(change, changes).whenComplete((done, failure) -> {
+            if (!dryRun) {
+                changed.run();
+            }
+            Audit.did(path, caller, from, what, dryRun, failure == null ? done.words() : words(failure));
+        }));
     }
 
     private static String words(Throwable failure) {

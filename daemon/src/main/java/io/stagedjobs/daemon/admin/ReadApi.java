@@ -1,7 +1,6 @@
 package io.stagedjobs.daemon.admin;
 
 import static io.stagedjobs.daemon.admin.Answers.refusal;
-import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.javalin.http.Context;
 import io.javalin.http.Handler;
@@ -9,14 +8,10 @@ import io.stagedjobs.daemon.admin.Outbox.Selection;
 import io.stagedjobs.daemon.admin.Outbox.State;
 import io.stagedjobs.enqueuer.BackgroundThreads;
 import io.stagedjobs.enqueuer.Health;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
@@ -56,15 +51,14 @@ final class ReadApi implements AutoCloseable {
     /** By path. */
     Map<String, Handler> routes() {
         Map<String, Handler> routes = new LinkedHashMap<>();
-        String document = document();
+        String document = PageFiles.text("openapi.yaml");
         routes.put("/api/v1/openapi.yaml", context -> {
             Parameters.of(context, Set.of());
             context.contentType("application/yaml").result(document);
         });
-        routes.put(
-                "/api/v1/status",
-                shared(now -> Views.status(now, series.rates(), health.standsBy(), health.problems())));
-        routes.put("/api/v1/topics", shared(Views::topics));
+        routes.put("/api/v1/status", shared(this::status));
+        routes.put("/api/v1/overview", this::overview);
+        routes.put("/api/v1/topics", shared(now -> Views.topics(now, Views.TOPICS_MAX)));
         routes.put("/api/v1/lanes", shared(now -> Map.of("lanes", now.lanes())));
         routes.put("/api/v1/enqueuers", shared(now -> Map.of("enqueuers", now.enqueuers())));
         routes.put("/api/v1/doctor", context -> {
@@ -73,11 +67,17 @@ final class ReadApi implements AutoCloseable {
         });
         routes.put("/api/v1/series", context -> {
             Parameters.of(context, Set.of());
-            Answers.json(context, Map.of("everySeconds", Series.EVERY.toSeconds(), "points", series.points()));
+            Answers.json(context, Views.points(series.points(), Series.POINTS_MAX));
         });
         routes.put("/api/v1/jobs", this::jobs);
         routes.put("/api/v1/jobs/{id}", this::job);
         return routes;
+    }
+
+    /** Something was changed, and who changed it is to see that. */
+    void outdated() {
+        state.outdated();
+        doctor.outdated();
     }
 
     private Handler shared(Function<State, Object> view) {
@@ -85,6 +85,24 @@ final class ReadApi implements AutoCloseable {
             Parameters.of(context, Set.of());
             Answers.later(context, state.ask().thenApply(view));
         };
+    }
+
+    private Views.Status status(State now) {
+        return Views.status(now, series.rates(), health.standsBy(), health.problems());
+    }
+
+    private void overview(Context context) {
+        int points = (int)
+                Parameters.of(context, Set.of("points")).number("points", 0, Series.POINTS_MAX, Series.POINTS_MAX);
+        Access.Caller caller = access.requireReader(context);
+        Answers.later(
+                context,
+                state.ask()
+                        .thenApply(now -> new Views.Overview(
+                                new Views.Rights(caller.mayChange(), caller.maySeePayloads()),
+                                status(now),
+                                Views.topics(now, Views.TOPICS_OF_OVERVIEW_MAX),
+                                Views.points(series.points(), points))));
     }
 
     private void jobs(Context context) {
@@ -131,14 +149,6 @@ final class ReadApi implements AutoCloseable {
                 outbox.payload(id, Views.BYTES_MAX + 1)
                         .map(Views.Payload::firstOf)
                         .orElse(null));
-    }
-
-    private static String document() {
-        try (InputStream in = Objects.requireNonNull(ReadApi.class.getResourceAsStream("openapi.yaml"))) {
-            return new String(in.readAllBytes(), UTF_8);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
     }
 
     @Override

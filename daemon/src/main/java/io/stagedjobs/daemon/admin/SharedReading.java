@@ -39,6 +39,11 @@ final class SharedReading<T> implements AutoCloseable {
         return newest;
     }
 
+    /** What was read so far is old: who asks from now on gets a reading that begins now. */
+    synchronized void outdated() {
+        newest = null;
+    }
+
     private T read() {
         try {
             return reading.get();

@@ -26,7 +26,8 @@ final class Views {
 
     private static final int TOPICS_OF_STATUS_MAX = 20;
     private static final int ASIDE_MAX = 50;
-    private static final int TOPICS_MAX = 1_000;
+    static final int TOPICS_MAX = 1_000;
+    static final int TOPICS_OF_OVERVIEW_MAX = 200;
 
     /** Of a payload. */
     static final int BYTES_MAX = 1 << 20;
@@ -92,7 +93,7 @@ final class Views {
             List<String> reasons,
             boolean paused) {}
 
-    static Topics topics(State state) {
+    static Topics topics(State state, int max) {
         Map<String, Waiting> waiting = new TreeMap<>();
         state.topics().forEach(topic -> waiting.put(topic.topic(), topic));
         Map<String, List<Aside>> aside = state.aside().stream().collect(Collectors.groupingBy(Aside::topic));
@@ -122,10 +123,7 @@ final class Views {
                 .sorted(Comparator.comparingLong((Topic topic) -> topic.backlog + topic.held + topic.parked)
                         .reversed())
                 .toList();
-        return new Topics(
-                first(topics, TOPICS_MAX),
-                Math.max(0, topics.size() - TOPICS_MAX),
-                state.exact() && state.asideExact());
+        return new Topics(first(topics, max), Math.max(0, topics.size() - max), state.exact() && state.asideExact());
     }
 
     private static long jobs(List<Aside> groups, String state) {
@@ -138,6 +136,18 @@ final class Views {
     private static <T> List<T> first(List<T> all, int max) {
         return all.subList(0, Math.min(max, all.size()));
     }
+
+    record Points(long everySeconds, List<Series.Point> points) {}
+
+    /** The newest ones. */
+    static Points points(List<Series.Point> all, int max) {
+        return new Points(Series.EVERY.toSeconds(), all.subList(Math.max(0, all.size() - max), all.size()));
+    }
+
+    /** What the caller may do beside reading. */
+    record Rights(boolean change, boolean payloads) {}
+
+    record Overview(Rights rights, Status status, Topics topics, Points series) {}
 
     /** @param next null on the last page */
     record Page(List<Object> jobs, @Nullable Long next) {}

@@ -1,4 +1,4 @@
-/** The admin HTTP server: health, metrics, and the API that {@code openapi.yaml} describes. */
+/** The admin HTTP server: health, metrics, the API that {@code openapi.yaml} describes, and the operator's page. */
 @NullMarked
 package io.stagedjobs.daemon.admin;
 

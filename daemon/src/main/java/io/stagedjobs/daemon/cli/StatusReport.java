@@ -4,7 +4,7 @@ import io.stagedjobs.enqueuer.Membership;
 import io.stagedjobs.enqueuer.postgres.StatusReader;
 import io.stagedjobs.enqueuer.postgres.Status.Instance;
 import io.stagedjobs.enqueuer.postgres.Status.Lane;
-import io.stagedjobs.enqueuer.postgres.Work.Problem;
+import io.stagedjobs.enqueuer.diagnosis.Work.Problem;
 import io.stagedjobs.enqueuer.postgres.Status;
 import java.util.ArrayList;
 import java.util.List;

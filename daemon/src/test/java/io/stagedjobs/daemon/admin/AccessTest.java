@@ -74,6 +74,18 @@ class AccessTest {
     }
 
     @Test
+    void an_overview_tells_what_the_caller_may_do() throws Exception {
+        scene = new ApiScene(ApiScene.BOTH);
+        assertThat(scene.get("/api/v1/overview", "Authorization", "Bearer " + ApiScene.READER)
+                        .body())
+                .startsWith("{\"rights\":{\"change\":false,\"payloads\":false}");
+        assertThat(scene.get("/api/v1/overview", "Authorization", "Bearer " + ApiScene.OPERATOR)
+                        .body())
+                .startsWith("{\"rights\":{\"change\":true,\"payloads\":true}");
+        assertThat(status("GET", "/api/v1/overview", "")).isEqualTo(401);
+    }
+
+    @Test
     void with_the_read_only_token_alone_nobody_changes_anything() throws Exception {
         scene = new ApiScene(new Tokens(Optional::empty, () -> Optional.of(ApiScene.READER)));
         assertThat(status("GET", "/api/v1/status", ApiScene.READER)).isEqualTo(200);

@@ -118,6 +118,21 @@ class AdminApiTest {
     }
 
     @Test
+    void an_overview_has_what_a_page_shows_and_as_many_points_as_were_asked_for() throws Exception {
+        fill();
+        scene.server.series().sample();
+        scene.server.series().sample();
+        JsonNode overview = read("/api/v1/overview", "?points=1");
+        assertThat(overview.get("rights").toString()).isEqualTo("{\"change\":true,\"payloads\":false}");
+        assertThat(overview.at("/status/backlog").asLong()).isEqualTo(3);
+        assertThat(overview.at("/topics/topics").findValuesAsText("topic"))
+                .containsExactly("orders", "missing", "mails");
+        assertThat(overview.at("/series/points")).hasSize(1);
+        assertThat(read("/api/v1/overview").at("/series/points")).hasSizeGreaterThan(1);
+        assertThat(scene.get("/api/v1/overview?points=361").statusCode()).isEqualTo(400);
+    }
+
+    @Test
     void a_payload_is_shown_only_where_it_is_asked_for_as_text_if_it_is_text() throws Exception {
         fill();
         assertThat(scene.get("/api/v1/jobs/7?payload=true").statusCode()).isEqualTo(403);

@@ -112,7 +112,7 @@ class AdminHttpTest {
         start(Optional.empty());
         assertThat(answer("GET", "/nothing", "Host: localhost"))
                 .startsWith("HTTP/1.1 404")
-                .contains("application/json", "{\"error\":\"nothing is at this path; see /health/live");
+                .contains("application/json", "{\"error\":\"nothing is at this path; the page is at /");
         assertThat(answer("POST", "/api/v1/series", "Host: localhost", "Content-Length: 0"))
                 .startsWith("HTTP/1.1 405")
                 .contains(

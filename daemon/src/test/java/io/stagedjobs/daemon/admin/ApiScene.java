@@ -26,9 +26,11 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.LoggerFactory;
 
@@ -41,12 +43,20 @@ final class ApiScene implements AutoCloseable {
 
     static final JsonMapper JSON = new JsonMapper();
     private static final HttpClient HTTP = HttpClient.newHttpClient();
-    private static final Diagnosis DIAGNOSIS =
-            new Diagnosis("no enqueuer lives", List.of(new Finding("privileges", Verdict.OK, "all", "")));
 
     final TestOutbox outbox;
-    final AdminServer server;
+    final Settings settings;
+    final Health health = new Health();
     final PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+    AdminServer server;
+    final int port;
+
+    /** What the doctor answers. */
+    volatile Supplier<Object> doctor =
+            () -> new Diagnosis("no enqueuer lives", List.of(new Finding("privileges", Verdict.OK, "all", "")));
+
+    private final Tokens tokens;
+    private final AdminServer.Budgets budgets;
     private final ListAppender<ILoggingEvent> audit = new ListAppender<>();
 
     /** Without limits to how many requests a client may make. */
@@ -54,27 +64,47 @@ final class ApiScene implements AutoCloseable {
         this(tokens, new AdminServer.Budgets(endless(), endless()));
     }
 
-    @SuppressWarnings("NullAway") // no broker is needed
     ApiScene(Tokens tokens, AdminServer.Budgets budgets) throws IOException {
-        TestKafka none = null;
-        outbox = new TestOutbox(TestPostgres.shared(), none, "api");
-        Settings settings = Settings.read(
-                Map.of(),
-                Map.of(
-                        "STAGED_JOBS_DATABASE_URL", outbox.database.url(),
-                        "STAGED_JOBS_DATABASE_USERNAME", outbox.database.username(),
-                        "STAGED_JOBS_DATABASE_PASSWORD", outbox.database.password()),
-                KafkaProperties.PASSTHROUGH);
-        server = outbox.keep(new AdminServer(
-                new Binding("127.0.0.1", 0, tokens),
-                new Health(),
-                registry,
-                new PostgresOutbox(settings, Duration.ofSeconds(20)),
-                () -> DIAGNOSIS,
-                budgets));
-        server.start();
+        this(tokens, budgets, null);
+    }
+
+    /** @param kafka null where no broker is needed */
+    @SuppressWarnings("NullAway")
+    ApiScene(Tokens tokens, AdminServer.Budgets budgets, @Nullable TestKafka kafka) throws IOException {
+        this.tokens = tokens;
+        this.budgets = budgets;
+        outbox = new TestOutbox(TestPostgres.shared(), kafka, "api");
+        Map<String, String> environment = new HashMap<>(Map.of(
+                "STAGED_JOBS_DATABASE_URL", outbox.database.url(),
+                "STAGED_JOBS_DATABASE_USERNAME", outbox.database.username(),
+                "STAGED_JOBS_DATABASE_PASSWORD", outbox.database.password()));
+        if (kafka == null) {
+            environment.put("STAGED_JOBS_TAKEOVER_AFTER", "10m"); // an enqueuer is a row without a heartbeat then
+        } else {
+            environment.put("STAGED_JOBS_KAFKA_BOOTSTRAP_SERVERS", kafka.bootstrapServers());
+        }
+        settings = Settings.read(Map.of(), environment, KafkaProperties.PASSTHROUGH);
+        server = open(0);
+        port = server.port();
         audit.start();
         auditLog().addAppender(audit);
+    }
+
+    private AdminServer open(int port) throws IOException {
+        AdminServer opened = new AdminServer(
+                new Binding("127.0.0.1", port, tokens),
+                health,
+                registry,
+                new PostgresOutbox(settings, Duration.ofSeconds(20)),
+                () -> doctor.get(),
+                budgets);
+        opened.start();
+        return opened;
+    }
+
+    /** On the same port, after it was closed. */
+    void openAgain() throws IOException {
+        server = open(port);
     }
 
     private static RequestBudget endless() {
@@ -152,6 +182,7 @@ final class ApiScene implements AutoCloseable {
     @Override
     public void close() throws Exception {
         auditLog().detachAppender(audit);
+        server.close();
         outbox.close();
     }
 }

@@ -19,6 +19,7 @@ class HostileRequestsTest {
             "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT", "QUERY", "get", "BREW", "");
     private static final List<String> PATHS = List.of(
             "/api/v1/status",
+            "/api/v1/overview",
             "/api/v1/topics",
             "/api/v1/lanes",
             "/api/v1/enqueuers",
@@ -41,6 +42,8 @@ class HostileRequestsTest {
             "/api/v1//jobs",
             "/api/v2/status",
             "/",
+            "/page/page.js",
+            "/page/../openapi.yaml",
             "//",
             "/api",
             "/..%2f..%2fetc/passwd",
@@ -51,7 +54,7 @@ class HostileRequestsTest {
             "/api/v1/jobs/../pause",
             "/api/v1/jobs/%F0%9F%98%80");
     private static final List<String> PARAMETERS = List.of(
-            "state", "topic", "key", "reason", "name", "after", "limit", "payload", "x", "", "dryRun", "%00",
+            "state", "topic", "key", "reason", "name", "after", "limit", "payload", "points", "x", "", "dryRun", "%00",
             "topic[]");
     private static final List<String> VALUES = List.of(
             "",
