@@ -1,6 +1,6 @@
 package io.stagedjobs.enqueuer.postgres;
 
-import io.stagedjobs.enqueuer.postgres.Work.Problem;
+import io.stagedjobs.enqueuer.diagnosis.Work.Problem;
 import io.stagedjobs.schema.Schema;
 import io.stagedjobs.schema.Tables;
 import java.sql.Connection;
