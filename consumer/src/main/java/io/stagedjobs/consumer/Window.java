@@ -53,6 +53,11 @@ final class Window<R> {
             this.place = placesGiven++;
             this.bytes = bytes;
         }
+
+        /** Equal for records of one key. */
+        Object key() {
+            return key;
+        }
     }
 
     /** The records of one key, in the order in which they came. */

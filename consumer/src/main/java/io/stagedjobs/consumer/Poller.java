@@ -1,0 +1,197 @@
+package io.stagedjobs.consumer;
+
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Supplier;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.InterruptException;
+import org.apache.kafka.common.errors.WakeupException;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The thread that reads from Kafka into the window, and commits to Kafka what is finished. It never runs a handler and
+ * never asks the database.
+ */
+final class Poller implements Runnable {
+
+    private static final Logger LOG = LoggerFactory.getLogger(JobConsumer.class);
+    private static final Duration POLL_MAX = Duration.ofMillis(100);
+    private static final Duration COMMIT_EVERY = Duration.ofSeconds(1);
+    private static final Duration REVOKE_MAX = Duration.ofSeconds(3);
+    private static final Duration CLOSE_MAX = Duration.ofSeconds(3);
+    private static final Duration REST_AFTER_FAILURE = Duration.ofSeconds(1);
+
+    private final String name;
+    private final Supplier<Consumer<byte @Nullable [], byte @Nullable []>> clients;
+    private final Set<String> topics;
+    private final Window<Received> window;
+
+    private final Map<TopicPartition, Long> committed = new HashMap<>();
+    private long commitAt;
+    private volatile boolean stopping;
+    private volatile @Nullable Consumer<byte @Nullable [], byte @Nullable []> client;
+
+    /** @param clients makes a client; a new one is made after an error */
+    Poller(
+            String name,
+            Supplier<Consumer<byte @Nullable [], byte @Nullable []>> clients,
+            Set<String> topics,
+            Window<Received> window) {
+        this.name = name;
+        this.clients = clients;
+        this.topics = topics;
+        this.window = window;
+    }
+
+    /** Commits what is finished, leaves the group and ends. */
+    void stop() {
+        stopping = true;
+        Consumer<byte @Nullable [], byte @Nullable []> current = client;
+        if (current != null) {
+            current.wakeup();
+        }
+    }
+
+    @Override
+    public void run() {
+        while (!stopping) {
+            try (Consumer<byte @Nullable [], byte @Nullable []> opened = clients.get()) {
+                client = opened;
+                if (!stopping) {
+                    opened.subscribe(topics, new Rebalances(opened));
+                    read(opened);
+                }
+            } catch (InterruptException e) {
+                return;
+            } catch (KafkaException e) {
+                LOG.warn(
+                        "consumer {} could not read jobs of {}. They stay in Kafka; next attempt in {} s.",
+                        name,
+                        topics,
+                        REST_AFTER_FAILURE.toSeconds(),
+                        e);
+                if (!rested()) {
+                    return;
+                }
+            } finally {
+                client = null;
+                window.revoke(Set.copyOf(window.lowWaters().keySet()));
+                committed.clear();
+            }
+        }
+    }
+
+    private boolean rested() {
+        try {
+            Thread.sleep(REST_AFTER_FAILURE.toMillis());
+            return true;
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return false;
+        }
+    }
+
+    private void read(Consumer<byte @Nullable [], byte @Nullable []> from) {
+        try {
+            while (!stopping) {
+                for (ConsumerRecord<byte @Nullable [], byte @Nullable []> record : from.poll(POLL_MAX)) {
+                    Received received = new Received(record);
+                    window.add(
+                            new TopicPartition(record.topic(), record.partition()),
+                            record.offset(),
+                            record.key() == null ? null : ByteBuffer.wrap(record.key()),
+                            received,
+                            received.bytes());
+                }
+                from.assignment().forEach(partition -> window.readTo(partition, from.position(partition)));
+                pauseFullOnes(from);
+                if (System.nanoTime() - commitAt >= 0) {
+                    commitFinished(from);
+                    commitAt = System.nanoTime() + COMMIT_EVERY.toNanos();
+                }
+            }
+        } catch (WakeupException stop) {
+            // the loop ends
+        }
+        commitFinished(from);
+    }
+
+    /** After each rebalance again: a partition that comes is not paused. */
+    private void pauseFullOnes(Consumer<?, ?> from) {
+        Set<TopicPartition> full = new HashSet<>();
+        Set<TopicPartition> others = new HashSet<>();
+        from.assignment().forEach(partition -> (window.isFull(partition) ? full : others).add(partition));
+        full.removeAll(from.paused());
+        others.retainAll(from.paused());
+        if (!full.isEmpty()) {
+            LOG.debug("consumer {} has its window full with {}", name, full);
+        }
+        from.pause(full);
+        from.resume(others);
+    }
+
+    /** Only partitions whose low water moved. */
+    private void commitFinished(Consumer<?, ?> to) {
+        Map<TopicPartition, OffsetAndMetadata> moved = new HashMap<>();
+        window.lowWaters().forEach((partition, offset) -> {
+            if (!offset.equals(committed.get(partition))) {
+                moved.put(partition, new OffsetAndMetadata(offset));
+            }
+        });
+        if (!moved.isEmpty()) {
+            to.commitSync(moved, CLOSE_MAX);
+            moved.forEach((partition, offset) -> committed.put(partition, offset.offset()));
+        }
+    }
+
+    private final class Rebalances implements ConsumerRebalanceListener {
+        private final Consumer<?, ?> of;
+
+        private Rebalances(Consumer<?, ?> of) {
+            this.of = of;
+        }
+
+        @Override
+        public void onPartitionsAssigned(Collection<TopicPartition> partitions) {
+            for (TopicPartition partition : partitions) {
+                long position = of.position(partition);
+                window.assign(partition, position);
+                committed.put(partition, position);
+            }
+        }
+
+        /** What runs may finish, so that the next owner need not wait for it. */
+        @Override
+        public void onPartitionsRevoked(Collection<TopicPartition> partitions) {
+            try {
+                window.awaitTaken(partitions, REVOKE_MAX);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+            try {
+                commitFinished(of);
+            } catch (KafkaException e) {
+                LOG.debug("consumer {} could not commit what it gives back; the next owner skips it", name, e);
+            }
+            onPartitionsLost(partitions);
+        }
+
+        @Override
+        public void onPartitionsLost(Collection<TopicPartition> partitions) {
+            window.revoke(partitions);
+            partitions.forEach(committed::remove);
+        }
+    }
+}
