@@ -3,15 +3,16 @@ package io.stagedjobs.consumer;
 import io.stagedjobs.UnitOfWork;
 import io.stagedjobs.Work;
 import io.stagedjobs.schema.Schema;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.jspecify.annotations.Nullable;
 
@@ -43,7 +44,7 @@ import org.jspecify.annotations.Nullable;
 public final class JobConsumer implements AutoCloseable {
 
     private static final Window.Limits LIMITS = new Window.Limits(1_000, 64 << 20);
-    private static final Duration CLOSE_MAX = Duration.ofSeconds(10);
+    private static final int CLOSE_SECONDS_MAX = 10;
 
     /** Settings of Kafka's consumer that the promise rests on. */
     private static final Map<String, Object> FIXED = Map.of(
@@ -88,7 +89,7 @@ public final class JobConsumer implements AutoCloseable {
     }
 
     /**
-     * Stops: what runs may finish within {@value #CLOSE_SECONDS} seconds; what is finished is committed to Kafka. What is
+     * Stops: what runs may finish within {@value #CLOSE_SECONDS_MAX} seconds; what is finished is committed to Kafka. What is
      * not comes again after the next start.
      */
     @Override
@@ -100,10 +101,8 @@ public final class JobConsumer implements AutoCloseable {
         join(List.of(pollThread));
     }
 
-    private static final int CLOSE_SECONDS = 10;
-
     private static void join(List<Thread> threads) {
-        long deadline = System.nanoTime() + CLOSE_MAX.toNanos();
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(CLOSE_SECONDS_MAX);
         try {
             for (Thread thread : threads) {
                 thread.join(Math.max(1, (deadline - System.nanoTime()) / 1_000_000));
@@ -223,15 +222,32 @@ public final class JobConsumer implements AutoCloseable {
          * Starts to read and to handle.
          *
          * @throws IllegalStateException if topics, handlers, database or brokers are missing
+         * @throws IllegalArgumentException if Kafka's client refuses its settings
          */
         public JobConsumer start() {
             if (topics.isEmpty() || handlers.names().isEmpty() || !kafka.containsKey("bootstrap.servers")) {
                 throw new IllegalStateException("consumer \"" + name + "\" needs topics, a handler, a database and"
                         + " kafka(…) with bootstrap.servers before it starts");
             }
+            requireValidSettings();
             JobConsumer consumer = new JobConsumer(this);
             consumer.start();
             return consumer;
+        }
+
+        private void requireValidSettings() {
+            try {
+                client().close();
+            } catch (KafkaException e) {
+                Throwable first = e;
+                while (first.getCause() != null) {
+                    first = first.getCause();
+                }
+                throw new IllegalArgumentException(
+                        "consumer \"" + name + "\" cannot start: Kafka's client refuses its settings ("
+                                + first.getMessage() + "). Nothing was read.",
+                        e);
+            }
         }
 
         private UnitOfWork requireUnit() {

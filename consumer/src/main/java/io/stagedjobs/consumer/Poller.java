@@ -8,6 +8,7 @@ import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Supplier;
+import org.apache.kafka.clients.consumer.CommitFailedException;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -15,6 +16,8 @@ import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.InterruptException;
+import org.apache.kafka.common.errors.RebalanceInProgressException;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.WakeupException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -30,7 +33,8 @@ final class Poller implements Runnable {
     private static final Duration POLL_MAX = Duration.ofMillis(100);
     private static final Duration COMMIT_EVERY = Duration.ofSeconds(1);
     private static final Duration REVOKE_MAX = Duration.ofSeconds(3);
-    private static final Duration CLOSE_MAX = Duration.ofSeconds(3);
+    private static final Duration COMMIT_MAX = Duration.ofSeconds(3);
+    private static final Duration ANSWER_MAX = Duration.ofSeconds(10);
     private static final Duration REST_AFTER_FAILURE = Duration.ofSeconds(1);
 
     private final String name;
@@ -104,28 +108,36 @@ final class Poller implements Runnable {
     }
 
     private void read(Consumer<byte @Nullable [], byte @Nullable []> from) {
-        try {
-            while (!stopping) {
-                for (ConsumerRecord<byte @Nullable [], byte @Nullable []> record : from.poll(POLL_MAX)) {
-                    Received received = new Received(record);
-                    window.add(
-                            new TopicPartition(record.topic(), record.partition()),
-                            record.offset(),
-                            record.key() == null ? null : ByteBuffer.wrap(record.key()),
-                            received,
-                            received.bytes());
-                }
-                from.assignment().forEach(partition -> window.readTo(partition, from.position(partition)));
+        while (!stopping) {
+            try {
+                fill(from);
                 pauseFullOnes(from);
                 if (System.nanoTime() - commitAt >= 0) {
                     commitFinished(from);
                     commitAt = System.nanoTime() + COMMIT_EVERY.toNanos();
                 }
+            } catch (WakeupException stop) {
+                // the loop ends
             }
-        } catch (WakeupException stop) {
-            // the loop ends
         }
-        commitFinished(from);
+        try {
+            commitFinished(from);
+        } catch (WakeupException late) {
+            commitFinished(from);
+        }
+    }
+
+    private void fill(Consumer<byte @Nullable [], byte @Nullable []> from) {
+        for (ConsumerRecord<byte @Nullable [], byte @Nullable []> record : from.poll(POLL_MAX)) {
+            Received received = new Received(record);
+            window.add(
+                    new TopicPartition(record.topic(), record.partition()),
+                    record.offset(),
+                    record.key() == null ? null : ByteBuffer.wrap(record.key()),
+                    received,
+                    received.bytes());
+        }
+        from.assignment().forEach(partition -> window.readTo(partition, from.position(partition, ANSWER_MAX)));
     }
 
     /** After each rebalance again: a partition that comes is not paused. */
@@ -150,9 +162,14 @@ final class Poller implements Runnable {
                 moved.put(partition, new OffsetAndMetadata(offset));
             }
         });
-        if (!moved.isEmpty()) {
-            to.commitSync(moved, CLOSE_MAX);
+        if (moved.isEmpty()) {
+            return;
+        }
+        try {
+            to.commitSync(moved, COMMIT_MAX);
             moved.forEach((partition, offset) -> committed.put(partition, offset.offset()));
+        } catch (RebalanceInProgressException | CommitFailedException | TimeoutException e) {
+            LOG.debug("consumer {} could not commit offsets now; what comes again is skipped", name, e);
         }
     }
 
@@ -166,7 +183,7 @@ final class Poller implements Runnable {
         @Override
         public void onPartitionsAssigned(Collection<TopicPartition> partitions) {
             for (TopicPartition partition : partitions) {
-                long position = of.position(partition);
+                long position = of.position(partition, ANSWER_MAX);
                 window.assign(partition, position);
                 committed.put(partition, position);
             }
@@ -180,11 +197,7 @@ final class Poller implements Runnable {
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
             }
-            try {
-                commitFinished(of);
-            } catch (KafkaException e) {
-                LOG.debug("consumer {} could not commit what it gives back; the next owner skips it", name, e);
-            }
+            commitFinished(of);
             onPartitionsLost(partitions);
         }
 

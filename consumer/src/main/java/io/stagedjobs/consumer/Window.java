@@ -197,7 +197,9 @@ final class Window<R> {
             remove(entry);
         } else {
             key.waiting.add(entry);
-            key.notBefore = notBefore;
+            if (notBefore - key.notBefore > 0) {
+                key.notBefore = notBefore;
+            }
         }
         release(key);
     }

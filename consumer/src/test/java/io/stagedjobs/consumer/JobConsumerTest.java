@@ -218,6 +218,11 @@ class JobConsumerTest {
         assertThatThrownBy(() -> scene.numbered().onBytes("numbered", (work, job) -> {}))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("have a handler already");
+        assertThatThrownBy(() -> scene.numbered()
+                        .kafka(Map.of("bootstrap.servers", "nowhere.invalid:9092"))
+                        .start())
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("cannot start: Kafka's client refuses its settings");
         assertThatThrownBy(() -> scene.numbered().workers(0)).isInstanceOf(IllegalArgumentException.class);
     }
 }
