@@ -1,5 +1,6 @@
 package io.stagedjobs.daemon.cli;
 
+import io.stagedjobs.consumer.InboxSchema;
 import io.stagedjobs.enqueuer.DeliveryMode;
 import io.stagedjobs.enqueuer.assembly.EnqueuerAssembly;
 import io.stagedjobs.enqueuer.postgres.DatabaseIdentity;
@@ -40,8 +41,16 @@ final class MigrateCommand extends DatabaseCommand {
                             + " Kafka; drain and stop every enqueuer first")
     private @Nullable Integer lanes;
 
+    @Option(
+            names = "--inbox",
+            description = "installs or upgrades the tables of consumers instead, which may be in another database")
+    private boolean inbox;
+
     @Override
     void check() {
+        if (inbox && (payloadMax != null || changeDelivery != null || lanes != null)) {
+            throw wrong("--inbox stands alone: the other options are about staged jobs");
+        }
         requireWithin("--payload-max", payloadMax, Schema.PAYLOAD_BYTES_MAX);
         requireWithin("--lanes", lanes, Schema.LANES_MAX);
         if (changeDelivery != null) {
@@ -68,13 +77,11 @@ final class MigrateCommand extends DatabaseCommand {
 
     @Override
     void run(Connection connection, Schema schema, Settings settings) {
-        int applied = schema.migrate(connection);
-        print(
-                applied == 0
-                        ? "schema \"" + schema.name() + "\" is at version " + Schema.versionKnown()
-                                + " already, nothing to do"
-                        : "schema \"" + schema.name() + "\" is at version " + Schema.versionKnown() + " now, " + applied
-                                + " migration(s) applied");
+        if (inbox) {
+            installed("the inbox in ", schema, InboxSchema.migrate(connection, schema), InboxSchema.versionKnown());
+            return;
+        }
+        installed("", schema, schema.migrate(connection), Schema.versionKnown());
         long takeoverAfterMillis = settings.get(Setting.TAKEOVER_AFTER).toMillis();
         if (payloadMax != null) {
             limitPayload(schema, connection, payloadMax);
@@ -88,6 +95,11 @@ final class MigrateCommand extends DatabaseCommand {
             print("the delivery mode is " + delivery + " now; start every enqueuer with STAGED_JOBS_DELIVERY="
                     + delivery);
         }
+    }
+
+    private void installed(String what, Schema schema, int applied, int version) {
+        print(what + "schema \"" + schema.name() + "\" is at version " + version
+                + (applied == 0 ? " already, nothing to do" : " now, " + applied + " migration(s) applied"));
     }
 
     private void changeLanes(long takeoverAfterMillis, Schema schema, Connection connection, int count) {

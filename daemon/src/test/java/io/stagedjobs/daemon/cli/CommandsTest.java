@@ -44,6 +44,25 @@ class CommandsTest {
     }
 
     @Test
+    void migrate_inbox_installs_the_tables_of_consumers_alone() throws Exception {
+        TestDatabase empty = TestPostgres.shared().newDatabase("inbox");
+        Map<String, String> there = Command.with(
+                environment,
+                "STAGED_JOBS_DATABASE_URL",
+                empty.url(),
+                "STAGED_JOBS_DATABASE_USERNAME",
+                empty.username(),
+                "STAGED_JOBS_DATABASE_PASSWORD",
+                empty.password());
+        assertThat(Command.run(there, "migrate", "--inbox").out()).contains("the inbox in schema \"public\" is at");
+        assertThat(Command.run(there, "migrate", "--inbox").out()).contains("already, nothing to do");
+        assertThat(Command.run(there, "migrate", "--inbox", "--lanes", "2").err()).contains("--inbox stands alone");
+        try (Connection connection = empty.connect()) {
+            assertThat(Schema.PUBLIC.version(connection)).isZero();
+        }
+    }
+
+    @Test
     void migrate_installs_once_and_then_has_nothing_to_do() {
         TestDatabase empty = TestPostgres.shared().newDatabase("migrate");
         Map<String, String> there = Command.with(
