@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.stagedjobs.daemon.cli.Command.Answer;
 import io.stagedjobs.faultkit.TestOutbox;
+import io.stagedjobs.schema.Schema;
 import io.stagedjobs.testkit.TestDatabase;
 import io.stagedjobs.testkit.TestKafka;
 import io.stagedjobs.testkit.TestPostgres;
