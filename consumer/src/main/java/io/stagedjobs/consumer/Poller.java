@@ -6,6 +6,7 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.CommitFailedException;
@@ -41,8 +42,12 @@ final class Poller implements Runnable {
     private final Supplier<Consumer<byte @Nullable [], byte @Nullable []>> clients;
     private final Set<String> topics;
     private final Window<Received> window;
+    private final Keeper keeper;
 
     private final Map<TopicPartition, Long> committed = new HashMap<>();
+    /** Assigned, and paused until the keeper knows where to begin. */
+    private final Set<TopicPartition> undecided = new HashSet<>();
+
     private long commitAt;
     private volatile boolean stopping;
     private volatile @Nullable Consumer<byte @Nullable [], byte @Nullable []> client;
@@ -52,11 +57,13 @@ final class Poller implements Runnable {
             String name,
             Supplier<Consumer<byte @Nullable [], byte @Nullable []>> clients,
             Set<String> topics,
-            Window<Received> window) {
+            Window<Received> window,
+            Keeper keeper) {
         this.name = name;
         this.clients = clients;
         this.topics = topics;
         this.window = window;
+        this.keeper = keeper;
     }
 
     /** Commits what is finished, leaves the group and ends. */
@@ -91,8 +98,7 @@ final class Poller implements Runnable {
                 }
             } finally {
                 client = null;
-                window.revoke(Set.copyOf(window.lowWaters().keySet()));
-                committed.clear();
+                forget(Set.copyOf(undecidedAndRead()));
             }
         }
     }
@@ -110,6 +116,7 @@ final class Poller implements Runnable {
     private void read(Consumer<byte @Nullable [], byte @Nullable []> from) {
         while (!stopping) {
             try {
+                begin(from);
                 fill(from);
                 pauseFullOnes(from);
                 if (System.nanoTime() - commitAt >= 0) {
@@ -127,6 +134,33 @@ final class Poller implements Runnable {
         }
     }
 
+    /** With partitions for which the keeper knows where. */
+    private void begin(Consumer<?, ?> from) {
+        keeper.beginnings().forEach((partition, offset) -> {
+            if (from.assignment().contains(partition)) {
+                from.seek(partition, offset);
+                window.assign(partition, offset);
+                undecided.remove(partition);
+                committed.remove(partition);
+            }
+        });
+    }
+
+    private Set<TopicPartition> undecidedAndRead() {
+        Set<TopicPartition> all = new HashSet<>(undecided);
+        all.addAll(window.lowWaters().keySet());
+        return all;
+    }
+
+    private void forget(Collection<TopicPartition> partitions) {
+        window.revoke(partitions);
+        keeper.gone(partitions);
+        partitions.forEach(partition -> {
+            committed.remove(partition);
+            undecided.remove(partition);
+        });
+    }
+
     private void fill(Consumer<byte @Nullable [], byte @Nullable []> from) {
         for (ConsumerRecord<byte @Nullable [], byte @Nullable []> record : from.poll(POLL_MAX)) {
             Received received = new Received(record);
@@ -137,14 +171,18 @@ final class Poller implements Runnable {
                     received,
                     received.bytes());
         }
-        from.assignment().forEach(partition -> window.readTo(partition, from.position(partition, ANSWER_MAX)));
+        window.lowWaters()
+                .keySet()
+                .forEach(partition -> window.readTo(partition, from.position(partition, ANSWER_MAX)));
     }
 
     /** After each rebalance again: a partition that comes is not paused. */
     private void pauseFullOnes(Consumer<?, ?> from) {
         Set<TopicPartition> full = new HashSet<>();
         Set<TopicPartition> others = new HashSet<>();
-        from.assignment().forEach(partition -> (window.isFull(partition) ? full : others).add(partition));
+        from.assignment()
+                .forEach(partition ->
+                        (window.isFull(partition) || undecided.contains(partition) ? full : others).add(partition));
         full.removeAll(from.paused());
         others.retainAll(from.paused());
         if (!full.isEmpty()) {
@@ -154,12 +192,13 @@ final class Poller implements Runnable {
         from.resume(others);
     }
 
-    /** Only partitions whose low water moved. */
+    /** Only partitions whose stored mark moved. */
     private void commitFinished(Consumer<?, ?> to) {
         Map<TopicPartition, OffsetAndMetadata> moved = new HashMap<>();
-        window.lowWaters().forEach((partition, offset) -> {
-            if (!offset.equals(committed.get(partition))) {
-                moved.put(partition, new OffsetAndMetadata(offset));
+        Set<TopicPartition> read = window.lowWaters().keySet();
+        keeper.stored().forEach((partition, offset) -> {
+            if (read.contains(partition) && offset > 0 && !offset.equals(committed.get(partition))) {
+                moved.put(partition, new OffsetAndMetadata(offset, Beginning.OURS));
             }
         });
         if (moved.isEmpty()) {
@@ -182,10 +221,14 @@ final class Poller implements Runnable {
 
         @Override
         public void onPartitionsAssigned(Collection<TopicPartition> partitions) {
+            of.pause(partitions);
+            undecided.addAll(partitions);
+            Map<TopicPartition, OffsetAndMetadata> known = of.committed(Set.copyOf(partitions), ANSWER_MAX);
             for (TopicPartition partition : partitions) {
-                long position = of.position(partition, ANSWER_MAX);
-                window.assign(partition, position);
-                committed.put(partition, position);
+                keeper.arrived(
+                        partition,
+                        new Keeper.Arrival(
+                                Optional.ofNullable(known.get(partition)), of.position(partition, ANSWER_MAX)));
             }
         }
 
@@ -198,13 +241,12 @@ final class Poller implements Runnable {
                 Thread.currentThread().interrupt();
             }
             commitFinished(of);
-            onPartitionsLost(partitions);
+            forget(partitions);
         }
 
         @Override
         public void onPartitionsLost(Collection<TopicPartition> partitions) {
-            window.revoke(partitions);
-            partitions.forEach(committed::remove);
+            forget(partitions);
         }
     }
 }

@@ -59,6 +59,22 @@ $$;
 COMMENT ON FUNCTION claim_jobs(text, uuid[]) IS
     'Staged Jobs: those of the jobs that the current transaction is the first to handle.';
 
+-- One row per partition that a consumer reads. Every job below next_offset is finished: it has its effects and its row
+-- above, or nobody handles it. Written about once a second, apart from the jobs' transactions, and before the offset is
+-- committed to Kafka: so an offset in Kafka that is ahead of its mark shows that this database has lost commits.
+CREATE TABLE consumer_marks (
+    consumer    text    NOT NULL,
+    topic       text    NOT NULL,
+    partition   integer NOT NULL,
+    -- Kafka's id of the topic; another topic of the same name has another one.
+    topic_id    uuid    NOT NULL,
+    next_offset bigint  NOT NULL,
+
+    CONSTRAINT consumer_marks_pkey PRIMARY KEY (consumer, topic, partition)
+) WITH (fillfactor = 50, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0.0);
+
+COMMENT ON TABLE consumer_marks IS 'Staged Jobs: how far each consumer has finished each partition.';
+
 -- The applied migrations, whichever tool applied them.
 CREATE TABLE inbox_schema (
     version    integer     NOT NULL CONSTRAINT inbox_schema_pkey PRIMARY KEY,
