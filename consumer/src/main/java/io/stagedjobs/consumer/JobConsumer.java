@@ -3,6 +3,7 @@ package io.stagedjobs.consumer;
 import io.stagedjobs.UnitOfWork;
 import io.stagedjobs.Work;
 import io.stagedjobs.schema.Schema;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
@@ -11,6 +12,8 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AdminClientConfig;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
@@ -45,6 +48,7 @@ public final class JobConsumer implements AutoCloseable {
 
     private static final Window.Limits LIMITS = new Window.Limits(1_000, 64 << 20);
     private static final int CLOSE_SECONDS_MAX = 10;
+    private static final Duration STORE_MAX = Duration.ofSeconds(2);
 
     /** Settings of Kafka's consumer that the promise rests on. */
     private static final Map<String, Object> FIXED = Map.of(
@@ -53,15 +57,20 @@ public final class JobConsumer implements AutoCloseable {
             "enable.auto.commit", "false",
             "allow.auto.create.topics", "false");
 
+    private final Admin admin;
     private final Poller poller;
     private final Thread pollThread;
+    private final Keeper keeper;
+    private final Thread keeperThread;
     private final List<Worker> workers;
     private final List<Thread> workerThreads;
     private final Window<Received> window;
 
     private JobConsumer(Builder of) {
         window = new Window<>(LIMITS, System::nanoTime);
-        poller = new Poller(of.name, () -> of.client(), Set.copyOf(of.topics), window);
+        admin = of.admin();
+        keeper = new Keeper(of.name, new Marks(of.name, of.requireUnit().named(of.name), of.schema), admin, window);
+        poller = new Poller(of.name, () -> of.client(), Set.copyOf(of.topics), window, keeper);
         workers = IntStream.range(0, of.workers)
                 .mapToObj(i -> new Worker(
                         Inbox.named(of.name, of.schema),
@@ -72,6 +81,7 @@ public final class JobConsumer implements AutoCloseable {
                         window))
                 .toList();
         pollThread = new Thread(poller, of.name + " reader");
+        keeperThread = new Thread(keeper, of.name + " keeper");
         workerThreads = new ArrayList<>();
         for (int i = 0; i < workers.size(); i++) {
             workerThreads.add(new Thread(workers.get(i), of.name + " worker " + i));
@@ -97,8 +107,12 @@ public final class JobConsumer implements AutoCloseable {
         workers.forEach(Worker::stop);
         window.close();
         join(workerThreads);
+        keeper.storeWithin(STORE_MAX);
         poller.stop();
         join(List.of(pollThread));
+        keeper.stop();
+        join(List.of(keeperThread));
+        admin.close(Duration.ZERO);
     }
 
     private static void join(List<Thread> threads) {
@@ -113,6 +127,7 @@ public final class JobConsumer implements AutoCloseable {
     }
 
     private void start() {
+        keeperThread.start();
         pollThread.start();
         workerThreads.forEach(Thread::start);
     }
@@ -255,6 +270,12 @@ public final class JobConsumer implements AutoCloseable {
                 throw new IllegalStateException("consumer \"" + name + "\" needs a database before it starts");
             }
             return unit;
+        }
+
+        private Admin admin() {
+            Map<String, Object> known = new HashMap<>(kafka);
+            known.keySet().retainAll(AdminClientConfig.configNames());
+            return Admin.create(known);
         }
 
         private KafkaConsumer<byte @Nullable [], byte @Nullable []> client() {

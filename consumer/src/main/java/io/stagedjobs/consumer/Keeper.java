@@ -1,5 +1,6 @@
 package io.stagedjobs.consumer;
 
+import java.time.Duration;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.Map;
@@ -41,10 +42,12 @@ final class Keeper implements Runnable {
     private final Map<TopicPartition, Arrival> arrivals = new ConcurrentHashMap<>();
     private final Map<TopicPartition, Long> beginnings = new ConcurrentHashMap<>();
 
-    /** By partition, the mark that the database has at least; Kafka may know it. */
+    /** By partition, the mark that the database has at least, so that Kafka may know it; -1 before there is one. */
     private final Map<TopicPartition, Mark> stored = new ConcurrentHashMap<>();
 
     private final Map<TopicPartition, Long> saidAt = new HashMap<>();
+    private boolean storesNow;
+    private long rounds;
     private volatile boolean stopping;
 
     Keeper(String name, Marks marks, Admin admin, Window<Received> window) {
@@ -88,8 +91,27 @@ final class Keeper implements Runnable {
     /** By partition, the offset that Kafka may know. */
     Map<TopicPartition, Long> stored() {
         Map<TopicPartition, Long> offsets = new HashMap<>();
-        stored.forEach((partition, mark) -> offsets.put(partition, mark.nextOffset()));
+        stored.forEach((partition, mark) -> {
+            if (mark.nextOffset() >= 0) {
+                offsets.put(partition, mark.nextOffset());
+            }
+        });
         return offsets;
+    }
+
+    /** Has the marks stored now; returns when that is done, or after a while. */
+    synchronized void storeWithin(Duration patience) {
+        long deadline = System.nanoTime() + patience.toNanos();
+        long begun = rounds;
+        storesNow = true;
+        notifyAll();
+        try {
+            for (long left = patience.toNanos(); rounds == begun && left > 0; left = deadline - System.nanoTime()) {
+                wait(Math.max(1, TimeUnit.NANOSECONDS.toMillis(left)));
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     void stop() {
@@ -105,8 +127,9 @@ final class Keeper implements Runnable {
         while (!stopping) {
             try {
                 decide();
-                if (System.nanoTime() - roundAt >= 0) {
+                if (storesNow() || System.nanoTime() - roundAt >= 0) {
                     store();
+                    endRound();
                     roundAt = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(ROUND_MILLIS);
                 }
                 rest(arrivals.isEmpty() ? ROUND_MILLIS : DECIDE_MILLIS);
@@ -139,9 +162,19 @@ final class Keeper implements Runnable {
     }
 
     private synchronized void rest(long millis) throws InterruptedException {
-        if (!stopping) {
+        if (!stopping && !storesNow) {
             wait(millis);
         }
+    }
+
+    private synchronized boolean storesNow() {
+        return storesNow;
+    }
+
+    private synchronized void endRound() {
+        storesNow = false;
+        rounds++;
+        notifyAll();
     }
 
     private void decide() throws InterruptedException {
@@ -160,7 +193,8 @@ final class Keeper implements Runnable {
     }
 
     private void decide(TopicPartition partition, Arrival arrival, Uuid topicId) {
-        Beginning beginning = Beginning.of(arrival.committed, marks.read(partition), topicId, arrival.position);
+        Optional<Mark> mark = marks.read(partition);
+        Beginning beginning = Beginning.of(arrival.committed, mark, topicId, arrival.position);
         Long offset = beginning.offset();
         if (offset == null) {
             if (System.nanoTime() - saidAt.getOrDefault(partition, System.nanoTime()) >= 0) {
@@ -173,7 +207,9 @@ final class Keeper implements Runnable {
             LOG.warn("consumer {} begins with {} at offset {}: {}.", name, partition, offset, beginning.reason());
         }
         if (arrivals.remove(partition, arrival)) {
-            stored.put(partition, new Mark(topicId, 0));
+            stored.put(
+                    partition,
+                    mark.filter(its -> its.topicId().equals(topicId)).orElse(new Mark(topicId, -1)));
             beginnings.put(partition, offset);
         }
     }
@@ -199,7 +235,7 @@ final class Keeper implements Runnable {
             Mark last = stored.get(partition);
             if (last != null) {
                 wanted.put(partition, new Mark(last.topicId(), offset));
-                expected.put(partition, last.nextOffset());
+                expected.put(partition, Math.max(0, last.nextOffset()));
             }
         });
         if (wanted.isEmpty()) {

@@ -6,6 +6,7 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Supplier;
@@ -34,6 +35,7 @@ final class Poller implements Runnable {
     private static final Duration POLL_MAX = Duration.ofMillis(100);
     private static final Duration COMMIT_EVERY = Duration.ofSeconds(1);
     private static final Duration REVOKE_MAX = Duration.ofSeconds(3);
+    private static final Duration STORE_MAX = Duration.ofSeconds(1);
     private static final Duration COMMIT_MAX = Duration.ofSeconds(3);
     private static final Duration ANSWER_MAX = Duration.ofSeconds(10);
     private static final Duration REST_AFTER_FAILURE = Duration.ofSeconds(1);
@@ -195,9 +197,14 @@ final class Poller implements Runnable {
     /** Only partitions whose stored mark moved. */
     private void commitFinished(Consumer<?, ?> to) {
         Map<TopicPartition, OffsetAndMetadata> moved = new HashMap<>();
-        Set<TopicPartition> read = window.lowWaters().keySet();
-        keeper.stored().forEach((partition, offset) -> {
-            if (read.contains(partition) && offset > 0 && !offset.equals(committed.get(partition))) {
+        Map<TopicPartition, Long> stored = keeper.stored();
+        window.lowWaters().forEach((partition, finished) -> {
+            Long mark = stored.get(partition);
+            if (mark == null) {
+                return;
+            }
+            long offset = Math.min(mark, finished); // a person may have set the group back below the mark
+            if (!Objects.equals(offset, committed.get(partition))) {
                 moved.put(partition, new OffsetAndMetadata(offset, Beginning.OURS));
             }
         });
@@ -240,6 +247,7 @@ final class Poller implements Runnable {
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
             }
+            keeper.storeWithin(STORE_MAX);
             commitFinished(of);
             forget(partitions);
         }
