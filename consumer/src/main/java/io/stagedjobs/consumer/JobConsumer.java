@@ -16,6 +16,7 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AdminClientConfig;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.jspecify.annotations.Nullable;
 
@@ -113,6 +114,14 @@ public final class JobConsumer implements AutoCloseable {
         keeper.stop();
         join(List.of(keeperThread));
         admin.close(Duration.ZERO);
+    }
+
+    /**
+     * The partitions that are not read until a person has decided what is to be handled again, each with the reason; the
+     * log has it too. Restart the consumer afterwards.
+     */
+    public Map<TopicPartition, String> halted() {
+        return keeper.halted();
     }
 
     private static void join(List<Thread> threads) {

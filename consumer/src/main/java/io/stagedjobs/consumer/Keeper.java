@@ -45,6 +45,7 @@ final class Keeper implements Runnable {
     /** By partition, the mark that the database has at least, so that Kafka may know it; -1 before there is one. */
     private final Map<TopicPartition, Mark> stored = new ConcurrentHashMap<>();
 
+    private final Map<TopicPartition, String> halted = new ConcurrentHashMap<>();
     private final Map<TopicPartition, Long> saidAt = new HashMap<>();
     private boolean storesNow;
     private long rounds;
@@ -73,7 +74,13 @@ final class Keeper implements Runnable {
             arrivals.remove(partition);
             beginnings.remove(partition);
             stored.remove(partition);
+            halted.remove(partition);
         });
+    }
+
+    /** The partitions that a person has to decide about, each with the reason. */
+    Map<TopicPartition, String> halted() {
+        return Map.copyOf(halted);
     }
 
     /** The partitions that may begin, or have to begin again, at these offsets; each is told once. */
@@ -132,7 +139,7 @@ final class Keeper implements Runnable {
                     endRound();
                     roundAt = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(ROUND_MILLIS);
                 }
-                rest(arrivals.isEmpty() ? ROUND_MILLIS : DECIDE_MILLIS);
+                rest(arrivals.keySet().equals(halted.keySet()) ? ROUND_MILLIS : DECIDE_MILLIS);
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
                 return;
@@ -197,6 +204,7 @@ final class Keeper implements Runnable {
         Beginning beginning = Beginning.of(arrival.committed, mark, topicId, arrival.position);
         Long offset = beginning.offset();
         if (offset == null) {
+            halted.put(partition, beginning.reason());
             if (System.nanoTime() - saidAt.getOrDefault(partition, System.nanoTime()) >= 0) {
                 LOG.error("consumer {} is halted on {}: {}.", name, partition, beginning.reason());
                 saidAt.put(partition, System.nanoTime() + SAY_AGAIN_NANOS);

@@ -119,6 +119,8 @@ class MarksTest {
         scene.publish("late", 100);
         scene.flush();
         scene.published.remove("late");
+        Eventually.until("it is halted", PATIENCE, () -> halted.halted().containsKey(partition));
+        assertThat(halted.halted().get(partition)).contains("its database knows nothing of it");
         assertThat(scene.dsl.fetchCount(DSL.table("processed_jobs"))).isZero();
         halted.close();
         setOffset(0);
