@@ -36,11 +36,11 @@ final class Attempt<T extends @Nullable Object, E extends Exception> {
         try {
             result = inTransaction(configuration, this::runBlock);
         } catch (Throwable failure) {
-            tell(outcome(failure), 0, failure);
+            report(outcome(failure), 0, failure);
             throw failure;
         }
         int jobs = unit == null ? 0 : unit.jobs();
-        tell(Outcome.COMMITTED, jobs, null);
+        report(Outcome.COMMITTED, jobs, null);
         if (unit != null && jobs > 0) {
             unit.wakeUps().forEach(WakeUp::committed);
         }
@@ -77,7 +77,7 @@ final class Attempt<T extends @Nullable Object, E extends Exception> {
         return Outcome.FAILED;
     }
 
-    private void tell(Outcome outcome, int jobs, @Nullable Throwable failure) {
+    private void report(Outcome outcome, int jobs, @Nullable Throwable failure) {
         Duration duration = Duration.ofNanos(System.nanoTime() - start);
         try {
             options.listener()

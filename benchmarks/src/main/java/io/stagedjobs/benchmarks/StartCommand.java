@@ -138,7 +138,7 @@ final class StartCommand implements Callable<Integer> {
                         + " ORDER BY l.lane LIMIT 1"));
     }
 
-    /** The number of a job that the first lane will have; it is tried, and taken back. */
+    /** The number of a job that the first lane will have; it is tried, and rolled back. */
     private long numberInFirstLane(Connection connection, Stage stage, int before) throws SQLException {
         connection.setAutoCommit(false);
         stage.relay.stage(connection, stage.topic, scene.keys, scene.bytes, before + 1L, before + CANDIDATES);

@@ -69,7 +69,7 @@ class InboxTest {
         return dsl.fetchCount(DSL.table("effects"));
     }
 
-    private void awaitOneThatWaits() {
+    private void awaitOneThatWaits() throws Exception {
         Eventually.until(
                 "one waits for a lock",
                 () -> dsl.fetchSingle("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"

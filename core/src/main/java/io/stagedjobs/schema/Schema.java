@@ -109,7 +109,7 @@ public final class Schema {
 
     /**
      * Sets the largest payload that the table takes, in a transaction of its own. This does not affect jobs that
-     * already wait or are set aside. The operator must also raise Kafka's own limits (the topics' {@code
+     * already wait or are moved aside. The operator must also raise Kafka's own limits (the topics' {@code
      * max.message.bytes}, the enqueuer's {@code max.request.size}).
      *
      * @param bytes 1 to 100 000 000
@@ -123,7 +123,7 @@ public final class Schema {
         }
         requireCurrent(connection);
         withoutWriters(connection, waiting, List.of(), dsl -> {
-            // A job staged before the change may stay: if it was set aside, it returns under its old id.
+            // A job staged before the change may stay: if it was moved aside, it returns under its old id.
             long last = dsl.fetchSingle("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM "
                             + qualified("staged_jobs_id_seq"))
                     .get(0, long.class);
@@ -152,7 +152,7 @@ public final class Schema {
     }
 
     /**
-     * Spreads new jobs, waiting ones and those set aside over this number of lanes.
+     * Spreads new jobs, waiting ones and those moved aside over this number of lanes.
      *
      * @param transaction a transaction of {@link #withoutWriters}, while no enqueuer works
      * @param lanes 1 to {@value #LANES_MAX}

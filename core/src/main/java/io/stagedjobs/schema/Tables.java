@@ -123,7 +123,7 @@ public final class Tables {
         }
     }
 
-    /** {@code parked_jobs}: the jobs that are set aside. */
+    /** {@code parked_jobs}: the jobs that were moved aside. */
     public static final class Parked extends Jobs {
         public final Field<String> state = column("state", TEXT);
         public final Field<String> reason = column("reason", TEXT);

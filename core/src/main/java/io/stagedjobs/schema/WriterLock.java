@@ -21,7 +21,7 @@ final class WriterLock {
     }
 
     void run(DSLContext dsl, Consumer<String> waiting, Consumer<DSLContext> change) {
-        String told = "";
+        String logged = "";
         for (int tries = 1; ; tries++) {
             try {
                 dsl.transaction(transaction -> {
@@ -48,11 +48,11 @@ final class WriterLock {
                             + (alone.isEmpty() ? "" : " and ") + "staged_jobs in " + TRIES_MAX + " tries: " + holders
                             + ". Nothing was changed. End these transactions, then try again.");
                 }
-                if (!holders.equals(told)) {
+                if (!holders.equals(logged)) {
                     waiting.accept("waiting for "
                             + (alone.isEmpty() ? "table " : "tables " + String.join(", ", alone) + " and ")
                             + "staged_jobs: " + holders);
-                    told = holders;
+                    logged = holders;
                 }
             }
         }

@@ -265,7 +265,7 @@ public final class Demo implements AutoCloseable {
     }
 
     /**
-     * Reports each job that is set aside, for instance because of a typo in its topic; returns only when interrupted.
+     * Reports each job that is moved aside, for instance because of a typo in its topic; returns only when interrupted.
      */
     private void tellWhatIsHeld(TestDatabase database) throws InterruptedException {
         Set<Long> told = new HashSet<>();

@@ -133,11 +133,11 @@ final class DemoStory {
         if (consumed != audit.records()) {
             surprises.add("the consumer printed " + consumed + " jobs of " + audit.records());
         }
-        tell(calm, audit, consumed);
+        report(calm, audit, consumed);
         return audit.passed() && surprises.isEmpty();
     }
 
-    private void tell(AuditReport calm, AuditReport audit, long consumed) {
+    private void report(AuditReport calm, AuditReport audit, long consumed) {
         int renames = RENAMED * RENAMES_OF_EACH;
         int users = USERS + 1;
         out.println();

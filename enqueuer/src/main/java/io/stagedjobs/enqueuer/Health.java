@@ -89,20 +89,20 @@ public final class Health {
     }
 
     /** {@link #problems} for people: lanes that are halted for the same reason count as one problem. */
-    public synchronized List<String> told() {
-        List<String> told = new ArrayList<>();
+    public synchronized List<String> summary() {
+        List<String> summary = new ArrayList<>();
         Map<String, List<Integer>> alike = new LinkedHashMap<>();
         halted.forEach((lane, failure) -> alike.computeIfAbsent(kind(failure.reason), kind -> new ArrayList<>())
                 .add(lane));
         Map<String, String> others = problems();
         halted.keySet().forEach(lane -> others.remove("lane " + lane));
-        others.forEach((where, problem) -> told.add(where + ": " + problem));
+        others.forEach((where, problem) -> summary.add(where + ": " + problem));
         alike.values().forEach(lanes -> {
             String where = lanes.stream().map(String::valueOf).collect(Collectors.joining(", "));
-            told.add((lanes.size() == 1 ? "lane " + where : "lanes " + where + ", of which lane " + lanes.get(0)) + ": "
-                    + Objects.requireNonNull(halted.get(lanes.get(0))).reason);
+            summary.add((lanes.size() == 1 ? "lane " + where : "lanes " + where + ", of which lane " + lanes.get(0))
+                    + ": " + Objects.requireNonNull(halted.get(lanes.get(0))).reason);
         });
-        return told;
+        return summary;
     }
 
     /** The lane's last step succeeded, or the lane is no longer ours. */

@@ -26,7 +26,7 @@ final class Heartbeat implements Runnable {
     private final Health health;
     private final WakeableSleep rest = new WakeableSleep();
     private int failures;
-    private boolean told;
+    private boolean problemsWritten;
 
     /**
      * @param interval the time to the next beat, read after each beat
@@ -58,11 +58,11 @@ final class Heartbeat implements Runnable {
     }
 
     /** With each beat while there are problems, since the row may be a new one; and once when they are over. */
-    private void tell() {
+    private void report() {
         List<Membership.Problem> problems = health.lasting();
-        if (told || !problems.isEmpty()) {
-            membership.tell(problems);
-            told = !problems.isEmpty();
+        if (problemsWritten || !problems.isEmpty()) {
+            membership.report(problems);
+            problemsWritten = !problems.isEmpty();
         }
     }
 
@@ -70,7 +70,7 @@ final class Heartbeat implements Runnable {
         try {
             seen.accept(membership.beat());
             health.reached(Origin.POSTGRESQL);
-            tell();
+            report();
             failures = 0;
             return interval.get();
         } catch (RuntimeException e) {

@@ -31,25 +31,25 @@ final class HeldTopics {
 
     /** A lane now holds the jobs of this topic. */
     synchronized void held(String topic, Refusal refusal) {
-        if (held.put(topic, refusal) == null && mayTell()) {
+        if (held.put(topic, refusal) == null && mayLog()) {
             log.warn(
                     "topic {} takes no jobs: {}. They are held and return by themselves, none is lost; other topics"
                             + " flow. Next look in {} s.{}",
                     topic,
                     refusal.detail(),
-                    SetAside.LOOK_EVERY.toSeconds(),
+                    MovedAside.LOOK_EVERY.toSeconds(),
                     more());
         }
     }
 
     /** A lane has noticed that the topic takes jobs again. */
     synchronized void takesJobs(String topic) {
-        if (held.remove(topic) != null && mayTell()) {
+        if (held.remove(topic) != null && mayLog()) {
             log.info("topic {} takes jobs again{}", topic, more());
         }
     }
 
-    private boolean mayTell() {
+    private boolean mayLog() {
         if (nanoTime.getAsLong() - minuteEnds >= 0) {
             minuteEnds = nanoTime.getAsLong() + MINUTE.toNanos();
             lines = 0;

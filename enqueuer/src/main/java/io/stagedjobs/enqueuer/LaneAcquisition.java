@@ -179,8 +179,8 @@ class LaneAcquisition {
             if (contradiction.isPresent()) {
                 return Result.of(Step.halted(contradiction.get()));
             }
-            SetAside aside =
-                    new SetAside(transaction.aside(), context.limits(), context.heldTopics(), context.nanoTime());
+            MovedAside aside =
+                    new MovedAside(transaction.aside(), context.limits(), context.heldTopics(), context.nanoTime());
             // Always writes, so that this commit waits for a synchronous standby: a deletion that is visible here may
             // not have waited for it, if its own wait was cut short.
             transaction.writeToLog();

@@ -19,7 +19,7 @@ final class LaneOwnership implements AutoCloseable {
     private final Publisher publisher;
     private final Publisher.Session session;
     private final LaneReader reader;
-    private final SetAside aside;
+    private final MovedAside aside;
     private final boolean keepsProgress;
 
     private long lastBatch;
@@ -30,7 +30,7 @@ final class LaneOwnership implements AutoCloseable {
             Publisher publisher,
             Publisher.Session session,
             LaneReader reader,
-            SetAside aside,
+            MovedAside aside,
             Optional<Progress> progress) {
         this.publisher = publisher;
         this.session = session;
@@ -94,13 +94,13 @@ final class LaneOwnership implements AutoCloseable {
         return jobs.stream().map(Row::of).toList();
     }
 
-    /** Deletes the published jobs, sets the refused ones aside, and commits both. */
+    /** Deletes the published jobs, moves the refused ones aside, and commits both. */
     private Step settle(
             LaneTransaction transaction, LaneTransaction.Read read, Batch batch, List<Row> rows, Outcome outcome) {
         List<Moved> moved = outcome.toMoveAside(batch.jobs());
         List<Job> left = outcome.left(batch.jobs(), moved);
         if (outcome.published().size() < batch.jobs().size()) {
-            reader.forgetAhead(); // its jobs may overtake remaining ones, or follow ones that are set aside
+            reader.forgetAhead(); // its jobs may overtake remaining ones, or follow ones that were moved aside
         }
         if (left.size() == batch.jobs().size()) {
             reader.passed(read, left);
@@ -141,7 +141,7 @@ final class LaneOwnership implements AutoCloseable {
     }
 
     /**
-     * Puts back held jobs of topics that take jobs again, and sets blocked ones aside, in a transaction of its own.
+     * Puts back held jobs of topics that take jobs again, and moves blocked ones aside, in a transaction of its own.
      *
      * @return the number of moved jobs; empty if the lane must be acquired anew
      */

@@ -124,7 +124,7 @@ final class LaneRunner implements Runnable {
     private void act(Step step) {
         if (step.settled() != null) {
             observers.meters().settled(step.settled());
-            tell(step.settled());
+            report(step.settled());
         }
         switch (step.kind()) {
             case MOVED, IDLE, BLOCKED -> works(step);
@@ -180,7 +180,7 @@ final class LaneRunner implements Runnable {
         }
     }
 
-    private void tell(Settled settled) {
+    private void report(Settled settled) {
         int published = settled.outcome().published().size();
         log.debug(
                 "lane {}: of {} jobs {} published, {} moved aside",
@@ -190,7 +190,7 @@ final class LaneRunner implements Runnable {
                 settled.aside().size());
         if (settled.deleted().rows() < published) {
             log.warn(
-                    "lane {}: {} of {} published jobs were deleted by somebody else meanwhile",
+                    "lane {}: {} of {} published jobs had already been deleted by somebody else",
                     lane,
                     published - settled.deleted().rows(),
                     published);

@@ -31,10 +31,10 @@ public interface LaneTransaction extends AutoCloseable {
      */
     void writeToLog();
 
-    /** The ids whose jobs are still in the lane, or set aside. */
+    /** The ids whose jobs are still in the lane, or moved aside. */
     List<Row> present(Collection<Long> ids);
 
-    /** Deletes exactly these from the jobs that are set aside. */
+    /** Deletes exactly these from the jobs that were moved aside. */
     int deleteAside(Collection<Row> rows);
 
     /** As {@link Lanes.Reading#era}. */
@@ -93,14 +93,14 @@ public interface LaneTransaction extends AutoCloseable {
                         + " role from deleting them. Remove it, or let the enqueuer's role pass it");
     }
 
-    /** The lane's jobs that are set aside now. */
+    /** The lane's jobs that are aside now. */
     Stored aside();
 
-    /** Sets exactly these jobs aside. */
+    /** Moves exactly these jobs aside. */
     void moveAside(Collection<Moved> jobs);
 
     /**
-     * Sets aside the blocked ones among the lane's first jobs: holds those of refused topics, and parks those that
+     * Moves the blocked ones among the lane's first jobs aside: holds those of refused topics, and parks those that
      * follow a parked job of their key.
      *
      * @param refused the topics whose jobs it holds
@@ -147,14 +147,14 @@ public interface LaneTransaction extends AutoCloseable {
     record Deleted(int rows, Instant at) {}
 
     /**
-     * A job to set aside.
+     * A job to move aside.
      *
      * @param held whether it returns by itself; else a person decides
      */
     record Moved(Row row, boolean held, Refusal why) {}
 
     /**
-     * The jobs of a lane that are set aside.
+     * The jobs of a lane that were moved aside.
      *
      * @param heldTopics topics with held jobs
      * @param anyParked whether any job is parked

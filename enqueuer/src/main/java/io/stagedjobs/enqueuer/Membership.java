@@ -27,7 +27,7 @@ public interface Membership {
     Census beat();
 
     /** Replaces the problems in this enqueuer's row by these, for other processes to read. */
-    void tell(List<Problem> problems);
+    void report(List<Problem> problems);
 
     /** Frees those of the lanes that we own, whatever their generation. */
     void giveBackStrays(Set<Integer> lanes);
@@ -43,7 +43,7 @@ public interface Membership {
      *
      * @param jobs the number of staged jobs
      * @param oldestAge the age of the oldest of them by the database's clock; zero if no job waits
-     * @param aside the number of jobs that are set aside, held or parked
+     * @param aside the number of jobs that were moved aside, held or parked
      */
     record Backlog(long jobs, Duration oldestAge, long aside) {}
 

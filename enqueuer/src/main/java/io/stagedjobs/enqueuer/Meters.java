@@ -70,7 +70,7 @@ final class Meters implements AutoCloseable {
                         .description("Lanes of this enqueuer in which nothing moves before a person has looked")
                         .register(registry),
                 Gauge.builder("staged.jobs.aside", () -> backlog.aside())
-                        .description("Jobs that are set aside, held or parked; an estimate beyond 100 000")
+                        .description("Jobs that were moved aside, held or parked; an estimate beyond 100 000")
                         .register(registry));
     }
 

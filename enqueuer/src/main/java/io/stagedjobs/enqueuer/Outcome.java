@@ -34,7 +34,7 @@ public record Outcome(
     }
 
     /**
-     * The jobs of the batch to set aside after this outcome: the refused ones, and later jobs of their keys. All others
+     * The jobs of the batch to move aside after this outcome: the refused ones, and later ones of their keys. All others
      * were published or can be retried.
      */
     List<Moved> toMoveAside(List<Job> jobs) {
@@ -65,7 +65,7 @@ public record Outcome(
         return moved;
     }
 
-    /** The jobs of the batch that stay in the lane: neither published nor set aside. */
+    /** The jobs of the batch that stay in the lane: neither published nor moved aside. */
     List<Job> left(List<Job> jobs, List<Moved> moved) {
         if (published.size() + moved.size() == jobs.size()) {
             return List.of();

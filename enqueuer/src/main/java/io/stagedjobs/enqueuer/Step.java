@@ -22,7 +22,7 @@ record Step(
 
     /** The kinds of results. */
     enum Kind {
-        /** Jobs were published or set aside. */
+        /** Jobs were published or moved aside. */
         MOVED,
         /** No job waits. */
         IDLE,
@@ -41,7 +41,7 @@ record Step(
     /**
      * A batch and its outcome.
      *
-     * @param aside the jobs that were set aside
+     * @param aside the jobs that were moved aside
      * @param moreWaits whether more jobs of the lane are known to wait
      */
     record Settled(Batch batch, Outcome outcome, List<Moved> aside, Deleted deleted, boolean moreWaits) {}

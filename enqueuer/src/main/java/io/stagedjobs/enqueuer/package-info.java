@@ -24,11 +24,11 @@
  *   <dt>publish
  *   <dd>To send a batch to Kafka and await the acknowledgements, with an {@link Outcome}.
  *   <dt>settle
- *   <dd>To delete the published jobs of a batch, to set aside the refused ones, and to commit both.
+ *   <dd>To delete the published jobs of a batch, to move the refused ones aside, and to commit both.
  *   <dt>progress
  *   <dd>The last batch of a lane that Kafka committed: {@link Progress}. Only delivery mode {@code exactly-once} keeps
  *       it.
- *   <dt>set aside: held, parked
+ *   <dt>moved aside: held, parked
  *   <dd>Moved to {@code parked_jobs}. A held job returns by itself when its topic takes jobs again; a parked one waits
  *       for a person.
  *   <dt>blocked
@@ -65,9 +65,9 @@
  *        *  read the progress to its end, now final                  {@link Publisher.Session#progress}
  *           transaction 3: compare again, delete the rows of a       {@link LaneTransaction#delete}
  *           batch that only Kafka knew, write its number (*); read   {@link LaneTransaction#aside}
- *           what is set aside; write and commit in any case
+ *           what was moved aside; write and commit in any case
  * tend      ask whether topics of held jobs take jobs again          {@link Publisher#refused}
- *           begin; put held jobs back, set aside blocked ones        {@link LaneTransaction#putBack}
+ *           begin; put held jobs back, move blocked ones aside       {@link LaneTransaction#putBack}
  *           at the lane's head, commit                               {@link LaneTransaction#sweep}
  * claim     one message: begin; if a job waits, lock the lane,       {@link Lanes#claim}
  *           then read unblocked jobs from the floor; check the
@@ -78,7 +78,7 @@
  *           without committing it                                    {@link LaneTransaction#deleteMeanwhile}
  * settle    undo that if Kafka did not take all; one message:
  *           delete exactly the published rows, write the batch's     {@link LaneTransaction#delete}
- *           number (*); set aside refused jobs; commit               {@link LaneTransaction#moveAside}
+ *           number (*); move refused jobs aside; commit              {@link LaneTransaction#moveAside}
  * failure   roll back, close the publisher's session, rest, back to acquire
  * </pre>
  *
@@ -93,19 +93,19 @@
  * <p>All decisions are plain code over three ports: {@link Lanes}, {@link LaneTransaction} and {@link Publisher}. So
  * models can replace both stores.
  *
- * <h2>Setting aside</h2>
+ * <h2>Moving aside</h2>
  *
- * <p>{@link Outcome} says which topics take no jobs and which jobs were refused, {@link Refusal} why. {@link SetAside}
- * knows which jobs of the lane are set aside, and keeps the order of keys. All jobs of a topic that takes no jobs are
- * held. While they return in pieces, reads leave out the topic's jobs from its lowest held id on. Later jobs of a
- * parked job's key are left out too, and parked. A job that its topic might refuse is published alone, so that in
+ * <p>{@link Outcome} says which topics take no jobs and which jobs were refused, {@link Refusal} why. {@link
+ * MovedAside} knows which jobs of the lane were moved aside, and keeps the order of keys. All jobs of a topic that takes
+ * no jobs are held. While they return in pieces, reads leave out the topic's jobs from its lowest held id on. Later jobs
+ * of a parked job's key are left out too, and parked. A job that its topic might refuse is published alone, so that in
  * {@code at-least-once} no later job of its key is sent before.
  *
  * <h2>What holds under each failure</h2>
  *
- * <p>In both modes the deletion of a row is committed only after Kafka has its record, and a job is set aside complete.
- * So no job is lost. PostgreSQL rolls back a dead owner's transaction, and other enqueuers take its lanes when its
- * heartbeat is older than {@code takeover.after}. The lock on the lane's row and the generation check keep two
+ * <p>In both modes the deletion of a row is committed only after Kafka has its record, and a job is moved aside
+ * complete. So no job is lost. PostgreSQL rolls back a dead owner's transaction, and other enqueuers take its lanes
+ * when its heartbeat is older than {@code takeover.after}. The lock on the lane's row and the generation check keep two
  * processes from moving one lane at the same time, whatever their clocks say: all times that processes compare are the
  * database's. While Kafka or PostgreSQL is down, no transaction is open; a batch in hand waits for Kafka for {@code
  * publish.timeout} in all.

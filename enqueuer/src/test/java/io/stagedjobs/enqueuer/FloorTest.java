@@ -152,6 +152,18 @@ class FloorTest {
     }
 
     @Test
+    void a_look_that_postgresql_does_not_answer_leaves_what_is_known() {
+        stage("1");
+        CommitHorizon.View known = lookSoon();
+        Lanes away = (Lanes) Proxy.newProxyInstance(
+                Lanes.class.getClassLoader(), new Class<?>[] {Lanes.class}, (proxy, method, args) -> {
+                    throw new ExternalFailureException(Origin.POSTGRESQL, "no answer", null);
+                });
+        assertThat(new CommitHorizon(away, clock::get).look()).isEqualTo(CommitHorizon.View.NOTHING);
+        assertThat(known.safeUpTo()).isEqualTo(1);
+    }
+
+    @Test
     void an_old_transaction_is_an_exception_until_it_is_over() throws Exception {
         long generation = lanes.take(lane).orElseThrow().generation();
         try (Connection writer = outbox.transaction()) {
@@ -265,7 +277,7 @@ class FloorTest {
         assertThat(outbox.aside()).hasSize(1);
         outbox.kafka.createTopic(missing, 1);
         for (int i = 0; i < 4; i++) {
-            clock.addAndGet(SetAside.LOOK_EVERY.toNanos());
+            clock.addAndGet(MovedAside.LOOK_EVERY.toNanos());
             runner.runOnce();
         }
         assertThat(outbox.namesIn(missing)).containsExactly("held");

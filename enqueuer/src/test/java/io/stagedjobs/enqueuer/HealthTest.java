@@ -40,7 +40,7 @@ class HealthTest {
                 .hasValue(0);
         assertThat(health.laneHalted(3, "rows cannot be deleted").like()).isEmpty();
         health.laneFailed(4, Origin.KAFKA, "no answer");
-        assertThat(health.told())
+        assertThat(health.summary())
                 .containsExactly(
                         "kafka: lane 4: no answer",
                         "lanes 0, 2, of which lane 0: the database has settled batch 7, but Kafka holds no progress"
@@ -54,7 +54,7 @@ class HealthTest {
                 .containsExactly("kafka", "lane 0", "lane 2", "lane 3");
         health.laneWorks(0);
         health.laneWorks(2);
-        assertThat(health.told()).hasSize(2);
+        assertThat(health.summary()).hasSize(2);
     }
 
     /** The log gives the reason for that one only: it must not be missing, nor be there twice. */

@@ -126,7 +126,7 @@ class ModelStore {
         lockedBy.remove(writer);
     }
 
-    /** A business transaction commits; an asynchronous commit can be taken back by a crash until the log is flushed. */
+    /** A business transaction commits; a crash can undo an asynchronous commit until the log is flushed. */
     void commit(List<Ledger.Fact> staged, boolean synchronous) {
         for (Ledger.Fact fact : staged) {
             fact.committed = true;
@@ -205,7 +205,7 @@ class ModelStore {
         flush();
     }
 
-    /** Sequence draws are taken back too, though never those that a commit on disk has used. */
+    /** A crash undoes sequence draws too, though never those that a commit on disk has used. */
     private long highestId() {
         long highest = sequenceFlushed;
         for (Lane lane : lanes) {

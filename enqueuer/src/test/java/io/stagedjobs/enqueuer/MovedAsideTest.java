@@ -74,7 +74,7 @@ class MovedAsideTest {
     }
 
     private void lookAgain() {
-        nanoTime.addAndGet(SetAside.LOOK_EVERY.toNanos());
+        nanoTime.addAndGet(MovedAside.LOOK_EVERY.toNanos());
     }
 
     /** A key of that topic whose jobs share the lane, so that one runner moves them. */

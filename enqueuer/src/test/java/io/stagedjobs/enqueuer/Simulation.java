@@ -14,7 +14,7 @@ import java.util.random.RandomGenerator;
  * One interleaving of the lane protocol, chosen by a seed: several enqueuers, writers, an operator, faults, and in the
  * end whether every promise was kept.
  *
- * <p><b>What is real:</b> {@link LaneRunner}, {@link SetAside}, {@link Reconciliation}, {@link Pace} and
+ * <p><b>What is real:</b> {@link LaneRunner}, {@link MovedAside}, {@link Reconciliation}, {@link Pace} and
  * {@link OperatorPauses}, unchanged.
  *
  * <p><b>What is modelled:</b> PostgreSQL behind {@link Lanes} ({@link ModelStore}), Kafka behind {@link Publisher}

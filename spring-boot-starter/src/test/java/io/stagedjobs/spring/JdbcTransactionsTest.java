@@ -235,7 +235,7 @@ class JdbcTransactionsTest extends TransactionContract {
     void a_job_of_a_nested_transaction_that_rolls_back_is_not_stored_and_the_others_are() {
         inTransaction(() -> {
             stagedJobs.stage(job("before"));
-            inNestedThatRollsBack(() -> stagedJobs.stage(List.of(job("taken back"), job("taken back"))));
+            inNestedThatRollsBack(() -> stagedJobs.stage(List.of(job("rolled back"), job("rolled back"))));
             nested().executeWithoutResult(status -> stagedJobs.stage(job("nested")));
             stagedJobs.stage(job("after"));
         });
@@ -251,7 +251,7 @@ class JdbcTransactionsTest extends TransactionContract {
             Connection connection = DataSourceUtils.getConnection(dataSource);
             try {
                 Savepoint savepoint = connection.setSavepoint();
-                stagedJobs.stage(job("taken back"));
+                stagedJobs.stage(job("rolled back"));
                 connection.rollback(savepoint);
             } catch (java.sql.SQLException e) {
                 throw new IllegalStateException(e);
@@ -349,7 +349,7 @@ class JdbcTransactionsTest extends TransactionContract {
             outer.dsl().execute("INSERT INTO users (email) VALUES ('ann')");
             stagedJobs.stage(job("jooq"));
             assertThatThrownBy(() -> outer.dsl().transaction(inner -> {
-                        stagedJobs.stage(job("taken back"));
+                        stagedJobs.stage(job("rolled back"));
                         throw new IllegalStateException("no");
                     }))
                     .hasMessageContaining("no");
@@ -370,7 +370,7 @@ class JdbcTransactionsTest extends TransactionContract {
 
         assertThatThrownBy(() -> users.createAndFail("bob")).hasMessage("after staging");
         inTransaction(() -> users.insert("cem"));
-        inTransaction(() -> inNestedThatRollsBack(() -> stagedJobs.stage(job("taken back"))));
+        inTransaction(() -> inNestedThatRollsBack(() -> stagedJobs.stage(job("rolled back"))));
         assertThat(afterCommits.jobs).containsExactly(2);
     }
 

@@ -120,7 +120,7 @@ class JpaTransactionsTest extends TransactionContract {
             users.create("ann");
             application.bean(EntityManager.class).unwrap(Session.class).doWork(connection -> {
                 Savepoint savepoint = connection.setSavepoint();
-                stagedJobs.stage(job("taken back"));
+                stagedJobs.stage(job("rolled back"));
                 connection.rollback(savepoint);
             });
         });

@@ -31,7 +31,7 @@ COMMENT ON TABLE staged_jobs IS
 -- error names the rule as PostgreSQL names a broken constraint, and shows no data of the row.
 --
 -- Arguments: the number of lanes, the largest payload in bytes, and the last id that this limit exempts: a job that was
--- staged under a larger limit and set aside may return. `staged-jobs migrate` changes them.
+-- staged under a larger limit and moved aside may return. `staged-jobs migrate` changes them.
 --
 -- The lane: jobs of one (topic, job_key) always share one; jobs without a key are spread by their id. Hash partitioning
 -- uses hashtextextended too, so its values are stable across PostgreSQL releases. The collation is named so that they

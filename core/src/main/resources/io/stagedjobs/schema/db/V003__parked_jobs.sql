@@ -1,6 +1,6 @@
 -- Staged Jobs, schema version 3: a table for jobs that cannot be published now, or ever, so that the others flow.
 
--- Jobs that are set aside. A job's columns are those of staged_jobs and keep their values, including id and lane: a job
+-- Jobs that were moved aside. A job's columns are those of staged_jobs and keep their values, including id and lane: a job
 -- that returns takes its old position.
 CREATE TABLE parked_jobs (
     lane      smallint    NOT NULL,
@@ -32,7 +32,7 @@ CREATE INDEX parked_jobs_held ON parked_jobs (lane, topic, id) WHERE state = 'he
 CREATE INDEX parked_jobs_key ON parked_jobs (lane, topic, hashtextextended(job_key COLLATE "C", 0), id)
     WHERE state = 'parked';
 
--- Rows come and go in waves here: a topic's jobs are set aside and return.
+-- Rows come and go in waves here: a topic's jobs are moved aside and return.
 ALTER TABLE parked_jobs SET (
     autovacuum_vacuum_threshold = 10000,
     autovacuum_vacuum_scale_factor = 0.0,

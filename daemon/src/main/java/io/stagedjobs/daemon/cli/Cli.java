@@ -186,6 +186,13 @@ public final class Cli implements Runnable {
                 .build());
     }
 
+    private static final String INSUFFICIENT_PRIVILEGE = "42501";
+
+    private static final String GRANTS =
+            " To install the tables, let a superuser grant this role the rights on a schema"
+                    + " (GRANT USAGE, CREATE ON SCHEMA <schema> TO <role> WITH GRANT OPTION), or name a schema that the role"
+                    + " owns with STAGED_JOBS_DATABASE_SCHEMA. For other commands, see operations.md, \"Roles and grants\".";
+
     private static String message(Exception e) {
         if (e instanceof ExternalFailureException
                 || e instanceof SettingsException
@@ -196,7 +203,8 @@ public final class Cli implements Runnable {
         }
         if (e instanceof DataAccessException database) {
             Throwable said = database.getCause() == null ? database : database.getCause();
-            return printable("PostgreSQL refused: " + said.getMessage() + ". Nothing was changed.");
+            return printable("PostgreSQL refused: " + said.getMessage() + ". Nothing was changed."
+                    + (INSUFFICIENT_PRIVILEGE.equals(database.sqlState()) ? GRANTS : ""));
         }
         return "unexpected failure: " + e + ". No job is lost by it.";
     }

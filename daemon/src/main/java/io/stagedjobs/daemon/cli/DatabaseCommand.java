@@ -37,13 +37,13 @@ abstract class DatabaseCommand implements Callable<Integer> {
         check();
         Settings settings = Cli.settings(spec);
         try (Connection connection = connect(settings);
-                LockWatch watch = new LockWatch(EnqueuerAssembly.database(settings), connection, this::tell)) {
+                LockWatch watch = new LockWatch(EnqueuerAssembly.database(settings), connection, this::report)) {
             run(connection, EnqueuerAssembly.schema(settings), settings);
         }
         return 0;
     }
 
-    private void tell(String line) {
+    private void report(String line) {
         PrintWriter err = spec.commandLine().getErr();
         err.println(spec.name() + ": " + Cli.printable(line));
         err.flush();

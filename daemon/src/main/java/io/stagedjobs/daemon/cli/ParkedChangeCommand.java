@@ -1,7 +1,7 @@
 package io.stagedjobs.daemon.cli;
 
-import io.stagedjobs.enqueuer.postgres.ParkedJobs;
-import io.stagedjobs.enqueuer.postgres.ParkedJobs.Change;
+import io.stagedjobs.enqueuer.postgres.ParkedChanges;
+import io.stagedjobs.enqueuer.postgres.ParkedChanges.Change;
 import io.stagedjobs.enqueuer.postgres.ParkedJobs.Selection;
 import io.stagedjobs.enqueuer.postgres.StatusReader;
 import io.stagedjobs.enqueuer.settings.Settings;
@@ -35,9 +35,9 @@ abstract class ParkedChangeCommand extends DatabaseCommand {
 
     abstract @Nullable String state();
 
-    abstract Change planned(ParkedJobs parked, Selection selection);
+    abstract Change planned(ParkedChanges parked, Selection selection);
 
-    abstract Change change(ParkedJobs parked, Selection selection);
+    abstract Change change(ParkedChanges parked, Selection selection);
 
     abstract String words(Change change);
 
@@ -54,7 +54,7 @@ abstract class ParkedChangeCommand extends DatabaseCommand {
 
     @Override
     void run(Connection connection, Schema schema, Settings settings) {
-        ParkedJobs parked = new ParkedJobs(connection, schema);
+        ParkedChanges parked = new ParkedChanges(connection, schema);
         Selection selection = chosen.with(ids, state());
         if (!yes) {
             Change planned = planned(parked, selection);
@@ -102,12 +102,12 @@ abstract class ParkedChangeCommand extends DatabaseCommand {
         }
 
         @Override
-        Change planned(ParkedJobs parked, Selection selection) {
+        Change planned(ParkedChanges parked, Selection selection) {
             return parked.wouldRequeue(selection);
         }
 
         @Override
-        Change change(ParkedJobs parked, Selection selection) {
+        Change change(ParkedChanges parked, Selection selection) {
             return parked.requeue(selection);
         }
 
@@ -139,12 +139,12 @@ abstract class ParkedChangeCommand extends DatabaseCommand {
         }
 
         @Override
-        Change planned(ParkedJobs parked, Selection selection) {
+        Change planned(ParkedChanges parked, Selection selection) {
             return parked.wouldDiscard(selection);
         }
 
         @Override
-        Change change(ParkedJobs parked, Selection selection) {
+        Change change(ParkedChanges parked, Selection selection) {
             return parked.discard(selection);
         }
 

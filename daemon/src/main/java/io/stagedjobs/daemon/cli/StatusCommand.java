@@ -1,9 +1,9 @@
 package io.stagedjobs.daemon.cli;
 
 import io.stagedjobs.enqueuer.assembly.EnqueuerAssembly;
+import io.stagedjobs.enqueuer.postgres.Status;
+import io.stagedjobs.enqueuer.postgres.Status.Instance;
 import io.stagedjobs.enqueuer.postgres.StatusReader;
-import io.stagedjobs.enqueuer.postgres.StatusReader.Instance;
-import io.stagedjobs.enqueuer.postgres.StatusReader.Status;
 import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.schema.Schema;

@@ -3,8 +3,10 @@ package io.stagedjobs.daemon.outbox;
 import io.stagedjobs.daemon.admin.Outbox;
 import io.stagedjobs.enqueuer.assembly.EnqueuerAssembly;
 import io.stagedjobs.enqueuer.postgres.Database;
+import io.stagedjobs.enqueuer.postgres.ParkedChanges;
 import io.stagedjobs.enqueuer.postgres.ParkedJobs;
 import io.stagedjobs.enqueuer.postgres.PausedTopics;
+import io.stagedjobs.enqueuer.postgres.Status;
 import io.stagedjobs.enqueuer.postgres.StatusReader;
 import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
@@ -17,7 +19,7 @@ import java.util.Optional;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 
-/** Each call opens a connection and closes it, so that nobody who looks keeps one from the lanes. */
+/** Each call opens a connection and closes it, so that the page keeps no connection from the lanes. */
 public final class PostgresOutbox implements Outbox {
 
     /** Whoever looks gets an answer in about a second, or hears that there is none. */
@@ -39,7 +41,7 @@ public final class PostgresOutbox implements Outbox {
 
     @Override
     public State state() {
-        StatusReader.Status now = reading((connection, in) ->
+        Status now = reading((connection, in) ->
                 new StatusReader(connection, in).read(settings.get(Setting.TAKEOVER_AFTER), patience));
         return new State(
                 now.at(),
@@ -91,7 +93,7 @@ public final class PostgresOutbox implements Outbox {
         return "held".equals(jobs.state())
                 ? new Change(0, 0, 0, 0, 0)
                 : changing((connection, in) -> {
-                    ParkedJobs all = new ParkedJobs(connection, in);
+                    ParkedChanges all = new ParkedChanges(connection, in);
                     return of(dryRun ? all.wouldRequeue(parked) : all.requeue(parked));
                 });
     }
@@ -99,7 +101,7 @@ public final class PostgresOutbox implements Outbox {
     @Override
     public Change discard(Selection selection, boolean dryRun) {
         return changing((connection, in) -> {
-            ParkedJobs all = new ParkedJobs(connection, in);
+            ParkedChanges all = new ParkedChanges(connection, in);
             return of(dryRun ? all.wouldDiscard(of(selection)) : all.discard(of(selection)));
         });
     }
@@ -126,7 +128,7 @@ public final class PostgresOutbox implements Outbox {
         return new ParkedJobs.Selection(jobs.ids(), jobs.state(), jobs.topic(), jobs.key(), jobs.reason(), jobs.name());
     }
 
-    private static Change of(ParkedJobs.Change change) {
+    private static Change of(ParkedChanges.Change change) {
         return new Change(change.requeued(), change.discarded(), change.held(), change.followed(), change.kept());
     }
 

@@ -91,7 +91,7 @@ public final class Command {
             check.run();
         } catch (AssertionError failed) {
             try {
-                tell(outbox);
+                report(outbox);
             } catch (Exception untold) {
                 failed.addSuppressed(untold);
             }
@@ -99,7 +99,7 @@ public final class Command {
         }
     }
 
-    private static void tell(TestOutbox outbox) throws Exception {
+    private static void report(TestOutbox outbox) throws Exception {
         System.out.println(run(environment(outbox), "status").out());
         for (Daemon daemon : outbox.kept(Daemon.class)) {
             List<String> lines = daemon.process.output();

@@ -2,7 +2,7 @@ package io.stagedjobs.daemon.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.stagedjobs.enqueuer.postgres.ParkedJobs;
+import io.stagedjobs.enqueuer.postgres.ParkedChanges;
 import io.stagedjobs.enqueuer.postgres.ParkedJobs.Selection;
 import io.stagedjobs.faultkit.TestOutbox;
 import io.stagedjobs.schema.Schema;
@@ -168,7 +168,7 @@ class ParkedCommandTest {
             Selection byId = new Selection(chosen.isEmpty() ? List.of(-1L) : chosen, null, null, null);
             Selection byKey = new Selection(List.of(), "parked", topic, "k" + random.nextInt(3));
             try (Connection connection = outbox.database.connect()) {
-                ParkedJobs jobs = new ParkedJobs(connection, Schema.PUBLIC);
+                ParkedChanges jobs = new ParkedChanges(connection, Schema.PUBLIC);
                 assertThat(jobs.wouldRequeue(byKey)).isEqualTo(jobs.requeue(byKey));
                 Selection parkedById = new Selection(byId.ids(), "parked", null, null);
                 boolean requeues = random.nextBoolean();

@@ -289,7 +289,8 @@ class WrongInputTest {
                             "secret"),
                     COULD_NOT,
                     "permission denied",
-                    "Nothing was changed");
+                    "Nothing was changed. To install the tables, let a superuser grant this role",
+                    "GRANT USAGE, CREATE ON SCHEMA <schema> TO <role>");
         } finally {
             outbox.dsl().execute("DROP ROLE " + role);
         }

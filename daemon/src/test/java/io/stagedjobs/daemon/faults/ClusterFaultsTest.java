@@ -74,6 +74,11 @@ class ClusterFaultsTest {
                         "100"));
     }
 
+    private String doctor(String delivery) {
+        return Command.run(Command.with(Command.environment(outbox), "STAGED_JOBS_DELIVERY", delivery), "doctor")
+                .out();
+    }
+
     @Test
     void a_leader_and_coordinator_that_is_killed_is_replaced_by_another_node_and_costs_no_job() throws Exception {
         Checker checker = new Checker(outbox, kafka.newTopic("leaders", 6));
@@ -145,6 +150,8 @@ class ClusterFaultsTest {
             assertThat(outbox.aside())
                     .hasSize(KEYS / 10 * JOBS_OF_A_KEY)
                     .allMatch(job -> job.endsWith(" held: topic unavailable"));
+            assertThat(doctor(delivery))
+                    .contains("topic " + sick + " takes nothing now: its partition 0 has no leader");
         } finally {
             kafka.startAgain(2);
         }

@@ -1,5 +1,7 @@
 package io.stagedjobs.daemon.faults;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import io.stagedjobs.daemon.cli.Command;
 import io.stagedjobs.testkit.ChildProcess;
 import io.stagedjobs.testkit.Eventually;
@@ -53,6 +55,7 @@ class PgBouncerTest {
             }
             scene.ledger.checkDrained();
             Scene.awaitReady(survivor);
+            assertThat(Command.run(scene.environment, "doctor").out()).contains("a pooler is between");
         }
     }
 

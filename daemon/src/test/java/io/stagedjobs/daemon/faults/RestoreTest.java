@@ -60,6 +60,7 @@ class RestoreTest {
             Scene.awaitProblem(daemon, "\"lane " + lane + "\":\"Kafka holds batch ");
         }
         daemon.process.awaitLine(HALTED, Duration.ofSeconds(10));
+        assertThat(daemon.get("metrics").body()).contains("staged_jobs_lanes_halted 8.0");
     }
 
     @Test

@@ -161,6 +161,16 @@ class RightsTest {
     }
 
     @Test
+    void the_doctor_prints_the_command_that_grants_the_missing_right() throws Exception {
+        allowOnly(topic(topic), AclOperation.DESCRIBE);
+        stage(topic, "waits.", 1);
+        assertThat(Command.run(environment, "doctor").out())
+                .contains("this client may not write to topic " + topic)
+                .contains("--add --allow-principal User:<enqueuer> --operation Describe --operation Write --topic "
+                        + topic);
+    }
+
+    @Test
     void wrong_credentials_are_told_at_the_start_and_nothing_is_deleted() {
         stage(topic, "kept.", 2);
         Command.Answer answer = Command.run(environment("exactly-once", "another canary"), "drain");

@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
- * A release is rolled out, and taken back: one enqueuer after the other is ended and started again, while jobs come.
+ * A release is rolled out and rolled back: one enqueuer after the other is ended and started again, while jobs come.
  * Both releases are what was built here, unless the system property {@code faults.other.release} names the directory of
  * another one that was unpacked.
  */

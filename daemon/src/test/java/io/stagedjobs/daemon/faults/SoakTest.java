@@ -32,7 +32,7 @@ import org.junit.jupiter.api.Test;
 class SoakTest {
 
     private static final Duration LENGTH =
-            Duration.ofSeconds((long) (60 * Double.parseDouble(System.getProperty("soak.minutes", "2"))));
+            Duration.ofSeconds((long) (60 * Double.parseDouble(System.getProperty("soak.minutes", "1"))));
     private static final int ENQUEUERS = 3;
     private static final int WRITERS = 3;
 

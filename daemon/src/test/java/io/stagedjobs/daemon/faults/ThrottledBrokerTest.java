@@ -7,13 +7,19 @@ import io.stagedjobs.faultkit.TestOutbox;
 import io.stagedjobs.testkit.Eventually;
 import io.stagedjobs.testkit.TestKafka;
 import io.stagedjobs.testkit.TestPostgres;
+import java.time.Duration;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AdminClientConfig;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.quota.ClientQuotaAlteration;
 import org.apache.kafka.common.quota.ClientQuotaEntity;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -31,6 +37,26 @@ class ThrottledBrokerTest {
                             everybody, List.of(new ClientQuotaAlteration.Op("producer_byte_rate", bytesPerSecond)))))
                     .all()
                     .get();
+        }
+    }
+
+    /** With the records of aborted transactions. */
+    private static long written(TestKafka kafka, String topic) {
+        try (KafkaConsumer<byte[], byte[]> all = new KafkaConsumer<>(
+                Map.of("bootstrap.servers", kafka.bootstrapServers(), "isolation.level", "read_uncommitted"),
+                new ByteArrayDeserializer(),
+                new ByteArrayDeserializer())) {
+            Set<TopicPartition> partitions = all.partitionsFor(topic).stream()
+                    .map(partition -> new TopicPartition(topic, partition.partition()))
+                    .collect(Collectors.toSet());
+            all.assign(partitions);
+            all.seekToBeginning(partitions);
+            Map<TopicPartition, Long> ends = all.endOffsets(partitions);
+            long written = 0;
+            while (ends.entrySet().stream().anyMatch(end -> all.position(end.getKey()) < end.getValue())) {
+                written += all.poll(Duration.ofMillis(100)).count();
+            }
+            return written;
         }
     }
 
@@ -58,6 +84,7 @@ class ThrottledBrokerTest {
                             "STAGED_JOBS_PUBLISH_TIMEOUT",
                             "2s"))) {
                 Eventually.until("nothing waits", () -> outbox.waiting() == 0);
+                assertThat(enqueuer.get("metrics").body()).contains("staged_jobs_unacknowledged_total");
             }
             throttle(kafka, 1e9);
             List<String> ids = outbox.read(topic).stream()
@@ -67,6 +94,10 @@ class ThrottledBrokerTest {
             if (delivery.equals("exactly-once")) {
                 assertThat(ids).hasSize(JOBS);
             }
+            long written = written(kafka, topic);
+            assertThat(written).isGreaterThanOrEqualTo(JOBS);
+            System.out.printf(
+                    "%s: %d jobs, %d records written, %.2f useful%n", delivery, JOBS, written, (double) JOBS / written);
         }
     }
 }

@@ -3,6 +3,7 @@ package io.stagedjobs.enqueuer.assembly;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.stagedjobs.enqueuer.ExternalFailureException;
 import io.stagedjobs.enqueuer.Health;
+import io.stagedjobs.enqueuer.postgres.Status;
 import io.stagedjobs.enqueuer.postgres.StatusReader;
 import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.enqueuer.settings.SettingsException;
@@ -55,8 +56,8 @@ public final class Drain {
     }
 
     /**
-     * Runs until only jobs remain that are set aside and stay there, or until no job moved for {@code patience}. While
-     * everything is paused it starts nothing.
+     * Runs until only jobs remain that were moved aside and stay there, or until no job moved for {@code patience}.
+     * While everything is paused it starts nothing.
      *
      * @throws SettingsException if a setting is missing or wrong
      * @throws ExternalFailureException if PostgreSQL or Kafka is down at the start, or PostgreSQL goes down later
@@ -83,13 +84,13 @@ public final class Drain {
     private Result run(Health health) throws InterruptedException {
         assembly.start();
         boolean drained = await();
-        List<StatusReader.Topic> staged = reader.waitingByTopic(lastId);
-        List<StatusReader.Aside> aside = reader.aside(lastId);
-        long left = staged.stream().mapToLong(StatusReader.Topic::backlog).sum()
-                + aside.stream().mapToLong(StatusReader.Aside::jobs).sum();
+        List<Status.Topic> staged = reader.waitingByTopic(lastId);
+        List<Status.Aside> aside = reader.aside(lastId);
+        long left = staged.stream().mapToLong(Status.Topic::backlog).sum()
+                + aside.stream().mapToLong(Status.Aside::jobs).sum();
         return new Result(
                 Math.max(0, before - left),
-                reasons(staged, aside, drained ? List.of() : health.told(), health.standsBy()));
+                reasons(staged, aside, drained ? List.of() : health.summary(), health.standsBy()));
     }
 
     /**
@@ -126,8 +127,8 @@ public final class Drain {
     /** Whether a topic with held jobs takes jobs now, so that they will return soon. */
     private boolean anyReturns() {
         Set<String> held = reader.aside(lastId).stream()
-                .filter(StatusReader.Aside::held)
-                .map(StatusReader.Aside::topic)
+                .filter(Status.Aside::held)
+                .map(Status.Aside::topic)
                 .collect(Collectors.toSet());
         held.removeAll(reader.pauses());
         try {
@@ -139,18 +140,18 @@ public final class Drain {
     }
 
     private List<String> reasons(
-            List<StatusReader.Topic> staged, List<StatusReader.Aside> aside, List<String> problems, boolean standsBy) {
+            List<Status.Topic> staged, List<Status.Aside> aside, List<String> problems, boolean standsBy) {
         List<String> reasons = new ArrayList<>();
         if (!staged.isEmpty() || !aside.isEmpty()) {
             reasons.addAll(problems);
         }
-        for (StatusReader.Topic topic : staged) {
+        for (Status.Topic topic : staged) {
             reasons.add(StatusReader.jobs(topic.backlog()) + " of topic " + topic.topic()
                     + " left staged: nothing was published for " + patience.toSeconds()
                     + (standsBy ? " s; another enqueuer owns the lanes" : " s")
                     + ", see `staged-jobs status`");
         }
-        for (StatusReader.Aside group : aside) {
+        for (Status.Aside group : aside) {
             reasons.add(StatusReader.jobs(group.jobs()) + " of topic " + group.topic() + " "
                     + (group.held() ? "held" : "parked, see `staged-jobs parked list`") + ": " + group.reason()
                     + (group.error().isEmpty() ? "" : ": " + group.error()));

@@ -52,14 +52,10 @@ final class AsideReason {
 
     private static String fix(Aside held) {
         return switch (held.reason()) {
-            case "topic missing" ->
-                "Create it: kafka-topics.sh --bootstrap-server <broker> --create --topic " + held.topic();
-            case "topic forbidden" ->
-                "Allow it: kafka-acls.sh --bootstrap-server <broker> --add --allow-principal User:<enqueuer>"
-                        + " --operation Describe --operation Write --topic " + held.topic();
+            case "topic missing" -> "Create it: " + KafkaCommands.create(held.topic());
+            case "topic forbidden" -> "Allow it: " + KafkaCommands.allow(held.topic(), "Describe", "Write");
             case "topic paused" -> "To go on: staged-jobs resume --topic " + held.topic();
-            default ->
-                "Look at its brokers: kafka-topics.sh --bootstrap-server <broker> --describe --topic " + held.topic();
+            default -> "Look at its brokers: " + KafkaCommands.describe(held.topic());
         };
     }
 }

@@ -30,7 +30,7 @@ public record ClockOffset(Duration ahead, Duration uncertainty) {
         return ahead.abs().minus(uncertainty).compareTo(skew) > 0;
     }
 
-    String told() {
+    String words() {
         return String.format(
                 Locale.ROOT,
                 "%.3f s %s (± %.3f s)",

@@ -19,7 +19,7 @@ public interface DatabaseChecks {
     /**
      * What was seen.
      *
-     * @param work null if it could not be read: a finding tells why
+     * @param work null if it could not be read: a finding says why
      * @param name of the database for Kafka, null if it could not be read
      * @param payloadBytesMax the largest payload that applications may stage, 0 if that could not be read
      * @param topics of jobs that wait or are held, as many as are worth asking for

@@ -55,22 +55,24 @@ public final class Doctor {
     /** Where jobs move, or none waits, what else is wrong is the news. */
     private static String sentence(Finding reason, List<Finding> findings) {
         Finding worst = findings.get(0);
-        return reason.told()
-                + (reason.verdict() == Verdict.OK && worst.verdict() == Verdict.WRONG ? " But " + worst.told() : "");
+        return reason.sentence()
+                + (reason.verdict() == Verdict.OK && worst.verdict() == Verdict.WRONG
+                        ? " But " + worst.sentence()
+                        : "");
     }
 
     private Finding clocks(@Nullable ClockOffset ofDatabase, @Nullable ClockOffset ofKafka) {
         if (ofDatabase == null && ofKafka == null) {
-            return Finding.notLooked(CLOCKS, "neither PostgreSQL nor Kafka told its time", "");
+            return Finding.notLooked(CLOCKS, "neither PostgreSQL nor Kafka answered with its time", "");
         }
         List<String> seen = new ArrayList<>();
         boolean apart = false;
         if (ofDatabase != null) {
-            seen.add("PostgreSQL's clock is " + ofDatabase.told() + " of this machine's");
+            seen.add("PostgreSQL's clock is " + ofDatabase.words() + " of this machine's");
             apart = ofDatabase.exceeds(thresholds.skew());
         }
         if (ofKafka != null) {
-            seen.add("that of Kafka's controller " + ofKafka.told());
+            seen.add("that of Kafka's controller " + ofKafka.words());
             apart |= ofKafka.exceeds(thresholds.skew());
         }
         if (ofDatabase != null && ofKafka != null) {

@@ -19,7 +19,7 @@ public record Finding(String check, Verdict verdict, String seen, String fix) {
     }
 
     /** As one text: what was seen, and what to do. */
-    String told() {
+    String sentence() {
         return seen + "." + (fix.isEmpty() ? "" : " " + fix);
     }
 }

@@ -183,7 +183,7 @@ final class Why {
                                 "Nothing that was committed waits, but a transaction that wrote jobs has been open for "
                                         + seconds(Objects.requireNonNull(writer.seconds())) + ": " + writer.who()
                                         + ". Its jobs are published after its commit, and nobody sees them before",
-                                "Let the application commit, or end it, which takes its jobs back: " + writer.end()));
+                                "Let the application commit, or end it, which rolls its jobs back: " + writer.end()));
     }
 
     /** Of what the living enqueuers say, what has lasted longest. */

@@ -5,10 +5,10 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What waits and who works, as far as the sentence needs it. No table is counted.
+ * The jobs that wait and the enqueuers that work, as far as the sentence needs them. No table is counted.
  *
  * @param lanes all of them, in order
- * @param moves whether the first jobs of the lanes became other ones while the database was looked at
+ * @param moves whether the lanes' first jobs changed during the examination
  * @param enqueuers those that live, and those that ended without leaving
  * @param pauses what an operator has paused
  * @param aside one entry a topic and state, held ones first
@@ -31,7 +31,7 @@ public record Work(
      */
     public record Lane(int lane, @Nullable String owner, boolean waits, double oldestSeconds) {}
 
-    /** An enqueuer and what it says of itself. */
+    /** An enqueuer and the problems that it reports. */
     public record Enqueuer(String id, String name, boolean alive, double seenSecondsAgo, List<Problem> problems) {}
 
     /**

@@ -118,7 +118,7 @@ final class ClusterRequirements {
                             + there.partitions().size() + " and " + policy,
                     null);
         }
-        return Topics.recordBytesMax(config);
+        return TopicLimits.recordBytesMax(config);
     }
 
     private Optional<TopicDescription> find(String topic) {

@@ -118,7 +118,7 @@ final class Deliveries {
         if (first == index || ofItsTopic) {
             return error;
         }
-        return new KafkaException("taken back with another record (" + KafkaErrors.oneLine(error) + ")", error);
+        return new KafkaException("undone together with another record (" + KafkaErrors.oneLine(error) + ")", error);
     }
 
     private Optional<Refusal> refusalOfJob(Exception error, Job job) {

@@ -209,7 +209,7 @@ public final class ExactlyOncePublisher implements Publisher {
         }
 
         /**
-         * One refused job aborts the whole batch: the job is set aside, and the next batch leaves it out. The commit
+         * One refused job aborts the whole batch: the job is moved aside, and the next batch leaves it out. The commit
          * follows only when every record is acknowledged, including the progress: the client may send the end of a
          * transaction before a record that it got just before the commit, and that record would not be part of the
          * transaction.

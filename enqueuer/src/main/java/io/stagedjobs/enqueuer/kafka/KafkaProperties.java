@@ -18,7 +18,7 @@ import org.apache.kafka.common.config.ConfigException;
  */
 public final class KafkaProperties {
 
-    /** Set by {@link KafkaClientSettings} and nowhere else, each with the reason that a person is told. */
+    /** Set by {@link KafkaClientSettings} and nowhere else, each with the reason for the error message. */
     static final Map<String, String> FIXED = Map.ofEntries(
             Map.entry(ProducerConfig.ACKS_CONFIG, "a job is deleted only after all in-sync replicas have it"),
             Map.entry(ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, "order and single delivery rest on it"),
@@ -69,9 +69,9 @@ public final class KafkaProperties {
             ConfigDef.ConfigKey key = known.configKeys().get(property);
             if (key != null && !takes(key, text)) {
                 String rule = String.valueOf(key.validator);
-                boolean told = key.validator != null && !rule.contains("@"); // else it is only the name of a class
+                boolean readable = key.validator != null && !rule.contains("@"); // else it is only the name of a class
                 return Optional.of("expected a value of type " + key.type.name().toLowerCase(Locale.ROOT)
-                        + (told ? ", " + rule : "") + ", got another one");
+                        + (readable ? ", " + rule : "") + ", got another one");
             }
         }
         return Optional.empty();

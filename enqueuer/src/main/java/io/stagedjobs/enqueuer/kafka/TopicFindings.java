@@ -3,6 +3,7 @@ package io.stagedjobs.enqueuer.kafka;
 import io.stagedjobs.enqueuer.ExternalFailureException;
 import io.stagedjobs.enqueuer.Refusal;
 import io.stagedjobs.enqueuer.diagnosis.Finding;
+import io.stagedjobs.enqueuer.diagnosis.KafkaCommands;
 import io.stagedjobs.enqueuer.diagnosis.Verdict;
 import java.util.ArrayList;
 import java.util.List;
@@ -12,12 +13,11 @@ import java.util.Set;
 import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.common.KafkaFuture;
-import org.apache.kafka.common.TopicPartitionInfo;
 import org.apache.kafka.common.acl.AclOperation;
 import org.apache.kafka.common.config.TopicConfig;
 import org.jspecify.annotations.Nullable;
 
-/** Whether topics are there, take what is staged, and keep it: those of jobs, and that of progress. */
+/** Whether the jobs' topics and the progress topic exist, accept records and keep them. */
 final class TopicFindings {
 
     private static final String JOBS = "topics of jobs";
@@ -49,10 +49,10 @@ final class TopicFindings {
         int well = 0;
         for (String topic : topics) {
             try {
-                Optional<Finding> amiss =
+                Optional<Finding> problem =
                         ofJobs(topic, descriptions.get(topic), configs.get(topic), deadline, payloadBytesMax);
-                amiss.ifPresent(findings::add);
-                well += amiss.isPresent() ? 0 : 1;
+                problem.ifPresent(findings::add);
+                well += problem.isPresent() ? 0 : 1;
             } catch (ExternalFailureException e) {
                 findings.add(KafkaQuestions.notLooked(JOBS, e));
             }
@@ -86,23 +86,21 @@ final class TopicFindings {
             return Optional.of(refused(topic, Refusal.Reason.TOPIC_FORBIDDEN));
         }
         Config config = kafka.answer("tell the configuration of topic " + topic, askedConfig, deadline);
-        Optional<Finding> unwell = replicas(JOBS, description, config);
-        if (unwell.isPresent()) {
-            return unwell;
+        Optional<Finding> replicas = replicas(JOBS, description, config);
+        if (replicas.isPresent()) {
+            return replicas;
         }
-        int takes = Math.min(Topics.recordBytesMax(config), settings.recordBytesMax());
+        int takes = Math.min(TopicLimits.recordBytesMax(config), settings.recordBytesMax());
         return takes >= payloadBytesMax + OVERHEAD_BYTES
                 ? Optional.empty()
                 : Optional.of(new Finding(
                         JOBS,
                         Verdict.WARNING,
-                        "topic " + topic + " takes records of at most " + Topics.recordBytesMax(config)
+                        "topic " + topic + " takes records of at most " + TopicLimits.recordBytesMax(config)
                                 + " bytes and the client sends at most " + settings.recordBytesMax()
                                 + ", but payloads of " + payloadBytesMax
                                 + " bytes may be staged: larger jobs would be parked",
-                        "kafka-configs.sh --bootstrap-server <broker> --alter --entity-type topics --entity-name "
-                                + topic
-                                + " --add-config max.message.bytes=" + (payloadBytesMax + OVERHEAD_BYTES)
+                        KafkaCommands.configure(topic, "max.message.bytes=" + (payloadBytesMax + OVERHEAD_BYTES))
                                 + " and, where the client sends less, STAGED_JOBS_KAFKA_MAX_REQUEST_SIZE="
                                 + (payloadBytesMax + OVERHEAD_BYTES)
                                 + "; or let less be staged: staged-jobs migrate --payload-max "
@@ -116,14 +114,13 @@ final class TopicFindings {
                         JOBS,
                         Verdict.WRONG,
                         "topic " + topic + " does not exist: its jobs are held",
-                        "kafka-topics.sh --bootstrap-server <broker> --create --topic " + topic);
+                        KafkaCommands.create(topic));
             case TOPIC_FORBIDDEN ->
                 new Finding(
                         JOBS,
                         Verdict.WRONG,
                         "this client may not write to topic " + topic + ": its jobs are held",
-                        "kafka-acls.sh --bootstrap-server <broker> --add --allow-principal User:<enqueuer>"
-                                + " --operation Describe --operation Write --topic " + topic);
+                        KafkaCommands.allow(topic, "Describe", "Write"));
             default ->
                 new Finding(
                         JOBS,
@@ -133,45 +130,35 @@ final class TopicFindings {
         };
     }
 
-    /** What is amiss with the replicas; empty if nothing is. */
+    /** The problem with the replicas; empty if there is none. */
     private Optional<Finding> replicas(String check, TopicDescription topic, Config config) {
-        int inSyncMin = Integer.parseInt(
-                config.get(TopicConfig.MIN_IN_SYNC_REPLICAS_CONFIG).value());
-        int copies = Integer.MAX_VALUE;
-        for (TopicPartitionInfo partition : topic.partitions()) {
-            copies = Math.min(copies, partition.replicas().size());
-            boolean leads = partition.leader() != null && !partition.leader().isEmpty();
-            if (!leads || partition.isr().size() < inSyncMin) {
-                return Optional.of(new Finding(
-                        check,
-                        Verdict.WRONG,
-                        "partition " + partition.partition() + " of topic " + topic.name() + " "
-                                + (leads
-                                        ? "has " + partition.isr().size() + " replica(s) in sync, and its"
-                                                + " min.insync.replicas is " + inSyncMin
-                                        : "has no leader")
-                                + ": it takes nothing now",
-                        "Start the brokers that are missing; see kafka-topics.sh --bootstrap-server <broker> --describe"
-                                + " --topic " + topic.name()));
-            }
+        TopicLimits limits = TopicLimits.of(topic, config);
+        Optional<String> unavailable = limits.unavailable(topic);
+        if (unavailable.isPresent()) {
+            return Optional.of(new Finding(
+                    check,
+                    Verdict.WRONG,
+                    "topic " + topic.name() + " takes nothing now: " + unavailable.get(),
+                    "Start the brokers that are missing; see " + KafkaCommands.describe(topic.name())));
         }
+        int inSyncMin = limits.inSyncMin();
+        int copies = topic.partitions().stream()
+                .mapToInt(partition -> partition.replicas().size())
+                .min()
+                .orElse(0);
         if (brokers >= REPLICAS_TO_SURVIVE && (copies < REPLICAS_TO_SURVIVE || inSyncMin < REPLICAS_TO_SURVIVE)) {
             return Optional.of(new Finding(
                     check,
                     Verdict.WARNING,
                     "topic " + topic.name() + " has " + copies + " replica(s) and min.insync.replicas " + inSyncMin
                             + ": what Kafka acknowledged is lost with one broker",
-                    copies < REPLICAS_TO_SURVIVE
-                            ? "Add replicas: kafka-reassign-partitions.sh; then kafka-configs.sh --bootstrap-server"
-                                    + " <broker> --alter --entity-type topics --entity-name " + topic.name()
-                                    + " --add-config min.insync.replicas=2"
-                            : "kafka-configs.sh --bootstrap-server <broker> --alter --entity-type topics --entity-name "
-                                    + topic.name() + " --add-config min.insync.replicas=2"));
+                    (copies < REPLICAS_TO_SURVIVE ? "Add replicas: kafka-reassign-partitions.sh; then " : "")
+                            + KafkaCommands.configure(topic.name(), "min.insync.replicas=" + REPLICAS_TO_SURVIVE)));
         }
         return Optional.empty();
     }
 
-    /** That of the database's progress; before the first start it need not be there. */
+    /** The database's progress topic, which may be missing before the first start. */
     Finding progress(String database, int lanes) {
         String topic = ExactlyOncePublisher.progressTopic(database);
         TopicDescription description;
@@ -188,9 +175,8 @@ final class TopicFindings {
                             Verdict.WARNING,
                             "topic " + topic + " does not exist: the first enqueuer creates it. If one has worked on"
                                     + " this database before, it was lost, or this is another cluster",
-                            "Before the first start, where topics have one replica unless they say otherwise:"
-                                    + " kafka-topics.sh --bootstrap-server <broker> --create --topic " + topic
-                                    + " --partitions " + lanes
+                            "Before the first start, where topics have one replica unless they say otherwise: "
+                                    + KafkaCommands.create(topic) + " --partitions " + lanes
                                     + " --replication-factor 3 --config cleanup.policy=compact --config"
                                     + " segment.bytes=" + ClusterRequirements.PROGRESS_SEGMENT_BYTES)
                     : new Finding(PROGRESS, Verdict.WRONG, "this client may not use topic " + topic, rights(topic));
@@ -209,9 +195,8 @@ final class TopicFindings {
                     Verdict.WRONG,
                     "topic " + topic + " has " + description.partitions().size() + " partitions for " + lanes
                             + " lanes, and cleanup.policy " + policy,
-                    "kafka-configs.sh --bootstrap-server <broker> --alter --entity-type topics --entity-name " + topic
-                            + " --add-config cleanup.policy=compact; for partitions, see \"cannot use topic\" in"
-                            + " operations.md");
+                    KafkaCommands.configure(topic, "cleanup.policy=compact")
+                            + "; for partitions, see \"cannot use topic\" in operations.md");
         }
         return replicas(PROGRESS, description, config)
                 .orElseGet(() -> new Finding(
@@ -222,7 +207,6 @@ final class TopicFindings {
     }
 
     private static String rights(String topic) {
-        return "kafka-acls.sh --bootstrap-server <broker> --add --allow-principal User:<enqueuer> --operation Read"
-                + " --operation Write --operation Describe --operation DescribeConfigs --topic " + topic;
+        return KafkaCommands.allow(topic, "Read", "Write", "Describe", "DescribeConfigs");
     }
 }

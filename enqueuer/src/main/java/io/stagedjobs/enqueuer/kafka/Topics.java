@@ -11,14 +11,13 @@ import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.common.KafkaFuture;
-import org.apache.kafka.common.TopicPartitionInfo;
 import org.apache.kafka.common.acl.AclOperation;
-import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.common.errors.AuthorizationException;
 import org.jspecify.annotations.Nullable;
 
@@ -45,16 +44,6 @@ final class Topics {
      */
     private static final int SILENCE_LOOK_UPS = 2;
 
-    /** The broker's default, for topics whose configuration we may not read. */
-    private static final int MESSAGE_BYTES_DEFAULT = 1_048_588;
-
-    /** The most bytes of a record beside payload, key, name and headers: more than the CloudEvents headers need. */
-    private static final int OVERHEAD_BYTES = 2_000;
-
-    private static final int UTF8_BYTES_MAX = 4;
-
-    private record Limits(int messageBytesMax, boolean keyNeeded, int partitions, int inSyncMin) {}
-
     /** A question that was sent, with its two answers. */
     private record Question(
             long askedAt,
@@ -78,7 +67,7 @@ final class Topics {
     private final int requestBytesMax;
     private final Duration askMax;
     private final int partitionsMax;
-    private final Map<String, Limits> known = new ConcurrentHashMap<>();
+    private final Map<String, TopicLimits> known = new ConcurrentHashMap<>();
 
     /** Questions without an answer in time; lanes wait for the same answers. */
     private final Map<String, Question> open = new ConcurrentHashMap<>();
@@ -102,7 +91,7 @@ final class Topics {
         final Map<String, Refusal> refused = new HashMap<>();
 
         private final List<Job> jobs;
-        private final Map<String, Limits> limits = new HashMap<>();
+        private final Map<String, TopicLimits> limits = new HashMap<>();
 
         private Found(List<Job> jobs) {
             this.jobs = jobs;
@@ -118,18 +107,18 @@ final class Topics {
             Map<String, Set<String>> keysOf = new HashMap<>();
             int partitions = 0;
             for (Job job : jobs) {
-                Limits limit = limits.get(job.topic());
+                TopicLimits limit = limits.get(job.topic());
                 if (limit == null) {
                     continue;
                 }
                 Set<String> keys = keysOf.computeIfAbsent(job.topic(), topic -> new HashSet<>());
-                if (keys.size() < limit.partitions && keys.add(String.valueOf(job.key()))) {
+                if (keys.size() < limit.partitions() && keys.add(String.valueOf(job.key()))) {
                     partitions++;
                 }
                 if (partitions > partitionsMax) {
                     break;
                 }
-                if (mightRefuse(limit, job)) {
+                if (limit.mightRefuse(job, requestBytesMax)) {
                     return together.isEmpty() ? List.of(job) : together;
                 }
                 together.add(job);
@@ -197,7 +186,7 @@ final class Topics {
     private @Nullable ExternalFailureException find(Set<String> topics, Found found) {
         Set<String> unknown = new HashSet<>();
         for (String topic : topics) {
-            Limits limits = known.get(topic);
+            TopicLimits limits = known.get(topic);
             if (limits == null) {
                 unknown.add(topic);
             } else {
@@ -210,7 +199,7 @@ final class Topics {
         for (Map.Entry<String, Question> asked : ask(unknown).entrySet()) {
             String topic = asked.getKey();
             try {
-                Limits limits = limits(topic, asked.getValue(), deadline);
+                TopicLimits limits = limits(topic, asked.getValue(), deadline);
                 found.limits.put(topic, limits);
                 known.put(topic, limits);
                 open.remove(topic, asked.getValue());
@@ -268,7 +257,7 @@ final class Topics {
         }
     }
 
-    private Limits limits(String topic, Question asked, long deadline) throws RefusedException {
+    private TopicLimits limits(String topic, Question asked, long deadline) throws RefusedException {
         TopicDescription description;
         try {
             description = cluster.await("describe topic " + topic, asked.description, deadline);
@@ -281,55 +270,24 @@ final class Topics {
         if (allowed != null && !allowed.contains(AclOperation.WRITE)) {
             throw new RefusedException(KafkaErrors.FORBIDDEN);
         }
-        Limits limits = limits(description, asked.config, deadline);
-        for (TopicPartitionInfo partition : description.partitions()) {
-            if (partition.leader() == null || partition.leader().isEmpty()) {
-                throw new RefusedException(
-                        KafkaErrors.unavailable("its partition " + partition.partition() + " has no leader"));
-            }
-            if (partition.isr().size() < limits.inSyncMin) {
-                throw new RefusedException(KafkaErrors.unavailable("its partition " + partition.partition() + " has "
-                        + partition.isr().size() + " replica(s) in sync, and its min.insync.replicas is "
-                        + limits.inSyncMin));
-            }
+        TopicLimits limits = limits(description, asked.config, deadline);
+        Optional<String> unavailable = limits.unavailable(description);
+        if (unavailable.isPresent()) {
+            throw new RefusedException(KafkaErrors.unavailable(unavailable.get()));
         }
         return limits;
     }
 
-    /** If we may not read the configuration, we assume Kafka's default; the broker decides whether it takes a job. */
-    private Limits limits(TopicDescription description, @Nullable KafkaFuture<Config> config, long deadline) {
-        int partitions = description.partitions().size();
+    /** If we may not read the configuration, we assume Kafka's defaults; the broker decides whether it takes a job. */
+    private TopicLimits limits(TopicDescription topic, @Nullable KafkaFuture<Config> config, long deadline) {
         try {
-            Config found = cluster.await("describe the configuration of topic " + description.name(), config, deadline);
-            return new Limits(
-                    recordBytesMax(found),
-                    found.get(TopicConfig.CLEANUP_POLICY_CONFIG).value().contains(TopicConfig.CLEANUP_POLICY_COMPACT),
-                    partitions,
-                    number(found, TopicConfig.MIN_IN_SYNC_REPLICAS_CONFIG));
+            return TopicLimits.of(
+                    topic, cluster.await("describe the configuration of topic " + topic.name(), config, deadline));
         } catch (ExternalFailureException e) {
             if (e.getCause() instanceof AuthorizationException) {
-                return new Limits(MESSAGE_BYTES_DEFAULT, false, partitions, 1);
+                return TopicLimits.unknown(topic);
             }
             throw e;
         }
-    }
-
-    /** The size of the largest record that a topic takes. */
-    static int recordBytesMax(Config config) {
-        return Math.min(
-                number(config, TopicConfig.MAX_MESSAGE_BYTES_CONFIG), number(config, TopicConfig.SEGMENT_BYTES_CONFIG));
-    }
-
-    private static int number(Config config, String name) {
-        return Integer.parseInt(config.get(name).value());
-    }
-
-    private boolean mightRefuse(Limits limits, Job job) {
-        int payload = job.payload() == null ? 0 : job.payload().length;
-        int text = job.name().length()
-                + (job.key() == null ? 0 : job.key().length())
-                + (job.headersJson() == null ? 0 : job.headersJson().length());
-        long size = (long) payload + (long) UTF8_BYTES_MAX * text + OVERHEAD_BYTES;
-        return size > Math.min(limits.messageBytesMax, requestBytesMax) || (limits.keyNeeded && job.key() == null);
     }
 }

@@ -1,7 +1,7 @@
 package io.stagedjobs.enqueuer.postgres;
 
-import io.stagedjobs.enqueuer.postgres.StatusReader.Aside;
-import io.stagedjobs.enqueuer.postgres.StatusReader.Topic;
+import io.stagedjobs.enqueuer.postgres.Status.Aside;
+import io.stagedjobs.enqueuer.postgres.Status.Topic;
 import io.stagedjobs.schema.Schema;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -116,7 +116,7 @@ final class BoundedCounts {
     }
 
     /** What was moved aside, most first. */
-    record MovedAside(List<Aside> groups, boolean exact) {}
+    record AsideCounts(List<Aside> groups, boolean exact) {}
 
     private record Kind(String topic, String state, String reason) {}
 
@@ -129,7 +129,7 @@ final class BoundedCounts {
         return new Waiting(new Counted<>(groups(rows, row -> row.get("topic", String.class)), Set.of()));
     }
 
-    MovedAside movedAside() {
+    AsideCounts movedAside() {
         Map<Kind, String> errors = new HashMap<>();
         Counted<Kind> counted = counted("aside", "parked", row -> {
             Kind kind = new Kind(
@@ -139,7 +139,7 @@ final class BoundedCounts {
         });
         Map<Kind, Long> jobs = counted.groups.stream()
                 .collect(Collectors.groupingBy(Group::kind, Collectors.summingLong(Group::jobs)));
-        return new MovedAside(
+        return new AsideCounts(
                 jobs.entrySet().stream()
                         .map(group -> new Aside(
                                 group.getKey().topic,

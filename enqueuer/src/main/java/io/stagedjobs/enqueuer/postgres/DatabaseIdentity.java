@@ -132,7 +132,7 @@ public record DatabaseIdentity(String name, String id, int lanes) {
     }
 
     /**
-     * Changes the number of lanes, in a transaction of its own: waiting jobs and those set aside get their new lanes.
+     * Changes the number of lanes, in a transaction of its own: waiting jobs and those moved aside get their new lanes.
      * It deletes the numbers of all batches, and gives the database a new name in Kafka.
      *
      * @param lanes 1 to {@value Schema#LANES_MAX}

@@ -26,7 +26,7 @@ public final class LockWatch implements AutoCloseable {
     private final Consumer<String> tell;
     private final String session = "staged-jobs command " + UUID.randomUUID();
     private final ScheduledExecutorService clock;
-    private @Nullable String told;
+    private @Nullable String logged;
 
     /**
      * Watches until it is closed.
@@ -52,8 +52,8 @@ public final class LockWatch implements AutoCloseable {
     private void look() {
         try (Connection connection = database.connect()) {
             String blockers = Blockers.of(DSL.using(connection, SQLDialect.POSTGRES), session);
-            if (blockers != null && !blockers.equals(told)) {
-                told = blockers;
+            if (blockers != null && !blockers.equals(logged)) {
+                logged = blockers;
                 tell.accept("waiting for a lock; blocked by " + blockers);
             }
         } catch (SQLException | DataAccessException | ExternalFailureException unanswered) {

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -41,7 +42,15 @@ record NamedSql(String sql, List<String> names) {
             "parked_table", "parked_jobs",
             "id_sequence", "staged_jobs_id_seq");
 
+    private record Key(String schema, String file) {}
+
+    private static final Map<Key, NamedSql> LOADED = new ConcurrentHashMap<>();
+
     static NamedSql load(Schema schema, String file) {
+        return LOADED.computeIfAbsent(new Key(schema.name(), file), key -> parse(schema, file));
+    }
+
+    private static NamedSql parse(Schema schema, String file) {
         String text = read(file + ".sql")
                 .lines()
                 .filter(line -> !COMMENT.matcher(line).matches())

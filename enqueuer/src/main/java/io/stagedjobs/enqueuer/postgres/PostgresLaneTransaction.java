@@ -219,7 +219,7 @@ final class PostgresLaneTransaction implements LaneTransaction {
     @Override
     public int deleteAside(Collection<Row> rows) {
         return execute(
-                "delete published jobs that are set aside",
+                "delete published jobs that were moved aside",
                 sql.deleteAside,
                 Map.of(
                         "lane", lane,
@@ -231,7 +231,7 @@ final class PostgresLaneTransaction implements LaneTransaction {
     public Stored aside() {
         Tables.Parked parked = sql.tables.parkedJobs;
         return ask(
-                "read the jobs that are set aside",
+                "read the jobs that were moved aside",
                 dsl -> new Stored(
                         sql.heldTopics.query(dsl, Map.of("lane", lane)).fetchSet("topic", String.class),
                         dsl.fetchExists(parked.table, parked.lane.eq(lane).and(parked.state.eq(inline("parked"))))));
@@ -267,7 +267,7 @@ final class PostgresLaneTransaction implements LaneTransaction {
                 "errors", strings(reasons, Refusal::detail),
                 "follows", Refusal.Reason.FOLLOWS.label());
         Record swept = ask(
-                "set blocked jobs aside", dsl -> sql.sweep.query(dsl, values).fetchSingle());
+                "move blocked jobs aside", dsl -> sql.sweep.query(dsl, values).fetchSingle());
         int moved = swept.get("moved", int.class);
         boolean all = swept.get("seen", int.class) < limits.rowsMax();
         long through = all ? Long.MAX_VALUE : swept.get("last_id", long.class);

@@ -121,10 +121,10 @@ public final class PostgresMembership implements Membership {
     }
 
     @Override
-    public void tell(List<Problem> problems) {
+    public void report(List<Problem> problems) {
         transactions.call(
                 "write down what does not work",
-                dsl -> sql.tellProblems.execute(
+                dsl -> sql.reportProblems.execute(
                         dsl,
                         Map.of(
                                 "places",

@@ -11,7 +11,7 @@ import org.jooq.SQLDialect;
 import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DSL;
 
-/** Short transactions that read only, for a person who looks while everything else goes on. */
+/** Short read-only transactions, which do not disturb the work that goes on. */
 final class ShortLook {
 
     private static final Duration STATEMENT_MAX = Duration.ofSeconds(3);
@@ -22,14 +22,14 @@ final class ShortLook {
             "SET LOCAL search_path = pg_catalog",
             "SET LOCAL statement_timeout = " + STATEMENT_MAX.toMillis(),
             "SET LOCAL lock_timeout = " + LOCKED_MAX.toMillis(),
-            // Whatever the statistics say: no table is read from its beginning to its end.
+            // No sequential scan of a table, whatever the statistics say.
             "SET LOCAL enable_seqscan = off",
             "SET LOCAL enable_bitmapscan = off",
             "SET LOCAL jit = off");
 
     private final DSLContext dsl;
 
-    /** Works on a connection in autocommit mode, which stays the caller's to close. */
+    /** Works on a connection in autocommit mode, which the caller must close. */
     ShortLook(Connection connection) {
         this.dsl = DSL.using(connection, SQLDialect.POSTGRES);
     }

@@ -14,7 +14,7 @@ import org.jooq.Record;
 import org.jooq.exception.DataAccessException;
 import org.jspecify.annotations.Nullable;
 
-/** Who keeps vacuum from its work, and whose transactions have written jobs or locked their table. */
+/** What holds vacuum back, and which open transactions have written jobs or locked their table. */
 final class SnapshotFindings {
 
     private static final int NAMED_MAX = 5;
@@ -41,9 +41,7 @@ final class SnapshotFindings {
                     .limit(NAMED_MAX)
                     .map(row -> finding(row, bloated && row.get("keeps_rows", boolean.class)))
                     .toList();
-            return old.isEmpty()
-                    ? List.of(new Finding(SNAPSHOTS, Verdict.OK, "nobody keeps vacuum from its work", ""))
-                    : old;
+            return old.isEmpty() ? List.of(new Finding(SNAPSHOTS, Verdict.OK, "nothing holds vacuum back", "")) : old;
         });
     }
 
@@ -57,7 +55,7 @@ final class SnapshotFindings {
                 .orElse(0);
     }
 
-    /** What has no time, such as a slot, or shows it to others only, counts at once if nobody reads it. */
+    /** A holder without a visible age, such as a slot, counts as old at once if nobody reads it. */
     private boolean isOld(Record row) {
         Double seconds = row.get("seconds", Double.class);
         return seconds == null
@@ -78,7 +76,7 @@ final class SnapshotFindings {
                 wrong ? Verdict.WRONG : Verdict.WARNING,
                 row.get("who", String.class)
                         + (keepsRows
-                                ? " keeps vacuum from taking away deleted jobs: it holds a snapshot that is "
+                                ? " keeps vacuum from removing deleted jobs: it holds a snapshot that is "
                                         + transactions(row) + " transactions old"
                                 : " keeps the catalogue's dead rows and the write-ahead log, until the disk is full")
                         + since(seconds),
@@ -89,7 +87,7 @@ final class SnapshotFindings {
         return seconds == null ? "" : String.format(Locale.ROOT, ", for %.0f s", seconds);
     }
 
-    /** The open writers; what is worth telling of them, and of whoever locks the table, is added to the findings. */
+    /** The open writers. Adds what is worth reporting about them, and about locks on the table, to the findings. */
     List<Work.Writer> writers(List<Finding> findings) {
         List<Record> rows;
         try {
@@ -106,10 +104,11 @@ final class SnapshotFindings {
                 .map(row -> new Finding(
                         LOCKS,
                         Verdict.WRONG,
-                        row.get("who", String.class) + " has staged_jobs locked against others"
+                        row.get("who", String.class) + " holds a lock on staged_jobs that keeps others out"
                                 + since(row.get("seconds", Double.class)),
                         "Let it end its transaction, or: " + row.get("fix", String.class)))
-                .orElseGet(() -> new Finding(LOCKS, Verdict.OK, "nobody has staged_jobs locked against others", "")));
+                .orElseGet(() -> new Finding(
+                        LOCKS, Verdict.OK, "no session holds a lock on staged_jobs that keeps others out", "")));
         List<Work.Writer> writers = rows.stream()
                 .map(row -> new Work.Writer(
                         row.get("who", String.class), row.get("seconds", Double.class), row.get("fix", String.class)))
@@ -136,6 +135,6 @@ final class SnapshotFindings {
                         "a transaction that wrote jobs has been open for "
                                 + String.format(Locale.ROOT, "%.0f s", Objects.requireNonNull(writer.seconds())) + ": "
                                 + writer.who() + ". Its jobs are published after its commit",
-                        "Let the application commit, or end it, which takes its jobs back: " + writer.end());
+                        "Let the application commit, or end it, which rolls its jobs back: " + writer.end());
     }
 }

@@ -32,7 +32,7 @@ final class Statements {
     final NamedSql putBack;
     final NamedSql heldTopics;
     final NamedSql oldestAge;
-    final NamedSql tellProblems;
+    final NamedSql reportProblems;
 
     /**
      * Statements that go to the server together.
@@ -92,6 +92,6 @@ final class Statements {
         putBack = NamedSql.load(schema, "put-back");
         heldTopics = NamedSql.load(schema, "held-topics");
         oldestAge = NamedSql.load(schema, "oldest-age");
-        tellProblems = NamedSql.load(schema, "tell-problems");
+        reportProblems = NamedSql.load(schema, "report-problems");
     }
 }

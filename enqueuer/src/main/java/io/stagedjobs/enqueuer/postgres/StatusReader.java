@@ -4,6 +4,11 @@ import static org.jooq.impl.SQLDataType.BIGINT;
 import static org.jooq.impl.SQLDataType.CLOB;
 
 import io.stagedjobs.enqueuer.Membership;
+import io.stagedjobs.enqueuer.diagnosis.Work.Problem;
+import io.stagedjobs.enqueuer.postgres.Status.Aside;
+import io.stagedjobs.enqueuer.postgres.Status.Instance;
+import io.stagedjobs.enqueuer.postgres.Status.Lane;
+import io.stagedjobs.enqueuer.postgres.Status.Topic;
 import io.stagedjobs.schema.Schema;
 import io.stagedjobs.schema.Tables;
 import java.sql.Connection;
@@ -26,8 +31,11 @@ import org.jspecify.annotations.Nullable;
  */
 public final class StatusReader {
 
-    /** A reader does not wait long for a session that has locked a table. */
+    /** An operator's command does not wait long for a session that has locked a table. */
     static final Duration LOCKED_MAX = Duration.ofSeconds(5);
+
+    /** The share of its time that a reading gives to one count before it takes an estimate. */
+    private static final int COUNT_SHARE = 4;
 
     /** As a number that a large table does not exceed. */
     private static final Field<Long> COUNT = DSL.count().coerce(BIGINT);
@@ -72,13 +80,13 @@ public final class StatusReader {
         return Transactions.briefly(
                 dsl, "read the status", "ISOLATION LEVEL REPEATABLE READ, READ ONLY", patience, lockedMax, look -> {
                     int lanes = look.fetchCount(tables.lanes.table);
-                    BoundedCounts counts = new BoundedCounts(look, schema, lanes, patience.dividedBy(2));
+                    BoundedCounts counts = new BoundedCounts(look, schema, lanes, patience.dividedBy(COUNT_SHARE));
                     return exactly
                             ? status(
                                     look,
                                     takeoverAfter,
                                     counts.allWaiting(everyJob(look)),
-                                    new BoundedCounts.MovedAside(aside(Long.MAX_VALUE), true))
+                                    new BoundedCounts.AsideCounts(aside(Long.MAX_VALUE), true))
                             : status(look, takeoverAfter, counts.waiting(), counts.movedAside());
                 });
     }
@@ -95,7 +103,7 @@ public final class StatusReader {
     }
 
     private Status status(
-            DSLContext look, Duration takeoverAfter, BoundedCounts.Waiting waiting, BoundedCounts.MovedAside aside) {
+            DSLContext look, Duration takeoverAfter, BoundedCounts.Waiting waiting, BoundedCounts.AsideCounts aside) {
         Map<String, List<Problem>> problems = problems(look, schema);
         return new Status(
                 look.select(DatabaseClock.written(DatabaseClock.now()))
@@ -115,7 +123,7 @@ public final class StatusReader {
 
     private static @Nullable Problem halted(List<Problem> problems, int lane) {
         return problems.stream()
-                .filter(problem -> problem.place.equals("lane " + lane))
+                .filter(problem -> problem.place().equals("lane " + lane))
                 .findFirst()
                 .orElse(null);
     }
@@ -174,7 +182,7 @@ public final class StatusReader {
                         id, name, delivery, started, seen, alive, owned, problems.getOrDefault(id, List.of()))));
     }
 
-    /** The number of jobs that are staged or set aside now. */
+    /** The number of jobs that are staged or moved aside now. */
     public long count() {
         Field<Long> all = DSL.field(DSL.select(COUNT).from(jobs.table))
                 .plus(DSL.field(DSL.select(COUNT).from(parked.table)));
@@ -240,9 +248,9 @@ public final class StatusReader {
                                 .asTable("first")))));
     }
 
-    /** The jobs up to that id that are set aside, most first. */
+    /** The jobs up to that id that were moved aside, most first. */
     public List<Aside> aside(long lastId) {
-        return Transactions.asked("count the jobs that are set aside", () -> dsl.select(
+        return Transactions.asked("count the jobs that were moved aside", () -> dsl.select(
                         parked.topic,
                         parked.state,
                         parked.reason,
@@ -269,85 +277,4 @@ public final class StatusReader {
     public static String jobs(long count) {
         return count + (count == 1 ? " job" : " jobs");
     }
-
-    /**
-     * The backlog, the lanes and the enqueuers.
-     *
-     * @param at when, by the database's clock
-     * @param schemaVersion the installed one
-     * @param backlog the number of waiting jobs
-     * @param exact whether they were counted; else this number and the age are estimates
-     * @param oldestAgeSeconds the age of the oldest of them
-     * @param topics of the jobs that wait, most jobs first
-     * @param aside the jobs that are set aside, most jobs first
-     * @param asideExact whether these were counted
-     * @param paused topics, {@code *} for everything
-     */
-    public record Status(
-            String at,
-            int schemaVersion,
-            long backlog,
-            boolean exact,
-            double oldestAgeSeconds,
-            List<Topic> topics,
-            List<Aside> aside,
-            boolean asideExact,
-            List<String> paused,
-            List<Lane> lanes,
-            List<Instance> enqueuers) {}
-
-    /** A topic and its number of waiting jobs. */
-    public record Topic(String topic, long backlog, boolean exact) {}
-
-    /**
-     * Jobs that are set aside for the same reason.
-     *
-     * @param state {@code held} or {@code parked}
-     * @param error one of their errors, empty if there is none
-     */
-    public record Aside(String topic, String state, String reason, String error, long jobs) {
-
-        /** Whether they return by themselves. */
-        public boolean held() {
-            return state.equals("held");
-        }
-    }
-
-    /**
-     * A lane.
-     *
-     * @param owner the name of the live enqueuer that owns it, null if there is none
-     * @param halted why its owner moves no job of it until a person has looked; null unless it is halted
-     */
-    public record Lane(
-            int lane,
-            @Nullable String owner,
-            long generation,
-            long backlog,
-            boolean exact,
-            double oldestAgeSeconds,
-            @Nullable Problem halted) {}
-
-    /**
-     * What does not work for an enqueuer, as it says itself with its heartbeat.
-     *
-     * @param place {@code kafka}, {@code postgresql}, {@code enqueuer}, or a halted lane such as {@code lane 3}
-     */
-    public record Problem(String place, String reason, double lastingSeconds) {}
-
-    /**
-     * An enqueuer; one that is not alive ended without leaving.
-     *
-     * @param lanes the number of lanes that it owns; 0 if it stands by
-     * @param problems those of its last heartbeat
-     */
-    public record Instance(
-            String id,
-            String name,
-            String delivery,
-            double startedSecondsAgo,
-            double seenSecondsAgo,
-            boolean alive,
-            int lanes,
-            List<Problem> problems) {}
 }

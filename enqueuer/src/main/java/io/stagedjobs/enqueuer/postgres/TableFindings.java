@@ -13,7 +13,7 @@ import org.jooq.Record;
 import org.jooq.Result;
 import org.jspecify.annotations.Nullable;
 
-/** What others have put onto the tables of jobs, how ids are drawn, and what vacuum has left to do. */
+/** Foreign objects on the tables of jobs, the sequence of ids, and the work that is left for vacuum. */
 final class TableFindings {
 
     private final ShortLook look;

@@ -82,7 +82,7 @@ final class Transactions {
     }
 
     /**
-     * Runs reads in a transaction of their own, on a connection in autocommit mode.
+     * Runs work in a short transaction of its own, on a connection in autocommit mode.
      *
      * @param characteristics of the transaction, for SET TRANSACTION
      * @param patience how long a statement may take

@@ -20,7 +20,10 @@ import org.jooq.impl.DSL;
 import org.jooq.impl.SQLDataType;
 import org.jspecify.annotations.Nullable;
 
-/** What waits and who works, without counting a table. Whether jobs move, two looks tell that are a second apart. */
+/**
+ * Reads which jobs wait and which enqueuers work, without counting a table. Two readings, a second apart, show whether
+ * jobs move.
+ */
 final class WorkReader {
 
     private static final long APART_NANOS = Duration.ofSeconds(1).toNanos();
@@ -43,18 +46,18 @@ final class WorkReader {
         this.takeoverAfter = takeoverAfter;
     }
 
-    /** The first look. */
-    @SuppressWarnings("EmptyCatch") // the second look meets the same, and tells
+    /** The first reading. */
+    @SuppressWarnings("EmptyCatch") // the second reading meets the same error, and reports it
     void begin() {
         began = System.nanoTime();
         try {
             firstBefore = first(look.at(this::lanes));
         } catch (DataAccessException e) {
-            // nothing is known of before
+            // without a first reading
         }
     }
 
-    /** The second look; null if it was in vain, which is a finding then. */
+    /** The second reading; null if it failed, which is a finding then. */
     @Nullable
     Work work(List<Work.Writer> writers, List<Finding> findings) {
         try {
@@ -109,7 +112,7 @@ final class WorkReader {
     }
 
     private List<Work.Enqueuer> enqueuers(DSLContext dsl) {
-        Map<String, List<StatusReader.Problem>> problems = StatusReader.problems(dsl, schema);
+        Map<String, List<Work.Problem>> problems = StatusReader.problems(dsl, schema);
         Tables.Enqueuers all = tables.enqueuers;
         return dsl.select(
                         all.enqueuer.cast(SQLDataType.CLOB),
@@ -118,14 +121,8 @@ final class WorkReader {
                         DatabaseClock.secondsSince(all.seenAt))
                 .from(all.table)
                 .orderBy(all.startedAt)
-                .fetch(Records.mapping((id, name, alive, seen) -> new Work.Enqueuer(
-                        id,
-                        name,
-                        alive,
-                        seen,
-                        problems.getOrDefault(id, List.of()).stream()
-                                .map(told -> new Work.Problem(told.place(), told.reason(), told.lastingSeconds()))
-                                .toList())));
+                .fetch(Records.mapping((id, name, alive, seen) ->
+                        new Work.Enqueuer(id, name, alive, seen, problems.getOrDefault(id, List.of()))));
     }
 
     private List<Work.Aside> aside(List<Finding> findings) {

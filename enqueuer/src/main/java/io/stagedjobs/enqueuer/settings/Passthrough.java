@@ -11,7 +11,7 @@ import java.util.function.Predicate;
  *
  * @param prefix what stands before the name of a property, its dot included
  * @param known the names of all properties that the client has
- * @param fixed those that cannot be set, each with the reason that a person is told
+ * @param fixed those that cannot be set, each with the reason for the error message
  * @param isSecret whether a property is never printed, and can also be read from a file
  * @param check what is wrong with a property's text, without the text; empty if the client would take it
  * @param notShorterThanBatch numbers of milliseconds that must reach publish.timeout, each with what would happen else

@@ -69,7 +69,7 @@ public record Setting<T>(
             .unlessSet("4000000")
             .number(1_000, 256_000_000);
     public static final Setting<Duration> PUBLISH_TIMEOUT = setting("publish.timeout")
-            .meaning("longest that a batch waits for Kafka in all before it is taken back")
+            .meaning("longest time that a batch waits for Kafka before it is rolled back")
             .unlessSet("4s")
             .duration(Duration.ofMillis(500), Duration.ofMinutes(5));
     public static final Setting<Duration> BATCH_INTERVAL = setting("batch.interval")
@@ -86,7 +86,7 @@ public record Setting<T>(
             .unlessSet("true")
             .trueOrFalse();
     public static final Setting<Duration> HEARTBEAT_INTERVAL = setting("heartbeat.interval")
-            .meaning("how often this enqueuer says that it lives")
+            .meaning("how often this enqueuer renews its heartbeat")
             .unlessSet("2s")
             .duration(Duration.ofMillis(100), Duration.ofMinutes(1));
     public static final Setting<Duration> TAKEOVER_AFTER = setting("takeover.after")

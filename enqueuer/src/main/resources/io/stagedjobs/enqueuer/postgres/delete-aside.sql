@@ -1,4 +1,4 @@
--- Deletes published jobs that were set aside meanwhile. OFFSET 0 fixes the order of the join: with statistics of an
+-- Deletes published jobs that were moved aside meanwhile. OFFSET 0 fixes the order of the join: with statistics of an
 -- empty table, the planner would reverse it and scan the whole lane for each pair.
 -- Index: parked_jobs_pkey, one probe per pair.
 -- Locks: the rows it deletes.

@@ -1,4 +1,4 @@
--- Sets jobs of a batch aside. OFFSET 0 as in delete-aside.sql.
+-- Moves jobs of a batch aside. OFFSET 0 as in delete-aside.sql.
 -- Index: staged_jobs_pkey, one probe per pair.
 -- Locks: the rows it moves.
 WITH found AS (

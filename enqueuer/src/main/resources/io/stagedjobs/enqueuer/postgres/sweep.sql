@@ -1,4 +1,4 @@
--- Sets aside those of a lane's first jobs that belong to refused topics or follow a parked job of their key; ends with
+-- Moves aside those of a lane's first jobs that belong to refused topics or follow a parked job of their key; ends with
 -- the job that reaches :bytes_max. Returns how many it moved, should have moved and checked, and the last id that it
 -- checked.
 -- Index: staged_jobs_pkey, only the first rows; parked_jobs_key, one probe per job that has a key.

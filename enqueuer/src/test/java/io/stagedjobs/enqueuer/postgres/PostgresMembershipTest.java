@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.tuple;
 
 import io.stagedjobs.enqueuer.Membership;
 import io.stagedjobs.enqueuer.Outbox;
+import io.stagedjobs.enqueuer.diagnosis.Work;
 import io.stagedjobs.schema.Schema;
 import java.time.Duration;
 import java.util.List;
@@ -45,21 +46,20 @@ class PostgresMembershipTest {
     }
 
     @Test
-    void what_an_enqueuer_tells_of_itself_takes_the_place_of_what_it_told_before() {
+    void the_problems_that_an_enqueuer_reports_replace_those_that_it_reported_before() {
         PostgresMembership membership = outbox.lanes().membership();
         String me = membership.beat().me().toString();
-        membership.tell(List.of(
+        membership.report(List.of(
                 new Membership.Problem("kafka", "no \"answer\"\0, {}", Duration.ofSeconds(90)),
                 new Membership.Problem("lane 3", "x".repeat(100_000), Duration.ZERO)));
-        List<StatusReader.Problem> told =
+        List<Work.Problem> told =
                 StatusReader.problems(outbox.dsl(), Schema.PUBLIC).get(me);
         assertThat(told)
-                .extracting(
-                        StatusReader.Problem::place, problem -> problem.reason().substring(0, 13))
+                .extracting(Work.Problem::place, problem -> problem.reason().substring(0, 13))
                 .containsExactly(tuple("kafka", "no \"answer\" ,"), tuple("lane 3", "x".repeat(13)));
         assertThat(told.get(0).lastingSeconds()).isGreaterThanOrEqualTo(90);
         assertThat(told.get(1).reason()).hasSizeLessThan(3_000);
-        membership.tell(List.of());
+        membership.report(List.of());
         assertThat(StatusReader.problems(outbox.dsl(), Schema.PUBLIC)).isEmpty();
     }
 

@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  * A job that a test found in the tables.
  *
  * @param job the staged job, with the headers of its trace
- * @param reason why it was set aside, null if it was not
+ * @param reason why it was moved aside, null if it was not
  * @param error Kafka's error, if that is the reason
  */
 public record FoundJob(

@@ -149,12 +149,12 @@ public class FoundJobsAssert extends AbstractAssert<FoundJobsAssert, FoundJobs> 
             return narrowed(what, found -> condition.test(found.job()));
         }
 
-        /** It is set aside for that reason and returns by itself, for instance {@code topic missing}. */
+        /** It is moved aside for that reason and returns by itself, for instance {@code topic missing}. */
         public OfJob heldBecause(String reason) {
             return aside(State.HELD, "held because: ", reason);
         }
 
-        /** It is set aside for that reason and waits for a person, for instance {@code too large}. */
+        /** It is moved aside for that reason and waits for a person, for instance {@code too large}. */
         public OfJob parkedBecause(String reason) {
             return aside(State.PARKED, "parked because: ", reason);
         }

@@ -65,7 +65,7 @@ public final class JobTables {
         return find(job -> job.state() == State.STAGED);
     }
 
-    /** The jobs that are set aside, held or parked, in the order of positions. */
+    /** The jobs that were moved aside, held or parked, in the order of positions. */
     public FoundJobs aside() {
         return find(job -> job.state() != State.STAGED);
     }

@@ -14,14 +14,14 @@ import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
 
 /**
- * The owner's knowledge of the jobs of a lane that are set aside; decides which to move next. Held jobs belong to
+ * The owner's knowledge of the jobs of a lane that were moved aside; decides which to move next. Held jobs belong to
  * topics that take no jobs now, and return by themselves. Parked jobs wait for a person, and so do later jobs of their
  * keys.
  *
  * <p>It stays true for one ownership, because anybody else who moves jobs of the lane takes a new generation. After a
  * failure it is discarded with the ownership. It belongs to the lane's thread.
  */
-final class SetAside {
+final class MovedAside {
 
     /** How often to look at a missing or forbidden topic again: a person may have just created it. */
     static final Duration LOOK_EVERY = Duration.ofSeconds(5);
@@ -47,7 +47,7 @@ final class SetAside {
     private int sweepBatches = 1;
 
     /** Starts from the stored jobs; call {@link #looked} before the first read. */
-    SetAside(LaneTransaction.Stored stored, BatchLimits limits, HeldTopics heldTopics, LongSupplier nanoTime) {
+    MovedAside(LaneTransaction.Stored stored, BatchLimits limits, HeldTopics heldTopics, LongSupplier nanoTime) {
         this.limits = limits;
         this.heldTopics = heldTopics;
         this.nanoTime = nanoTime;
@@ -86,7 +86,7 @@ final class SetAside {
     }
 
     /**
-     * Puts back jobs that may flow again, and sets aside blocked jobs at the lane's head; returns the number of moved
+     * Puts back jobs that may flow again, and moves blocked jobs at the lane's head aside; returns the number of moved
      * jobs.
      *
      * @param position is updated for returned jobs and for the sweep
@@ -147,7 +147,7 @@ final class SetAside {
         return new Blocked(closed().keySet(), Map.copyOf(returningFrom), parked);
     }
 
-    /** Records the jobs that were set aside, and the refused topics. */
+    /** Records the jobs that were moved aside, and the refused topics. */
     void moved(List<Moved> jobs, Outcome outcome) {
         if (jobs.isEmpty()) {
             return;
