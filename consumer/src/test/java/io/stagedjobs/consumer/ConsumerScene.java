@@ -3,6 +3,8 @@ package io.stagedjobs.consumer;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.zaxxer.hikari.HikariConfig;
+import com.zaxxer.hikari.HikariDataSource;
 import io.stagedjobs.UnitOfWork;
 import io.stagedjobs.schema.Schema;
 import io.stagedjobs.testkit.Eventually;
@@ -47,8 +49,9 @@ final class ConsumerScene implements AutoCloseable {
 
     ConsumerScene(int partitions) throws Exception {
         database = TestPostgres.shared().newDatabase("consumer");
-        dsl = DSL.using(database.dataSource(), SQLDialect.POSTGRES);
-        unit = UnitOfWork.on(database.dataSource());
+        HikariDataSource pool = keep(pool(database.url(), database.username(), database.password()));
+        dsl = DSL.using(pool, SQLDialect.POSTGRES);
+        unit = UnitOfWork.on(pool);
         topic = KAFKA.newTopic("consumer", partitions);
         try (Connection connection = database.connect()) {
             Schema.PUBLIC.migrate(connection);
@@ -59,6 +62,16 @@ final class ConsumerScene implements AutoCloseable {
                 Map.of("bootstrap.servers", KAFKA.bootstrapServers()),
                 new StringSerializer(),
                 new ByteArraySerializer());
+    }
+
+    static HikariDataSource pool(String url, String username, String password) {
+        HikariConfig config = new HikariConfig();
+        config.setJdbcUrl(url);
+        config.setUsername(username);
+        config.setPassword(password);
+        config.setMaximumPoolSize(20);
+        config.setMinimumIdle(0);
+        return new HikariDataSource(config);
     }
 
     /** What an enqueuer would publish. */

@@ -10,7 +10,6 @@ import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Test;
-import org.postgresql.ds.PGSimpleDataSource;
 
 /** Processes of a consumer are killed at random; {@code -Dconsumer.kills} says how often. */
 class KilledConsumersTest {
@@ -26,16 +25,12 @@ class KilledConsumersTest {
         private Main() {}
 
         public static void main(String[] args) throws InterruptedException {
-            PGSimpleDataSource database = new PGSimpleDataSource();
-            database.setUrl(args[0]);
-            database.setUser(args[1]);
-            database.setPassword(args[2]);
             String topic = args[4];
             JobConsumer.named(topic)
                     .topics(topic)
                     .on("numbered", Integer.class, (work, job) -> work.dsl()
                             .execute("INSERT INTO effects (key, number) VALUES (?, ?)", job.key(), job.payload()))
-                    .database(UnitOfWork.on(database))
+                    .database(UnitOfWork.on(ConsumerScene.pool(args[0], args[1], args[2])))
                     .kafka(Map.of("bootstrap.servers", args[3], "session.timeout.ms", "6000", "heartbeat.interval.ms", "1000"))
                     .jobsPerUnit(Integer.parseInt(args[5]))
                     .workers(4)
