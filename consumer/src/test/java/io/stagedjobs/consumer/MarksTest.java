@@ -40,7 +40,9 @@ class MarksTest {
     }
 
     private long mark() {
-        return scene.dsl.fetchSingle("SELECT next_offset FROM consumer_marks").get(0, long.class);
+        return scene.dsl
+                .fetchSingle("SELECT coalesce(sum(next_offset), 0) FROM consumer_marks")
+                .get(0, long.class);
     }
 
     private void setOffset(long offset) throws Exception {
