@@ -1,11 +1,13 @@
 package io.stagedjobs;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonMappingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import java.io.IOException;
 
-/** Writes payloads with Jackson 2 ({@code com.fasterxml.jackson}), an optional dependency of this library. */
+/** Writes and reads payloads with Jackson 2 ({@code com.fasterxml.jackson}), an optional dependency of this library. */
 public final class Jackson2JsonCodec implements JsonCodec {
 
     private final ObjectMapper mapper;
@@ -32,5 +34,28 @@ public final class Jackson2JsonCodec implements JsonCodec {
                             + e.getOriginalMessage(),
                     e);
         }
+    }
+
+    @Override
+    public <T> T fromBytes(byte[] json, Class<T> type) {
+        try {
+            T value = mapper.readValue(json, type);
+            if (value == null) {
+                throw new UnreadablePayloadException("cannot read the JSON as " + type.getName() + ": it is null");
+            }
+            return value;
+        } catch (IOException e) {
+            throw new UnreadablePayloadException(
+                    "cannot read the JSON as " + type.getName() + ": " + e.getClass().getSimpleName() + place(e));
+        }
+    }
+
+    /** Where the error is. Its own message may show the value. */
+    private static String place(IOException e) {
+        String path = e instanceof JsonMappingException mapping ? " at " + mapping.getPathReference() : "";
+        return e instanceof JsonProcessingException json && json.getLocation() != null
+                ? path + ", line " + json.getLocation().getLineNr() + ", column "
+                        + json.getLocation().getColumnNr()
+                : path;
     }
 }

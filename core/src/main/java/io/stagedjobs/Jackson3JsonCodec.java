@@ -5,7 +5,7 @@ import tools.jackson.databind.ObjectMapper;
 import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 
-/** Writes payloads with Jackson 3 ({@code tools.jackson}), an optional dependency of this library. */
+/** Writes and reads payloads with Jackson 3 ({@code tools.jackson}), an optional dependency of this library. */
 public final class Jackson3JsonCodec implements JsonCodec {
 
     private final ObjectMapper mapper;
@@ -31,6 +31,25 @@ public final class Jackson3JsonCodec implements JsonCodec {
                     "cannot write " + value.getClass().getName() + " as JSON, so the job was not staged: "
                             + e.getOriginalMessage(),
                     e);
+        }
+    }
+
+    @Override
+    public <T> T fromBytes(byte[] json, Class<T> type) {
+        try {
+            T value = mapper.readValue(json, type);
+            if (value == null) {
+                throw new UnreadablePayloadException("cannot read the JSON as " + type.getName() + ": it is null");
+            }
+            return value;
+        } catch (JacksonException e) {
+            String place = e.getLocation() == null
+                    ? ""
+                    : ", line " + e.getLocation().getLineNr() + ", column "
+                            + e.getLocation().getColumnNr();
+            // Its own message may show the value.
+            throw new UnreadablePayloadException("cannot read the JSON as " + type.getName() + ": "
+                    + e.getClass().getSimpleName() + " at " + e.getPathReference() + place);
         }
     }
 }

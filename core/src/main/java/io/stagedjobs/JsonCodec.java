@@ -3,7 +3,7 @@ package io.stagedjobs;
 import java.util.ServiceLoader;
 
 /**
- * Turns an application's object into the JSON bytes of a payload. Implementations must be thread-safe.
+ * Turns an application's object into the JSON bytes of a payload, and back. Implementations must be thread-safe.
  *
  * <p>An application names its codec with each payload ({@link StagedJob.Builder#json(Object, JsonCodec)}) or registers
  * it for {@link ServiceLoader} under this interface's name. Otherwise Jackson writes it: {@link Jackson3JsonCodec} if
@@ -22,7 +22,19 @@ public interface JsonCodec {
     byte[] toBytes(Object value);
 
     /**
-     * The codec for payloads that name none.
+     * Reads one value.
+     *
+     * @param json UTF-8 encoded JSON
+     * @return an object of {@code type}, not null
+     * @throws RuntimeException if the bytes are no such value; its message shows nothing of them
+     */
+    default <T> T fromBytes(byte[] json, Class<T> type) {
+        throw new UnsupportedOperationException(getClass().getName() + " only writes JSON. Implement its method"
+                + " fromBytes, or read the payload's bytes.");
+    }
+
+    /**
+     * The codec for payloads that name none, and for reading.
      *
      * @throws IllegalStateException if no codec is registered and Jackson is absent
      */

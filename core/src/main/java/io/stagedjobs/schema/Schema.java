@@ -2,14 +2,8 @@ package io.stagedjobs.schema;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
 import java.sql.Connection;
-import java.sql.Statement;
 import java.util.List;
-import java.util.Objects;
-import java.util.Set;
 import java.util.function.Consumer;
 import org.jooq.DSLContext;
 import org.jooq.SQLDialect;
@@ -35,13 +29,17 @@ public final class Schema {
     /** The largest number of lanes. */
     public static final int LANES_MAX = 64;
 
-    private static final List<String> MIGRATIONS = List.of(
-            "V001__staged_jobs.sql", "V002__exactly_once.sql", "V003__parked_jobs.sql", "V004__idempotency_keys.sql");
+    private static final Migrations MIGRATIONS = new Migrations(
+            Schema.class,
+            List.of(
+                    "V001__staged_jobs.sql",
+                    "V002__exactly_once.sql",
+                    "V003__parked_jobs.sql",
+                    "V004__idempotency_keys.sql"),
+            "staged_jobs_schema",
+            "the tables of Staged Jobs",
+            "staged-jobs migrate");
 
-    /** SQLSTATEs of objects that already exist: a schema, table, function or trigger, and an entry in a catalog. */
-    private static final Set<String> CREATED_BY_ANOTHER = Set.of("42P06", "42P07", "42723", "42710", "23505");
-
-    private static final int SERVER_VERSION_MIN = 14;
     private static final int NAME_BYTES_MAX = 63;
 
     private final String name;
@@ -78,21 +76,12 @@ public final class Schema {
 
     /** The newest version that this software knows. */
     public static int versionKnown() {
-        return MIGRATIONS.size();
+        return MIGRATIONS.versionKnown();
     }
 
     /** The installed version, 0 if there is none. */
     public int version(Connection connection) {
-        return version(DSL.using(connection, SQLDialect.POSTGRES));
-    }
-
-    private int version(DSLContext dsl) {
-        boolean installed = dsl.fetchSingle("SELECT to_regclass(?) IS NOT NULL", qualified("staged_jobs_schema"))
-                .into(boolean.class);
-        return installed
-                ? dsl.fetchSingle("SELECT coalesce(max(version), 0) FROM " + qualified("staged_jobs_schema"))
-                        .into(int.class)
-                : 0;
+        return MIGRATIONS.version(connection, this);
     }
 
     /**
@@ -101,26 +90,7 @@ public final class Schema {
      * @throws SchemaException if it is not; the message says what to do
      */
     public void requireCurrent(Connection connection) {
-        int version = version(connection);
-        if (version == 0) {
-            throw new SchemaException("cannot find the tables of Staged Jobs in schema \"" + name
-                    + "\". Nothing was changed. Install them with `staged-jobs migrate`, or correct"
-                    + " STAGED_JOBS_DATABASE_SCHEMA if they live elsewhere.");
-        }
-        if (version < versionKnown()) {
-            throw new SchemaException("cannot work with schema version " + version + " in \"" + name
-                    + "\": this software needs version " + versionKnown()
-                    + ". Nothing was changed. Upgrade it with `staged-jobs migrate`.");
-        }
-        refuseNewer(version);
-    }
-
-    private void refuseNewer(int version) {
-        if (version > versionKnown()) {
-            throw new SchemaException("cannot work with schema version " + version + " in \"" + name
-                    + "\": this software knows versions up to " + versionKnown()
-                    + ". Nothing was changed. Run a newer release of Staged Jobs.");
-        }
+        MIGRATIONS.requireCurrent(connection, this);
     }
 
     /**
@@ -134,45 +104,7 @@ public final class Schema {
      * @throws DataAccessException if the database refuses; nothing was changed
      */
     public int migrate(Connection connection) {
-        DSLContext dsl = DSL.using(connection, SQLDialect.POSTGRES);
-        try {
-            return dsl.transactionResult(transaction -> migrate(transaction.dsl()));
-        } catch (DataAccessException e) {
-            if (!CREATED_BY_ANOTHER.contains(e.sqlState())) {
-                throw e;
-            }
-            // Two processes began without tables; the server made this one wait until the other had created them.
-            return dsl.transactionResult(transaction -> migrate(transaction.dsl()));
-        }
-    }
-
-    private int migrate(DSLContext dsl) {
-        dsl.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE");
-        requireCapableServer(dsl);
-        int before = version(dsl);
-        refuseNewer(before);
-        if (before == versionKnown()) {
-            return 0;
-        }
-        if (before > 0) {
-            // This lock conflicts only with itself, and an application's grants do not allow it.
-            dsl.execute("LOCK TABLE " + qualified("staged_jobs_schema") + " IN SHARE UPDATE EXCLUSIVE MODE");
-        } else if (dsl.fetchSingle("SELECT to_regnamespace(?) IS NULL", quotedName())
-                .into(boolean.class)) {
-            dsl.execute("CREATE SCHEMA " + quotedName());
-        }
-        int version = version(dsl);
-        refuseNewer(version);
-        dsl.execute("SET LOCAL search_path = " + quotedName() + ", pg_temp");
-        for (String file : MIGRATIONS.subList(version, versionKnown())) {
-            dsl.connection(c -> {
-                try (Statement statement = c.createStatement()) {
-                    statement.setEscapeProcessing(false);
-                    statement.execute(read(file));
-                }
-            });
-        }
-        return versionKnown() - version;
+        return MIGRATIONS.apply(connection, this);
     }
 
     /**
@@ -252,30 +184,6 @@ public final class Schema {
     public void withoutWriters(
             Connection connection, Consumer<String> waiting, List<String> alone, Consumer<DSLContext> change) {
         new WriterLock(this, alone).run(DSL.using(connection, SQLDialect.POSTGRES), waiting, change);
-    }
-
-    private static void requireCapableServer(DSLContext dsl) {
-        int version = dsl.fetchSingle("SELECT current_setting('server_version_num')::int / 10000")
-                .into(int.class);
-        if (version < SERVER_VERSION_MIN) {
-            throw new SchemaException("cannot install Staged Jobs on PostgreSQL " + version
-                    + ": version 14 or later is needed. Nothing was changed.");
-        }
-        String encoding =
-                dsl.fetchSingle("SELECT current_setting('server_encoding')").into(String.class);
-        if (encoding.equals("SQL_ASCII")) {
-            throw new SchemaException("cannot install Staged Jobs in a database with encoding SQL_ASCII: keys and names"
-                    + " must have a UTF-8 form to become Kafka records. Nothing was changed. Use a database with"
-                    + " encoding UTF8.");
-        }
-    }
-
-    private static String read(String file) {
-        try (InputStream in = Schema.class.getResourceAsStream("db/" + file)) {
-            return new String(Objects.requireNonNull(in, file).readAllBytes(), UTF_8);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
     }
 
     private static String quoted(String identifier) {

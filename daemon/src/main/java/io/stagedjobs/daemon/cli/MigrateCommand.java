@@ -1,5 +1,6 @@
 package io.stagedjobs.daemon.cli;
 
+import io.stagedjobs.consumer.InboxSchema;
 import io.stagedjobs.enqueuer.DeliveryMode;
 import io.stagedjobs.enqueuer.assembly.EnqueuerAssembly;
 import io.stagedjobs.enqueuer.postgres.DatabaseIdentity;
@@ -18,7 +19,8 @@ import picocli.CommandLine.Option;
         footer = {
             "  staged-jobs migrate",
             "  staged-jobs migrate --payload-max 2000000",
-            "  staged-jobs migrate --lanes 4            # drain and stop the enqueuers first"
+            "  staged-jobs migrate --lanes 4            # drain and stop the enqueuers first",
+            "  staged-jobs migrate --inbox              # for consumers, in the database of their effects"
         },
         mixinStandardHelpOptions = true)
 final class MigrateCommand extends DatabaseCommand {
@@ -45,6 +47,11 @@ final class MigrateCommand extends DatabaseCommand {
                             + " name for Kafka; drain and stop every enqueuer first")
     private @Nullable Integer lanes;
 
+    @Option(
+            names = "--inbox",
+            description = "installs or upgrades the tables of consumers instead, which may be in another database")
+    private boolean inbox;
+
     @Option(names = "--json", description = Json.OPTION)
     private boolean json;
 
@@ -65,6 +72,9 @@ final class MigrateCommand extends DatabaseCommand {
 
     @Override
     void check() {
+        if (inbox && (payloadMax != null || changeDelivery != null || lanes != null)) {
+            throw wrong("--inbox stands alone: the other options are about staged jobs");
+        }
         requireWithin("--payload-max", payloadMax, Schema.PAYLOAD_BYTES_MAX);
         requireWithin("--lanes", lanes, Schema.LANES_MAX);
         if (changeDelivery != null) {
@@ -91,13 +101,10 @@ final class MigrateCommand extends DatabaseCommand {
 
     @Override
     void run(Connection connection, Schema schema, Settings settings) {
-        int applied = schema.migrate(connection);
-        print(
-                applied == 0
-                        ? "schema \"" + schema.name() + "\" is at version " + Schema.versionKnown()
-                                + " already, nothing to do"
-                        : "schema \"" + schema.name() + "\" is at version " + Schema.versionKnown() + " now, " + applied
-                                + " migration(s) applied");
+        int version = inbox ? InboxSchema.versionKnown() : Schema.versionKnown();
+        int applied = inbox ? InboxSchema.migrate(connection, schema) : schema.migrate(connection);
+        print((inbox ? "the inbox in " : "") + "schema \"" + schema.name() + "\" is at version " + version
+                + (applied == 0 ? " already, nothing to do" : " now, " + applied + " migration(s) applied"));
         long takeoverAfterMillis = settings.get(Setting.TAKEOVER_AFTER).toMillis();
         if (payloadMax != null) {
             limitPayload(schema, connection, payloadMax);
@@ -112,7 +119,7 @@ final class MigrateCommand extends DatabaseCommand {
         }
         if (json) {
             printJson(new Migrated(
-                    schema.name(), Schema.versionKnown(), applied, payloadMax, lanes, lanesChanged, changeDelivery));
+                    schema.name(), version, applied, payloadMax, lanes, lanesChanged, changeDelivery));
         }
     }
 

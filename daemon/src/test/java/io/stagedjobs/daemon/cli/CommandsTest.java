@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.stagedjobs.daemon.cli.Command.Answer;
 import io.stagedjobs.faultkit.TestOutbox;
+import io.stagedjobs.schema.Schema;
 import io.stagedjobs.testkit.TestDatabase;
 import io.stagedjobs.testkit.TestKafka;
 import io.stagedjobs.testkit.TestPostgres;
@@ -41,6 +42,25 @@ class CommandsTest {
     @AfterEach
     void close() throws Exception {
         outbox.close();
+    }
+
+    @Test
+    void migrate_inbox_installs_the_tables_of_consumers_alone() throws Exception {
+        TestDatabase empty = TestPostgres.shared().newDatabase("inbox");
+        Map<String, String> there = Command.with(
+                environment,
+                "STAGED_JOBS_DATABASE_URL",
+                empty.url(),
+                "STAGED_JOBS_DATABASE_USERNAME",
+                empty.username(),
+                "STAGED_JOBS_DATABASE_PASSWORD",
+                empty.password());
+        assertThat(Command.run(there, "migrate", "--inbox").out()).contains("the inbox in schema \"public\" is at");
+        assertThat(Command.run(there, "migrate", "--inbox").out()).contains("already, nothing to do");
+        assertThat(Command.run(there, "migrate", "--inbox", "--lanes", "2").err()).contains("--inbox stands alone");
+        try (Connection connection = empty.connect()) {
+            assertThat(Schema.PUBLIC.version(connection)).isZero();
+        }
     }
 
     @Test
