@@ -45,8 +45,8 @@ public final class Jackson2JsonCodec implements JsonCodec {
             }
             return value;
         } catch (IOException e) {
-            throw new UnreadablePayloadException(
-                    "cannot read the JSON as " + type.getName() + ": " + e.getClass().getSimpleName() + place(e));
+            throw new UnreadablePayloadException("cannot read the JSON as " + type.getName() + ": "
+                    + e.getClass().getSimpleName() + place(e));
         }
     }
 

@@ -24,8 +24,7 @@ record Beginning(@Nullable Long offset, String reason) {
      * @param topicId the id that the topic has now
      * @param position where Kafka's consumer would begin
      */
-    static Beginning of(
-            Optional<OffsetAndMetadata> committed, Optional<Mark> mark, Uuid topicId, long position) {
+    static Beginning of(Optional<OffsetAndMetadata> committed, Optional<Mark> mark, Uuid topicId, long position) {
         Optional<Mark> valid = mark.filter(its -> its.topicId().equals(topicId));
         if (committed.isEmpty()) {
             return valid.map(its -> new Beginning(

@@ -9,8 +9,6 @@ import java.util.Set;
 import org.apache.kafka.common.header.Header;
 import org.jspecify.annotations.Nullable;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
-
 /** The handlers of a consumer by the names of jobs. Immutable. */
 final class Handlers {
 

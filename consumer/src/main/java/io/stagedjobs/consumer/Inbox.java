@@ -22,12 +22,12 @@ import java.util.UUID;
  * unit.run(work -> inbox.once(work, job.id(), () -> mails.write(work, job)));
  * }</pre>
  *
- * <p><b>Transaction</b>: the caller's. If it rolls back, its claims are gone and the job may come again. Effects outside
- * this database are not undone with it: hand them the job's id as their idempotency key.
+ * <p><b>Transaction</b>: the caller's. If it rolls back, its claims are gone and the job may come again. Effects
+ * outside this database are not undone with it: hand them the job's id as their idempotency key.
  *
- * <p><b>Concurrency</b>: while another open transaction has claimed the job, {@code claim} waits for its end, at most 10
- * seconds. At the isolation levels REPEATABLE READ and SERIALIZABLE, a claim that was committed after the snapshot is a
- * serialization failure (SQLSTATE 40001), which a {@link io.stagedjobs.UnitOfWork} retries.
+ * <p><b>Concurrency</b>: while another open transaction has claimed the job, {@code claim} waits for its end, at most
+ * 10 seconds. At the isolation levels REPEATABLE READ and SERIALIZABLE, a claim that was committed after the snapshot
+ * is a serialization failure (SQLSTATE 40001), which a {@link io.stagedjobs.UnitOfWork} retries.
  *
  * <p><b>Threads</b>: immutable, thread-safe; a call uses the connection only in the calling thread.
  *
@@ -55,7 +55,8 @@ public final class Inbox {
     /**
      * The inbox of a consumer.
      *
-     * @param consumer 1 to 255 characters, stable: under another name every job counts as new. Use the group id in Kafka
+     * @param consumer 1 to 255 characters, stable: under another name every job counts as new. Use the group id in
+     *     Kafka
      * @param schema of the tables
      */
     public static Inbox named(String consumer, Schema schema) {
@@ -148,9 +149,10 @@ public final class Inbox {
     private void requireTransaction(Connection connection) {
         try {
             if (connection.getAutoCommit()) {
-                throw new NoTransactionException("cannot handle a job once on an autocommit connection: the claim would be"
-                        + " committed at once, apart from the job's effects. Nothing was claimed. Open a transaction"
-                        + " first (Connection.setAutoCommit(false), DSLContext.transaction(…) or UnitOfWork).");
+                throw new NoTransactionException(
+                        "cannot handle a job once on an autocommit connection: the claim would be committed at once,"
+                                + " apart from the job's effects. Nothing was claimed. Open a transaction first"
+                                + " (Connection.setAutoCommit(false), DSLContext.transaction(…) or UnitOfWork).");
             }
         } catch (SQLException e) {
             throw InboxException.of(consumer, "a job", e);

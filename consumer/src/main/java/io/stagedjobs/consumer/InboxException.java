@@ -22,10 +22,11 @@ public final class InboxException extends StagedJobsException {
         String state = String.valueOf(e.getSQLState());
         String fix =
                 switch (state) {
-                    case LOCK_NOT_AVAILABLE -> " Another transaction has been handling it for 10 s and is still open: the"
-                            + " view pg_stat_activity shows it.";
-                    case UNDEFINED_FUNCTION, INVALID_SCHEMA -> " Install the inbox with `staged-jobs migrate --inbox`, or"
-                            + " name its schema.";
+                    case LOCK_NOT_AVAILABLE ->
+                        " Another transaction has been handling it for 10 s and is still open: the"
+                                + " view pg_stat_activity shows it.";
+                    case UNDEFINED_FUNCTION, INVALID_SCHEMA ->
+                        " Install the inbox with `staged-jobs migrate --inbox`, or" + " name its schema.";
                     default -> "";
                 };
         return new InboxException(

@@ -36,8 +36,9 @@ import org.jspecify.annotations.Nullable;
  * }
  * }</pre>
  *
- * <p><b>Failures</b>: nothing is skipped. A job whose handler throws is tried again after a while; later jobs of its key
- * wait, others go on. A record that is no job counts as a job that fails. Jobs whose name has no handler are ignored.
+ * <p><b>Failures</b>: nothing is skipped. A job whose handler throws is tried again after a while; later jobs of its
+ * key wait, others go on. A record that is no job counts as a job that fails. Jobs whose name has no handler are
+ * ignored.
  *
  * <p><b>Effects outside the database</b> may happen more than once: hand on {@link Job#id()} as idempotency key, and
  * call slow services before the unit, or in a job of their own.
@@ -100,8 +101,8 @@ public final class JobConsumer implements AutoCloseable {
     }
 
     /**
-     * Stops: what runs may finish within {@value #CLOSE_SECONDS_MAX} seconds; what is finished is committed to Kafka. What is
-     * not comes again after the next start.
+     * Stops: what runs may finish within {@value #CLOSE_SECONDS_MAX} seconds; what is finished is committed to Kafka.
+     * What is not comes again after the next start.
      */
     @Override
     public void close() {
@@ -117,8 +118,8 @@ public final class JobConsumer implements AutoCloseable {
     }
 
     /**
-     * The partitions that are not read until a person has decided what is to be handled again, each with the reason; the
-     * log has it too. Restart the consumer afterwards.
+     * The partitions that are not read until a person has decided what is to be handled again, each with the reason;
+     * the log has it too. Restart the consumer afterwards.
      */
     public Map<TopicPartition, String> halted() {
         return keeper.halted();
@@ -207,9 +208,8 @@ public final class JobConsumer implements AutoCloseable {
             settings.forEach((setting, value) -> {
                 Object fixed = setting.equals("group.id") ? name : FIXED.get(setting);
                 if (fixed != null && !fixed.toString().equals(String.valueOf(value))) {
-                    throw new IllegalArgumentException(
-                            "the setting " + setting + " of consumer \"" + name + "\" is " + fixed
-                                    + " and cannot be changed: each job's effect would not happen once any more");
+                    throw new IllegalArgumentException("the setting " + setting + " of consumer \"" + name + "\" is "
+                            + fixed + " and cannot be changed: each job's effect would not happen once any more");
                 }
             });
             this.kafka = Map.copyOf(settings);
@@ -291,8 +291,7 @@ public final class JobConsumer implements AutoCloseable {
             Map<String, Object> all = new HashMap<>(kafka);
             if (!"consumer".equals(kafka.get("group.protocol"))) {
                 all.putIfAbsent(
-                        "partition.assignment.strategy",
-                        "org.apache.kafka.clients.consumer.CooperativeStickyAssignor");
+                        "partition.assignment.strategy", "org.apache.kafka.clients.consumer.CooperativeStickyAssignor");
             }
             all.putAll(FIXED);
             all.put("group.id", name);

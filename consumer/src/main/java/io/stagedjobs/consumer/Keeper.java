@@ -168,6 +168,7 @@ final class Keeper implements Runnable {
         }
     }
 
+    @SuppressWarnings("WaitNotInLoop") // its caller looks around and comes back
     private synchronized void rest(long millis) throws InterruptedException {
         if (!stopping && !storesNow) {
             wait(millis);
@@ -189,8 +190,8 @@ final class Keeper implements Runnable {
         if (waiting.isEmpty()) {
             return;
         }
-        Map<String, Uuid> ids = topicIds(
-                waiting.keySet().stream().map(TopicPartition::topic).collect(Collectors.toSet()));
+        Map<String, Uuid> ids =
+                topicIds(waiting.keySet().stream().map(TopicPartition::topic).collect(Collectors.toSet()));
         waiting.forEach((partition, arrival) -> {
             Uuid id = ids.get(partition.topic());
             if (id != null) {
@@ -216,19 +217,14 @@ final class Keeper implements Runnable {
         }
         if (arrivals.remove(partition, arrival)) {
             stored.put(
-                    partition,
-                    mark.filter(its -> its.topicId().equals(topicId)).orElse(new Mark(topicId, -1)));
+                    partition, mark.filter(its -> its.topicId().equals(topicId)).orElse(new Mark(topicId, -1)));
             beginnings.put(partition, offset);
         }
     }
 
     private Map<String, Uuid> topicIds(Set<String> topics) throws InterruptedException {
         try {
-            return admin.describeTopics(topics)
-                    .allTopicNames()
-                    .get(ANSWER_SECONDS, TimeUnit.SECONDS)
-                    .values()
-                    .stream()
+            return admin.describeTopics(topics).allTopicNames().get(ANSWER_SECONDS, TimeUnit.SECONDS).values().stream()
                     .collect(Collectors.toMap(TopicDescription::name, TopicDescription::topicId));
         } catch (ExecutionException | TimeoutException e) {
             throw new IllegalStateException("could not describe the topics " + topics, e);
@@ -252,13 +248,13 @@ final class Keeper implements Runnable {
         Map<TopicPartition, Mark> before = marks.store(wanted, expected);
         wanted.forEach((partition, mark) -> {
             Mark stood = before.get(partition);
-            long least = expected.get(partition);
+            long least = expected.getOrDefault(partition, 0L);
             boolean sameTopic = stood == null || stood.topicId().equals(mark.topicId());
             long stoodAt = stood == null || !sameTopic ? 0 : stood.nextOffset();
             if (sameTopic && stoodAt < least) {
                 LOG.warn(
-                        "consumer {}: the database has lost commits. Its mark of {} stood at {} and is at {} now; jobs from"
-                                + " there on are handled again where the inbox does not know them.",
+                        "consumer {}: the database has lost commits. Its mark of {} stood at {} and is at {} now; jobs"
+                                + " from there on are handled again where the inbox does not know them.",
                         name,
                         partition,
                         least,

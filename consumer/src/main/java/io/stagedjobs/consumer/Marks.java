@@ -13,6 +13,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.Uuid;
@@ -56,8 +57,8 @@ final class Marks {
     }
 
     /**
-     * Moves marks forward, and none back. A mark that stands below the one that was expected is left as it is: then this
-     * database has lost commits.
+     * Moves marks forward, and none back. A mark that stands below the one that was expected is left as it is: then
+     * this database has lost commits.
      *
      * @param wanted by partition, how far it is finished
      * @param expected by partition, the least that must stand there
@@ -70,7 +71,7 @@ final class Marks {
                 Optional<Mark> stood = read(work, partition, true);
                 stood.ifPresent(mark -> before.put(partition, mark));
                 long least = expected.getOrDefault(partition, 0L);
-                Mark mark = wanted.get(partition);
+                Mark mark = Objects.requireNonNull(wanted.get(partition));
                 if (stood.isEmpty() ? least == 0 : !stood.get().topicId().equals(mark.topicId())) {
                     replace(work, partition, mark);
                 } else if (stood.isPresent()

@@ -4,8 +4,8 @@ import io.stagedjobs.StagedJobsException;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
 /**
- * A record in Kafka is no job: somebody else wrote it, or its headers were lost on the way. The message names the record
- * and shows nothing of its content. Reading it again does not help.
+ * A record in Kafka is no job: somebody else wrote it, or its headers were lost on the way. The message names the
+ * record and shows nothing of its content. Reading it again does not help.
  */
 public final class NotAJobException extends StagedJobsException {
 

@@ -4,7 +4,8 @@ import java.time.Duration;
 import java.util.Objects;
 
 /**
- * How long a job waits after a failed attempt: each time twice as long, up to a limit. Jobs of other keys go on meanwhile.
+ * How long a job waits after a failed attempt: each time twice as long, up to a limit. Jobs of other keys go on
+ * meanwhile.
  *
  * @param first the wait after the first failure
  * @param longest the longest wait
@@ -20,8 +21,9 @@ public record Retry(Duration first, Duration longest) {
     public Retry {
         Objects.requireNonNull(first, "first");
         if (first.isNegative() || first.isZero() || longest.compareTo(first) < 0) {
-            throw new IllegalArgumentException("a retry waits for a positive time, at first no longer than at last, not "
-                    + first + " up to " + longest);
+            throw new IllegalArgumentException(
+                    "a retry waits for a positive time, at first no longer than at last, not " + first + " up to "
+                            + longest);
         }
     }
 

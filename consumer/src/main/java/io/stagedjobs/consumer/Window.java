@@ -18,9 +18,10 @@ import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The records that were read from Kafka and are not finished: the only place where the thread that polls and the workers
- * meet. Workers take records so that those of a key come one after the other, in their order; a key whose record has to
- * wait does not keep the others. Of each partition it knows the low water: every record below is finished.
+ * The records that were read from Kafka and are not finished: the only place where the thread that polls and the
+ * workers meet. Workers take records so that those of a key come one after the other, in their order; a key whose
+ * record has to wait does not keep the others. Of each partition it knows the low water: every record below is
+ * finished.
  *
  * <p><b>Threads</b>: thread-safe; only {@link #take} and {@link #awaitTaken} wait, no longer than asked.
  *
@@ -63,7 +64,8 @@ final class Window<R> {
     /** The records of one key, in the order in which they came. */
     private final class Key {
         private final @Nullable Object name;
-        private final PriorityQueue<Entry> waiting = new PriorityQueue<>(Comparator.comparingLong(entry -> entry.place));
+        private final PriorityQueue<Entry> waiting =
+                new PriorityQueue<>(Comparator.comparingLong(entry -> entry.place));
         private int taken;
         private boolean queued;
         private long notBefore;
@@ -125,9 +127,7 @@ final class Window<R> {
         if (partition == null) {
             return;
         }
-        Key its = key == null
-                ? new Key(null)
-                : keys.computeIfAbsent(new Named(of.topic(), key), Key::new);
+        Key its = key == null ? new Key(null) : keys.computeIfAbsent(new Named(of.topic(), key), Key::new);
         Entry entry = new Entry(record, offset, partition, its, bytesOfRecord);
         partition.entries.add(entry);
         partition.unfinished.add(offset);
@@ -152,8 +152,8 @@ final class Window<R> {
     }
 
     /**
-     * Takes records whose keys are free; several of one key only in their order, one directly after the other. Waits for
-     * the first one.
+     * Takes records whose keys are free; several of one key only in their order, one directly after the other. Waits
+     * for the first one.
      *
      * @return at most {@code max}; empty if none came in time, or after {@link #close}
      */
@@ -245,8 +245,8 @@ final class Window<R> {
     /** By partition, the offset below which every record is finished. */
     synchronized Map<TopicPartition, Long> lowWaters() {
         Map<TopicPartition, Long> waters = new HashMap<>();
-        partitions.forEach((of, partition) -> waters.put(
-                of, partition.unfinished.isEmpty() ? partition.next : partition.unfinished.first()));
+        partitions.forEach((of, partition) ->
+                waters.put(of, partition.unfinished.isEmpty() ? partition.next : partition.unfinished.first()));
         return waters;
     }
 
@@ -313,6 +313,7 @@ final class Window<R> {
         }
     }
 
+    @SuppressWarnings("WaitNotInLoop") // its callers loop
     private void waitNanos(long nanos) throws InterruptedException {
         long millis = Math.max(1, (nanos + 999_999) / 1_000_000);
         wait(millis);

@@ -30,13 +30,7 @@ final class Worker implements Runnable {
 
     private volatile boolean stopping;
 
-    Worker(
-            Inbox inbox,
-            UnitOfWork unit,
-            Handlers handlers,
-            Retry retry,
-            int jobsPerUnit,
-            Window<Received> window) {
+    Worker(Inbox inbox, UnitOfWork unit, Handlers handlers, Retry retry, int jobsPerUnit, Window<Received> window) {
         this.inbox = inbox;
         this.unit = unit;
         this.handlers = handlers;
@@ -89,7 +83,8 @@ final class Worker implements Runnable {
                 window.finished(entry);
             } else {
                 waiting.add(entry.key());
-                window.again(entry, System.nanoTime() + rest(entry.record, failure).toNanos());
+                window.again(
+                        entry, System.nanoTime() + rest(entry.record, failure).toNanos());
             }
         }
     }
@@ -101,8 +96,8 @@ final class Worker implements Runnable {
         received.attempts++;
         Duration rest = retry.after(received.attempts);
         LOG.warn(
-                "consumer {} could not handle the job at {} in attempt {}. Nothing of it was kept; later jobs of its key"
-                        + " wait. Next attempt in {} ms.",
+                "consumer {} could not handle the job at {} in attempt {}. Nothing of it was kept; later jobs of its"
+                        + " key wait. Next attempt in {} ms.",
                 inbox.consumer(),
                 received,
                 received.attempts,

@@ -140,8 +140,7 @@ final class ConsumerScene implements AutoCloseable {
 
     /** The offsets that the group has committed, by partition. */
     Map<TopicPartition, Long> committed() throws Exception {
-        Map<TopicPartition, Long> committed = new TreeMap<>(
-                (a, b) -> Integer.compare(a.partition(), b.partition()));
+        Map<TopicPartition, Long> committed = new TreeMap<>((a, b) -> Integer.compare(a.partition(), b.partition()));
         KAFKA.admin()
                 .listConsumerGroupOffsets(topic)
                 .partitionsToOffsetAndMetadata()

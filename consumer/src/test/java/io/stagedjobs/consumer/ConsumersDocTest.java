@@ -18,7 +18,9 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** The examples of docs/consumers.md. A region from {@code // consumers:…} to {@code // end} stands there word for word. */
+/**
+ * The examples of docs/consumers.md. A region from {@code // consumers:…} to {@code // end} stands there word for word.
+ */
 class ConsumersDocTest {
 
     private static final Path THIS = Path.of("src/test/java/io/stagedjobs/consumer/ConsumersDocTest.java");
@@ -58,7 +60,10 @@ class ConsumersDocTest {
         // consumers:run
         JobConsumer mailer = JobConsumer.named("mailer")
                 .topics(topic)
-                .on("user.created", UserCreated.class, (work, job) -> mails.write(work, job.payload().email()))
+                .on(
+                        "user.created",
+                        UserCreated.class,
+                        (work, job) -> mails.write(work, job.payload().email()))
                 .database(UnitOfWork.on(dataSource))
                 .kafka(Map.of("bootstrap.servers", bootstrapServers))
                 .start();
@@ -69,7 +74,8 @@ class ConsumersDocTest {
 
     @Test
     void the_inbox_alone() throws Exception {
-        ConsumerRecord<byte[], byte[]> record = ConsumerScene.KAFKA.readAll(java.util.List.of(scene.topic)).get(0);
+        ConsumerRecord<byte[], byte[]> record =
+                ConsumerScene.KAFKA.readAll(java.util.List.of(scene.topic)).get(0);
         for (int i = 0; i < 2; i++) {
             read(record);
         }
@@ -84,7 +90,8 @@ class ConsumersDocTest {
         UnitOfWork unit = UnitOfWork.on(dataSource);
 
         Job<UserCreated> job = Job.from(record).as(UserCreated.class);
-        unit.run(work -> inbox.once(work, job.id(), () -> mails.write(work, job.payload().email())));
+        unit.run(work ->
+                inbox.once(work, job.id(), () -> mails.write(work, job.payload().email())));
         // end
     }
 
@@ -110,8 +117,11 @@ class ConsumersDocTest {
 
     @Test
     void its_sql_works_from_any_language() {
-        String sql = DocumentedCode.blocks(Path.of("../docs/consumers.md"), "sql").get(0);
-        assertThat(scene.dsl.fetchSingle(sql.replace("…", UUID.randomUUID().toString())).get(0))
+        String sql =
+                DocumentedCode.blocks(Path.of("../docs/consumers.md"), "sql").get(0);
+        assertThat(scene.dsl
+                        .fetchSingle(sql.replace("…", UUID.randomUUID().toString()))
+                        .get(0))
                 .isEqualTo(true);
     }
 }

@@ -82,10 +82,8 @@ class InboxInUseTest {
             while (read < JOBS) {
                 for (ConsumerRecord<String, byte[]> record : consumer.poll(Duration.ofSeconds(1))) {
                     Job<Integer> job = Job.from(record).as(Integer.class);
-                    unit.run(work -> inbox.once(
-                            work,
-                            job.id(),
-                            () -> work.dsl().execute("INSERT INTO mails VALUES (?, ?)", job.payload(), job.id())));
+                    unit.run(work -> inbox.once(work, job.id(), () -> work.dsl()
+                            .execute("INSERT INTO mails VALUES (?, ?)", job.payload(), job.id())));
                     read++;
                     if (read == crashAfter) {
                         throw new Crash();
@@ -102,7 +100,8 @@ class InboxInUseTest {
     void a_loop_around_kafka_s_own_consumer_that_crashes_before_it_commits_has_each_effect_once() throws Exception {
         unit.run(work -> {
             for (int i = 0; i < JOBS; i++) {
-                work.stage(StagedJob.builder(topic, "mail.wanted").key("k").json(i).build());
+                work.stage(
+                        StagedJob.builder(topic, "mail.wanted").key("k").json(i).build());
             }
         });
         TestEnqueuer.from(database.url(), database.username(), database.password())
@@ -120,15 +119,15 @@ class InboxInUseTest {
         server.createContext("/hook", exchange -> {
             UUID id = UUID.fromString(exchange.getRequestHeaders().getFirst("ce-id"));
             int number = Integer.parseInt(new String(exchange.getRequestBody().readAllBytes(), UTF_8));
-            boolean first = unit.call(work -> inbox.once(
-                    work, id, () -> work.dsl().execute("INSERT INTO mails VALUES (?, ?)", number, id)));
+            boolean first = unit.call(work ->
+                    inbox.once(work, id, () -> work.dsl().execute("INSERT INTO mails VALUES (?, ?)", number, id)));
             exchange.sendResponseHeaders(first ? 201 : 200, -1);
             exchange.close();
         });
         server.start();
         try {
-            HttpRequest request = HttpRequest.newBuilder(URI.create(
-                            "http://127.0.0.1:" + server.getAddress().getPort() + "/hook"))
+            HttpRequest request = HttpRequest.newBuilder(
+                            URI.create("http://127.0.0.1:" + server.getAddress().getPort() + "/hook"))
                     .header("ce-id", UUID.randomUUID().toString())
                     .POST(BodyPublishers.ofString("7"))
                     .build();

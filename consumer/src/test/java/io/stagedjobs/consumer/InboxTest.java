@@ -130,9 +130,8 @@ class InboxTest {
                     .hasMessageContaining("Nothing was handled; roll the transaction back")
                     .hasMessageContaining("Another transaction has been handling it")
                     .cause()
-                    .isInstanceOfSatisfying(
-                            SQLException.class,
-                            cause -> assertThat(cause.getSQLState()).isEqualTo("55P03"));
+                    .isInstanceOfSatisfying(SQLException.class, cause -> assertThat(cause.getSQLState())
+                            .isEqualTo("55P03"));
         }
     }
 
@@ -156,8 +155,8 @@ class InboxTest {
         UnitOfWork units = unit.isolation(isolation).attemptsMax(50);
         for (int i = 0; i < 50; i++) {
             int number = i;
-            all.add(others.submit(() -> units.run(work -> inbox.once(
-                    work, job, () -> work.dsl().execute("INSERT INTO effects VALUES (?)", number)))));
+            all.add(others.submit(() -> units.run(work ->
+                    inbox.once(work, job, () -> work.dsl().execute("INSERT INTO effects VALUES (?)", number)))));
         }
         for (Future<?> one : all) {
             one.get(60, TimeUnit.SECONDS);
@@ -167,8 +166,7 @@ class InboxTest {
 
     @Test
     void of_many_jobs_those_are_claimed_that_were_not_handled() throws Exception {
-        List<UUID> jobs =
-                List.of(UUID.randomUUID(), UUID.randomUUID(), UUID.randomUUID());
+        List<UUID> jobs = List.of(UUID.randomUUID(), UUID.randomUUID(), UUID.randomUUID());
         try (Connection connection = transaction()) {
             assertThat(inbox.claim(connection, jobs.subList(0, 1))).containsExactly(jobs.get(0));
             assertThat(inbox.claim(connection, jobs)).containsExactlyInAnyOrder(jobs.get(1), jobs.get(2));
@@ -195,8 +193,7 @@ class InboxTest {
                     }
                 }));
             }
-            assertThat(both.get(0).get(30, TimeUnit.SECONDS)
-                            + both.get(1).get(30, TimeUnit.SECONDS))
+            assertThat(both.get(0).get(30, TimeUnit.SECONDS) + both.get(1).get(30, TimeUnit.SECONDS))
                     .isEqualTo(jobs.size());
         }
     }
@@ -222,7 +219,8 @@ class InboxTest {
             connection.setAutoCommit(false);
             assertThatThrownBy(() -> inbox.claim(connection, job)).hasMessageContaining("staged-jobs migrate --inbox");
             connection.rollback();
-            assertThatThrownBy(() -> Inbox.named("mailer", Schema.named("elsewhere")).claim(connection, job))
+            assertThatThrownBy(() ->
+                            Inbox.named("mailer", Schema.named("elsewhere")).claim(connection, job))
                     .hasMessageContaining("name its schema");
         }
     }
@@ -240,7 +238,8 @@ class InboxTest {
             assertThat(inbox.claim(connection, job)).isTrue();
             connection.commit();
         }
-        assertThat(dsl.fetchCount(DSL.table(DSL.name("shop \"1\"", "processed_jobs")))).isEqualTo(1);
+        assertThat(dsl.fetchCount(DSL.table(DSL.name("shop \"1\"", "processed_jobs"))))
+                .isEqualTo(1);
     }
 
     @Test

@@ -40,7 +40,10 @@ class JobConsumerTest {
         Eventually.until(
                 "all offsets are committed",
                 Duration.ofSeconds(30),
-                () -> scene.committed().values().stream().mapToLong(Long::longValue).sum() == all);
+                () -> scene.committed().values().stream()
+                                .mapToLong(Long::longValue)
+                                .sum()
+                        == all);
     }
 
     @ParameterizedTest
@@ -61,8 +64,7 @@ class JobConsumerTest {
         scene.start(JobConsumer.named(scene.topic)
                 .topics(scene.topic)
                 .on("numbered", Integer.class, (work, job) -> {
-                    work.dsl()
-                            .execute("INSERT INTO effects (key, number) VALUES (?, ?)", job.key(), job.payload());
+                    work.dsl().execute("INSERT INTO effects (key, number) VALUES (?, ?)", job.key(), job.payload());
                     if ("k3".equals(job.key()) && fails.get()) {
                         attempts.incrementAndGet();
                         throw new IllegalStateException("it fails");
@@ -89,8 +91,7 @@ class JobConsumerTest {
                     if (errors.getAndDecrement() > 0) {
                         throw new AssertionError("an error");
                     }
-                    work.dsl()
-                            .execute("INSERT INTO effects (key, number) VALUES (?, ?)", job.key(), job.payload());
+                    work.dsl().execute("INSERT INTO effects (key, number) VALUES (?, ?)", job.key(), job.payload());
                 })
                 .database(scene.unit)
                 .kafka(Map.of("bootstrap.servers", ConsumerScene.KAFKA.bootstrapServers()))
@@ -111,9 +112,7 @@ class JobConsumerTest {
         scene.flush();
         scene.start(scene.numbered());
         scene.awaitEffects(1);
-        Eventually.until(
-                "what waits is alone",
-                () -> scene.dsl.fetchCount(DSL.table("processed_jobs")) == 1);
+        Eventually.until("what waits is alone", () -> scene.dsl.fetchCount(DSL.table("processed_jobs")) == 1);
         assertThat(scene.dsl.fetch("SELECT number FROM effects").getValues(0, Integer.class))
                 .containsExactly(2);
         assertThat(scene.dsl.fetchCount(DSL.table("processed_jobs"), DSL.condition("job_id = ?", ignored)))
@@ -198,7 +197,8 @@ class JobConsumerTest {
                 .to(ConsumerScene.KAFKA.bootstrapServers())
                 .drain();
         scene.awaitEffects(2 * 5 * 4);
-        assertThat(scene.dsl.fetch("SELECT number, count(*) FROM effects GROUP BY 1")
+        assertThat(scene.dsl
+                        .fetch("SELECT number, count(*) FROM effects GROUP BY 1")
                         .getValues(1, Integer.class))
                 .hasSize(5 * 4)
                 .containsOnly(2);

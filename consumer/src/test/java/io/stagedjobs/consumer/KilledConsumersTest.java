@@ -31,7 +31,13 @@ class KilledConsumersTest {
                     .on("numbered", Integer.class, (work, job) -> work.dsl()
                             .execute("INSERT INTO effects (key, number) VALUES (?, ?)", job.key(), job.payload()))
                     .database(UnitOfWork.on(ConsumerScene.pool(args[0], args[1], args[2])))
-                    .kafka(Map.of("bootstrap.servers", args[3], "session.timeout.ms", "6000", "heartbeat.interval.ms", "1000"))
+                    .kafka(Map.of(
+                            "bootstrap.servers",
+                            args[3],
+                            "session.timeout.ms",
+                            "6000",
+                            "heartbeat.interval.ms",
+                            "1000"))
                     .jobsPerUnit(Integer.parseInt(args[5]))
                     .workers(4)
                     .start();

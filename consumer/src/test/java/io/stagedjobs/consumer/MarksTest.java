@@ -46,7 +46,8 @@ class MarksTest {
     }
 
     private void setOffset(long offset) throws Exception {
-        ConsumerScene.KAFKA.admin()
+        ConsumerScene.KAFKA
+                .admin()
                 .alterConsumerGroupOffsets(scene.topic, Map.of(partition, new OffsetAndMetadata(offset)))
                 .all()
                 .get();
@@ -75,7 +76,11 @@ class MarksTest {
     void expired_offsets_cost_nothing() throws Exception {
         scene.publish(5, 4);
         handleAll();
-        ConsumerScene.KAFKA.admin().deleteConsumerGroups(Set.of(scene.topic)).all().get();
+        ConsumerScene.KAFKA
+                .admin()
+                .deleteConsumerGroups(Set.of(scene.topic))
+                .all()
+                .get();
         scene.dsl.execute("TRUNCATE processed_jobs"); // so that a job that came again would be handled again
         scene.publish(5, 4);
         handleAll();
@@ -147,8 +152,10 @@ class MarksTest {
         scene.publish(5, 4);
         handleAll();
         ConsumerScene.KAFKA.deleteTopic(scene.topic);
-        Eventually.until("it is gone", PATIENCE, () -> !ConsumerScene.KAFKA.admin().listTopics().names().get()
-                .contains(scene.topic));
+        Eventually.until(
+                "it is gone",
+                PATIENCE,
+                () -> !ConsumerScene.KAFKA.admin().listTopics().names().get().contains(scene.topic));
         ConsumerScene.KAFKA.createTopic(scene.topic, 1);
         scene.publish(2, 2);
         handleAll();

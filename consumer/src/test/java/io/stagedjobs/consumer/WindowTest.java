@@ -216,8 +216,7 @@ class WindowTest {
                         String key = entry.record;
                         assertThat(before).as("keys taken before").doesNotContain(key);
                         TopicPartition of = partitions[key.charAt(0) - '0'];
-                        assertThat(entry.offset)
-                                .isGreaterThan(lastOfKey.getOrDefault(key, -1L));
+                        assertThat(entry.offset).isGreaterThan(lastOfKey.getOrDefault(key, -1L));
                         lastOfKey.put(key, entry.offset);
                         assertThat(model.unfinished.get(of)).containsEntry(entry.offset, key);
                         // Everything of the key below is finished, or taken together with it.
@@ -266,8 +265,7 @@ class WindowTest {
         // In the end everything that is assigned comes out.
         taken.forEach(one -> {
             window.finished(one.entry);
-            if (model.unfinished.containsKey(one.partition)
-                    && assignments.get(one.partition) == one.assignment) {
+            if (model.unfinished.containsKey(one.partition) && assignments.get(one.partition) == one.assignment) {
                 model.unfinished.get(one.partition).remove(one.entry.offset);
             }
         });
@@ -278,7 +276,8 @@ class WindowTest {
                 window.finished(entry);
             });
         }
-        assertThat(model.unfinished.values()).allSatisfy(left -> assertThat(left).isEmpty());
+        assertThat(model.unfinished.values())
+                .allSatisfy(left -> assertThat(left).isEmpty());
         assertThat(window.unfinished()).isZero();
     }
 

@@ -34,8 +34,8 @@ public record Outcome(
     }
 
     /**
-     * The jobs of the batch to move aside after this outcome: the refused ones, and later ones of their keys. All others
-     * were published or can be retried.
+     * The jobs of the batch to move aside after this outcome: the refused ones, and later ones of their keys. All
+     * others were published or can be retried.
      */
     List<Moved> toMoveAside(List<Job> jobs) {
         if (published.size() == jobs.size()) {

@@ -96,10 +96,10 @@
  * <h2>Moving aside</h2>
  *
  * <p>{@link Outcome} says which topics take no jobs and which jobs were refused, {@link Refusal} why. {@link
- * MovedAside} knows which jobs of the lane were moved aside, and keeps the order of keys. All jobs of a topic that takes
- * no jobs are held. While they return in pieces, reads leave out the topic's jobs from its lowest held id on. Later jobs
- * of a parked job's key are left out too, and parked. A job that its topic might refuse is published alone, so that in
- * {@code at-least-once} no later job of its key is sent before.
+ * MovedAside} knows which jobs of the lane were moved aside, and keeps the order of keys. All jobs of a topic that
+ * takes no jobs are held. While they return in pieces, reads leave out the topic's jobs from its lowest held id on.
+ * Later jobs of a parked job's key are left out too, and parked. A job that its topic might refuse is published alone,
+ * so that in {@code at-least-once} no later job of its key is sent before.
  *
  * <h2>What holds under each failure</h2>
  *

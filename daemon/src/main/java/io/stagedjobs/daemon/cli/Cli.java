@@ -216,10 +216,10 @@ public final class Cli implements Runnable {
 
     private static final String INSUFFICIENT_PRIVILEGE = "42501";
 
-    private static final String GRANTS =
-            " To install the tables, let a superuser grant this role the rights on a schema"
-                    + " (GRANT USAGE, CREATE ON SCHEMA <schema> TO <role> WITH GRANT OPTION), or name a schema that the role"
-                    + " owns with STAGED_JOBS_DATABASE_SCHEMA. For other commands, see operations.md, \"Roles and grants\".";
+    private static final String GRANTS = " To install the tables, let a superuser grant this role the rights on a"
+            + " schema (GRANT USAGE, CREATE ON SCHEMA <schema> TO <role> WITH GRANT OPTION), or name a schema that the"
+            + " role owns with STAGED_JOBS_DATABASE_SCHEMA. For other commands, see operations.md, \"Roles and"
+            + " grants\".";
 
     private static String message(Exception e) {
         if (e instanceof ExternalFailureException

@@ -1,8 +1,8 @@
 package io.stagedjobs.daemon.cli;
 
+import io.stagedjobs.enqueuer.diagnosis.Work.Problem;
 import io.stagedjobs.enqueuer.postgres.LaneList;
 import io.stagedjobs.enqueuer.postgres.LaneList.LaneState;
-import io.stagedjobs.enqueuer.diagnosis.Work.Problem;
 import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
 import io.stagedjobs.schema.Schema;

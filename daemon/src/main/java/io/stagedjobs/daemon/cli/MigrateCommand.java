@@ -118,8 +118,7 @@ final class MigrateCommand extends DatabaseCommand {
                     + delivery);
         }
         if (json) {
-            printJson(new Migrated(
-                    schema.name(), version, applied, payloadMax, lanes, lanesChanged, changeDelivery));
+            printJson(new Migrated(schema.name(), version, applied, payloadMax, lanes, lanesChanged, changeDelivery));
         }
     }
 

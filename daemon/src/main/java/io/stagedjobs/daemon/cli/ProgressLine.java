@@ -7,8 +7,8 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 
 /**
- * How far a command is, on standard error. On a terminal it is one line that is drawn anew each second and erased at the
- * end; elsewhere it is a line twice a minute. Safe for use by many threads.
+ * How far a command is, on standard error. On a terminal it is one line that is drawn anew each second and erased at
+ * the end; elsewhere it is a line twice a minute. Safe for use by many threads.
  */
 final class ProgressLine implements AutoCloseable {
 

@@ -1,7 +1,7 @@
 package io.stagedjobs.daemon.cli;
 
-import io.stagedjobs.enqueuer.postgres.StatusReader.Counters;
 import io.stagedjobs.enqueuer.postgres.Status;
+import io.stagedjobs.enqueuer.postgres.StatusReader.Counters;
 import org.jspecify.annotations.Nullable;
 
 /**

@@ -4,9 +4,9 @@ import io.stagedjobs.enqueuer.ExternalFailureException;
 import io.stagedjobs.enqueuer.assembly.DoctorAssembly;
 import io.stagedjobs.enqueuer.assembly.EnqueuerAssembly;
 import io.stagedjobs.enqueuer.diagnosis.Doctor;
+import io.stagedjobs.enqueuer.postgres.Status;
 import io.stagedjobs.enqueuer.postgres.StatusReader;
 import io.stagedjobs.enqueuer.postgres.StatusReader.Counters;
-import io.stagedjobs.enqueuer.postgres.Status;
 import io.stagedjobs.enqueuer.settings.Durations;
 import io.stagedjobs.enqueuer.settings.Setting;
 import io.stagedjobs.enqueuer.settings.Settings;
@@ -26,8 +26,9 @@ import picocli.CommandLine.Option;
 /** Prints what waits and who works, once or again and again; reads only. */
 @Command(
         name = "status",
-        description = "Shows the backlog, the oldest age, jobs moved aside, the lanes and their owners, and the enqueuers"
-                + " with their problems.",
+        description =
+                "Shows the backlog, the oldest age, jobs moved aside, the lanes and their owners, and the enqueuers"
+                        + " with their problems.",
         footer = {
             "  staged-jobs status",
             "  staged-jobs status --watch            # a screen; Ctrl-C ends it",

@@ -1,11 +1,11 @@
 package io.stagedjobs.daemon.cli;
 
 import io.stagedjobs.enqueuer.Membership;
-import io.stagedjobs.enqueuer.postgres.StatusReader;
-import io.stagedjobs.enqueuer.postgres.Status.Instance;
-import io.stagedjobs.enqueuer.postgres.Status.Lane;
 import io.stagedjobs.enqueuer.diagnosis.Work.Problem;
 import io.stagedjobs.enqueuer.postgres.Status;
+import io.stagedjobs.enqueuer.postgres.Status.Instance;
+import io.stagedjobs.enqueuer.postgres.Status.Lane;
+import io.stagedjobs.enqueuer.postgres.StatusReader;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -19,7 +19,9 @@ final class StatusReport {
     private final Status status;
     private final int entriesMax;
 
-    /** @param entriesMax the most topics, groups and problems to list; thousands would drive the lanes off the screen */
+    /**
+     * @param entriesMax the most topics, groups and problems to list; thousands would drive the lanes off the screen
+     */
     StatusReport(Status status, int entriesMax) {
         this.status = status;
         this.entriesMax = entriesMax;

@@ -39,8 +39,8 @@ final class StatusWatch {
     }
 
     /**
-     * Watches until the thread is interrupted, or until the reader of the output is gone. A signal ends the process with
-     * exit code 0.
+     * Watches until the thread is interrupted, or until the reader of the output is gone. A signal ends the process
+     * with exit code 0.
      *
      * @param source reads anew at each call; if the first call fails, so does this one, and a later failure is shown
      */

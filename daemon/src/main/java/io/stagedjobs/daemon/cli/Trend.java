@@ -60,8 +60,8 @@ final class Trend {
     }
 
     /**
-     * How the backlog changes: negative if it shrinks, null if that is not known. Estimates of a large backlog differ by
-     * chance, so that the rates tell more about it.
+     * How the backlog changes: negative if it shrinks, null if that is not known. Estimates of a large backlog differ
+     * by chance, so that the rates tell more about it.
      */
     @Nullable
     Double backlogPerSecond() {

@@ -57,7 +57,8 @@ class CommandsTest {
                 empty.password());
         assertThat(Command.run(there, "migrate", "--inbox").out()).contains("the inbox in schema \"public\" is at");
         assertThat(Command.run(there, "migrate", "--inbox").out()).contains("already, nothing to do");
-        assertThat(Command.run(there, "migrate", "--inbox", "--lanes", "2").err()).contains("--inbox stands alone");
+        assertThat(Command.run(there, "migrate", "--inbox", "--lanes", "2").err())
+                .contains("--inbox stands alone");
         try (Connection connection = empty.connect()) {
             assertThat(Schema.PUBLIC.version(connection)).isZero();
         }
