@@ -1,26 +1,18 @@
 package io.stagedjobs.consumer;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
-
 import io.stagedjobs.Work;
+import io.stagedjobs.consumer.JobConsumer.Handler;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
-import org.apache.kafka.common.header.Header;
 import org.jspecify.annotations.Nullable;
 
 /** The handlers of a consumer by the names of jobs. Immutable. */
 final class Handlers {
 
-    /** Handles the job of one record in an open unit of work. */
-    @FunctionalInterface
-    interface OfBytes {
-        void handle(Work work, Job<byte @Nullable []> job) throws Exception;
-    }
+    private final Map<String, Handler<byte @Nullable []>> byName;
 
-    private final Map<String, OfBytes> byName;
-
-    private Handlers(Map<String, OfBytes> byName) {
+    private Handlers(Map<String, Handler<byte @Nullable []>> byName) {
         this.byName = byName;
     }
 
@@ -29,8 +21,8 @@ final class Handlers {
     }
 
     /** @throws IllegalArgumentException if the name has a handler */
-    Handlers with(String name, OfBytes handler) {
-        Map<String, OfBytes> more = new LinkedHashMap<>(byName);
+    Handlers with(String name, Handler<byte @Nullable []> handler) {
+        Map<String, Handler<byte @Nullable []>> more = new LinkedHashMap<>(byName);
         if (more.put(name, handler) != null) {
             throw new IllegalArgumentException("jobs named \"" + name + "\" have a handler already");
         }
@@ -43,12 +35,12 @@ final class Handlers {
 
     /** Whether a record has the name of a job that nobody handles; one without a name is no job, and is not ignored. */
     boolean ignores(Received received) {
-        Header name = received.record.headers().lastHeader("ce_type");
-        return name != null && name.value() != null && !byName.containsKey(new String(name.value(), UTF_8));
+        String name = Job.name(received.record);
+        return name != null && !byName.containsKey(name);
     }
 
     void handle(Work work, Job<byte @Nullable []> job) throws Exception {
-        OfBytes handler = byName.get(job.name());
+        Handler<byte @Nullable []> handler = byName.get(job.name());
         if (handler == null) {
             throw new IllegalStateException("nobody handles " + job);
         }

@@ -89,6 +89,11 @@ public record Job<T extends @Nullable Object>(
         }
     }
 
+    /** The name of the job of a record; null if the record has none. */
+    static @Nullable String name(ConsumerRecord<?, ?> record) {
+        return text(record, NAME);
+    }
+
     private static String required(ConsumerRecord<?, ?> record, String name) {
         String text = text(record, name);
         if (text == null) {

@@ -72,7 +72,7 @@ public final class JobConsumer implements AutoCloseable {
         window = new Window<>(LIMITS, System::nanoTime);
         admin = of.admin();
         keeper = new Keeper(of.name, new Marks(of.name, of.requireUnit().named(of.name), of.schema), admin, window);
-        poller = new Poller(of.name, () -> of.client(), Set.copyOf(of.topics), window, keeper);
+        poller = new Poller(of.name, of::client, Set.copyOf(of.topics), window, keeper);
         workers = IntStream.range(0, of.workers)
                 .mapToObj(i -> new Worker(
                         Inbox.named(of.name, of.schema),
@@ -183,7 +183,7 @@ public final class JobConsumer implements AutoCloseable {
 
         /** Handles the jobs of this name, with their payload as it is; null for a tombstone. */
         public Builder onBytes(String name, Handler<byte @Nullable []> handler) {
-            handlers = handlers.with(name, handler::handle);
+            handlers = handlers.with(name, handler);
             return this;
         }
 

@@ -29,7 +29,6 @@ final class Keeper implements Runnable {
     private static final long ROUND_MILLIS = 1_000;
     private static final long DECIDE_MILLIS = 50;
     private static final long ANSWER_SECONDS = 10;
-    private static final long SAY_AGAIN_NANOS = TimeUnit.MINUTES.toNanos(1);
 
     /** A partition that has come, with what Kafka knows of it. */
     record Arrival(Optional<OffsetAndMetadata> committed, long position) {}
@@ -46,9 +45,12 @@ final class Keeper implements Runnable {
     private final Map<TopicPartition, Mark> stored = new ConcurrentHashMap<>();
 
     private final Map<TopicPartition, String> halted = new ConcurrentHashMap<>();
-    private final Map<TopicPartition, Long> saidAt = new HashMap<>();
-    private boolean storesNow;
-    private long rounds;
+    /** The number of requests to store at once. */
+    private long requested;
+
+    /** The number of those that a round which began later has answered. */
+    private long answered;
+
     private volatile boolean stopping;
 
     Keeper(String name, Marks marks, Admin admin, Window<Received> window) {
@@ -106,14 +108,13 @@ final class Keeper implements Runnable {
         return offsets;
     }
 
-    /** Has the marks stored now; returns when that is done, or after a while. */
+    /** Has the marks stored now; returns when that is done or has failed, or after a while. */
     synchronized void storeWithin(Duration patience) {
         long deadline = System.nanoTime() + patience.toNanos();
-        long begun = rounds;
-        storesNow = true;
+        long mine = ++requested;
         notifyAll();
         try {
-            for (long left = patience.toNanos(); rounds == begun && left > 0; left = deadline - System.nanoTime()) {
+            for (long left = patience.toNanos(); answered < mine && left > 0; left = deadline - System.nanoTime()) {
                 wait(Math.max(1, TimeUnit.NANOSECONDS.toMillis(left)));
             }
         } catch (InterruptedException e) {
@@ -134,9 +135,10 @@ final class Keeper implements Runnable {
         while (!stopping) {
             try {
                 decide();
-                if (storesNow() || System.nanoTime() - roundAt >= 0) {
+                long requests = requested();
+                if (isAsked() || System.nanoTime() - roundAt >= 0) {
                     store();
-                    endRound();
+                    answer(requests);
                     roundAt = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(ROUND_MILLIS);
                 }
                 rest(arrivals.keySet().equals(halted.keySet()) ? ROUND_MILLIS : DECIDE_MILLIS);
@@ -151,6 +153,7 @@ final class Keeper implements Runnable {
                         ROUND_MILLIS,
                         e);
                 roundAt = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(ROUND_MILLIS);
+                answer(requested()); // nobody waits for a database that is away, and the next attempt rests
                 if (!rested()) {
                     return;
                 }
@@ -170,18 +173,21 @@ final class Keeper implements Runnable {
 
     @SuppressWarnings("WaitNotInLoop") // its caller looks around and comes back
     private synchronized void rest(long millis) throws InterruptedException {
-        if (!stopping && !storesNow) {
+        if (!stopping && !isAsked()) {
             wait(millis);
         }
     }
 
-    private synchronized boolean storesNow() {
-        return storesNow;
+    private synchronized long requested() {
+        return requested;
     }
 
-    private synchronized void endRound() {
-        storesNow = false;
-        rounds++;
+    private synchronized boolean isAsked() {
+        return requested != answered;
+    }
+
+    private synchronized void answer(long requests) {
+        answered = requests;
         notifyAll();
     }
 
@@ -205,10 +211,8 @@ final class Keeper implements Runnable {
         Beginning beginning = Beginning.of(arrival.committed, mark, topicId, arrival.position);
         Long offset = beginning.offset();
         if (offset == null) {
-            halted.put(partition, beginning.reason());
-            if (System.nanoTime() - saidAt.getOrDefault(partition, System.nanoTime()) >= 0) {
+            if (halted.put(partition, beginning.reason()) == null) {
                 LOG.error("consumer {} is halted on {}: {}.", name, partition, beginning.reason());
-                saidAt.put(partition, System.nanoTime() + SAY_AGAIN_NANOS);
             }
             return;
         }
@@ -216,6 +220,7 @@ final class Keeper implements Runnable {
             LOG.warn("consumer {} begins with {} at offset {}: {}.", name, partition, offset, beginning.reason());
         }
         if (arrivals.remove(partition, arrival)) {
+            halted.remove(partition);
             stored.put(
                     partition, mark.filter(its -> its.topicId().equals(topicId)).orElse(new Mark(topicId, -1)));
             beginnings.put(partition, offset);
@@ -232,7 +237,7 @@ final class Keeper implements Runnable {
     }
 
     /** Stores how far each partition is finished; where the database has lost commits, begins again at its mark. */
-    void store() {
+    private void store() {
         Map<TopicPartition, Mark> wanted = new HashMap<>();
         Map<TopicPartition, Long> expected = new HashMap<>();
         window.lowWaters().forEach((partition, offset) -> {

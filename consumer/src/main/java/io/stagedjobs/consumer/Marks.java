@@ -72,16 +72,17 @@ final class Marks {
                 stood.ifPresent(mark -> before.put(partition, mark));
                 long least = expected.getOrDefault(partition, 0L);
                 Mark mark = Objects.requireNonNull(wanted.get(partition));
-                if (stood.isEmpty() ? least == 0 : !stood.get().topicId().equals(mark.topicId())) {
-                    replace(work, partition, mark);
-                } else if (stood.isPresent()
-                        && stood.get().nextOffset() >= least
-                        && stood.get().nextOffset() < mark.nextOffset()) {
+                if (stood.map(its -> movesTo(its, mark, least)).orElse(least == 0)) {
                     replace(work, partition, mark);
                 }
             }
             return before;
         });
+    }
+
+    private static boolean movesTo(Mark stood, Mark mark, long least) {
+        return !stood.topicId().equals(mark.topicId())
+                || (stood.nextOffset() >= least && stood.nextOffset() < mark.nextOffset());
     }
 
     /** So that two transactions cannot deadlock. */

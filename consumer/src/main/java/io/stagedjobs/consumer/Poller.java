@@ -9,6 +9,8 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.CommitFailedException;
 import org.apache.kafka.clients.consumer.Consumer;
@@ -47,11 +49,12 @@ final class Poller implements Runnable {
     private final Keeper keeper;
 
     private final Map<TopicPartition, Long> committed = new HashMap<>();
+
     /** Assigned, and paused until the keeper knows where to begin. */
     private final Set<TopicPartition> undecided = new HashSet<>();
 
     private long commitAt;
-    private volatile boolean stopping;
+    private final CountDownLatch stopping = new CountDownLatch(1);
     private volatile @Nullable Consumer<byte @Nullable [], byte @Nullable []> client;
 
     /** @param clients makes a client; a new one is made after an error */
@@ -70,7 +73,7 @@ final class Poller implements Runnable {
 
     /** Commits what is finished, leaves the group and ends. */
     void stop() {
-        stopping = true;
+        stopping.countDown();
         Consumer<byte @Nullable [], byte @Nullable []> current = client;
         if (current != null) {
             current.wakeup();
@@ -79,10 +82,10 @@ final class Poller implements Runnable {
 
     @Override
     public void run() {
-        while (!stopping) {
+        while (stopping.getCount() > 0) {
             try (Consumer<byte @Nullable [], byte @Nullable []> opened = clients.get()) {
                 client = opened;
-                if (!stopping) {
+                if (stopping.getCount() > 0) {
                     opened.subscribe(topics, new Rebalances(opened));
                     read(opened);
                 }
@@ -100,15 +103,15 @@ final class Poller implements Runnable {
                 }
             } finally {
                 client = null;
-                forget(Set.copyOf(undecidedAndRead()));
+                forget(undecidedAndRead());
             }
         }
     }
 
+    /** False if the consumer stops. */
     private boolean rested() {
         try {
-            Thread.sleep(REST_AFTER_FAILURE.toMillis());
-            return true;
+            return !stopping.await(REST_AFTER_FAILURE.toMillis(), TimeUnit.MILLISECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             return false;
@@ -116,7 +119,7 @@ final class Poller implements Runnable {
     }
 
     private void read(Consumer<byte @Nullable [], byte @Nullable []> from) {
-        while (!stopping) {
+        while (stopping.getCount() > 0) {
             try {
                 begin(from);
                 fill(from);

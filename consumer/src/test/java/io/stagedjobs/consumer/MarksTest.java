@@ -2,6 +2,10 @@ package io.stagedjobs.consumer;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import io.stagedjobs.testkit.Eventually;
 import java.time.Duration;
 import java.util.List;
@@ -13,6 +17,7 @@ import org.jooq.impl.DSL;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.slf4j.LoggerFactory;
 
 /** Databases and offsets that are older, newer or other than they should be. */
 class MarksTest {
@@ -122,6 +127,10 @@ class MarksTest {
         scene.publish(5, 4);
         handleAll();
         scene.dsl.execute("TRUNCATE processed_jobs, consumer_marks, effects");
+        Logger logger = (Logger) LoggerFactory.getLogger(JobConsumer.class);
+        ListAppender<ILoggingEvent> logged = new ListAppender<>();
+        logged.start();
+        logger.addAppender(logged);
         JobConsumer halted = scene.numbered().start();
         scene.publish("late", 100);
         scene.flush();
@@ -130,6 +139,12 @@ class MarksTest {
         assertThat(halted.halted().get(partition)).contains("its database knows nothing of it");
         assertThat(scene.dsl.fetchCount(DSL.table("processed_jobs"))).isZero();
         halted.close();
+        logger.detachAppender(logged);
+        assertThat(logged.list)
+                .filteredOn(event -> event.getLevel() == Level.ERROR)
+                .singleElement()
+                .asString()
+                .contains("is halted on " + partition, "its database knows nothing of it");
         setOffset(0);
         scene.published.put("late", List.of(100));
         handleAll();

@@ -57,6 +57,13 @@ public final class Cli implements Runnable {
     /** As -XX:+ExitOnOutOfMemoryError does. */
     private static final int VIRTUAL_MACHINE_FAILED = 3;
 
+    private static final String INSUFFICIENT_PRIVILEGE = "42501";
+
+    private static final String GRANTS = " To install the tables, let a superuser grant this role the rights on a"
+            + " schema (GRANT USAGE, CREATE ON SCHEMA <schema> TO <role> WITH GRANT OPTION), or name a schema that the"
+            + " role owns with STAGED_JOBS_DATABASE_SCHEMA. For other commands, see operations.md, \"Roles and"
+            + " grants\".";
+
     private final Map<String, String> environment;
     private final Terminal terminal;
 
@@ -213,13 +220,6 @@ public final class Cli implements Runnable {
         codes.put("2", "wrong usage or settings; nothing was started");
         return codes;
     }
-
-    private static final String INSUFFICIENT_PRIVILEGE = "42501";
-
-    private static final String GRANTS = " To install the tables, let a superuser grant this role the rights on a"
-            + " schema (GRANT USAGE, CREATE ON SCHEMA <schema> TO <role> WITH GRANT OPTION), or name a schema that the"
-            + " role owns with STAGED_JOBS_DATABASE_SCHEMA. For other commands, see operations.md, \"Roles and"
-            + " grants\".";
 
     private static String message(Exception e) {
         if (e instanceof ExternalFailureException
